@@ -1,0 +1,1 @@
+//! Tollgate, the client crate.
