@@ -1,0 +1,143 @@
+//! The policy: all limits of a namespace, checked and compiled.
+
+use super::document::{Document, LimitDocument};
+use super::error::PolicyError;
+use super::key::check_key;
+use super::limit::Limit;
+use super::path::{Bucket, Path};
+use super::pattern::Patterns;
+use super::{compile, read};
+use crate::call::{Call, CallError, fingerprint};
+
+/// All limits of a namespace, checked and compiled; immutable, and shared by [`Arc`](std::sync::Arc).
+///
+/// Two policies are equal if their documents are. The fields of the document are described at the
+/// [module](crate::policy).
+///
+/// # Examples
+///
+/// ```
+/// use tollgate::Policy;
+///
+/// let policy = Policy::from_toml(
+///     r#"
+///     namespace = "genesys"
+///
+///     [[limit]]
+///     name  = "token"
+///     per   = ["client"]
+///     quota = "300/1m"
+///     "#,
+/// )?;
+/// assert_eq!(policy.limits()[0].burst(), 30);
+///
+/// let error = Policy::from_toml(
+///     r#"
+///     namespace = "genesys"
+///     limit = [{ name = "token", per = ["client"], quota = "300" }]
+///     "#,
+/// );
+/// assert_eq!(error.unwrap_err().problems()[0].field, "limit[0].quota");
+/// # Ok::<(), tollgate::PolicyError>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct Policy {
+    pub(super) namespace: String,
+    pub(super) provider: Option<String>,
+    pub(super) limits: Vec<Limit>,
+    pub(super) patterns: Patterns,
+}
+
+impl Policy {
+    /// Reads a TOML document.
+    ///
+    /// # Errors
+    ///
+    /// [`PolicyError`] names the fields that are wrong and what would be right.
+    pub fn from_toml(text: &str) -> Result<Policy, PolicyError> {
+        compile::policy(read::toml(text)?)
+    }
+
+    /// Reads a JSON document; it has the same fields.
+    ///
+    /// # Errors
+    ///
+    /// [`PolicyError`] names the fields that are wrong and what would be right.
+    pub fn from_json(text: &str) -> Result<Policy, PolicyError> {
+        compile::policy(read::json(text)?)
+    }
+
+    /// The namespace: one account at a provider, and one hash slot in Redis.
+    #[must_use]
+    pub fn namespace(&self) -> &str {
+        &self.namespace
+    }
+
+    /// The provider whose answers are understood, where one is named.
+    #[must_use]
+    pub fn provider(&self) -> Option<&str> {
+        self.provider.as_deref()
+    }
+
+    /// The limits, in the order of the document.
+    #[must_use]
+    pub fn limits(&self) -> &[Limit] {
+        &self.limits
+    }
+
+    /// The canonical document: what was written, without defaults, in an order that never varies.
+    ///
+    /// Reading it gives an equal policy. It is the same for TOML and JSON.
+    #[must_use]
+    pub fn to_json(&self) -> String {
+        // A document is texts, numbers and tables with text keys, none of which can fail to be written.
+        serde_json::to_string(&self.document()).unwrap_or_default()
+    }
+
+    /// The first 16 hex digits of the SHA-256 of [`to_json`](Policy::to_json): equal for equal policies.
+    #[must_use]
+    pub fn digest(&self) -> String {
+        fingerprint(&self.to_json())
+    }
+
+    /// The buckets that a call passes, in the order of the policy.
+    ///
+    /// # Errors
+    ///
+    /// [`CallError`] says what is wrong with the call.
+    pub fn path(&self, call: &Call) -> Result<Path, CallError> {
+        call.fault()?;
+        let by_path = self.patterns.matching(call.path());
+        let mut buckets = Vec::with_capacity(self.limits.len());
+        for (index, limit) in (0_u16..).zip(&self.limits) {
+            if limit.condition.holds(call, by_path.contains(index)) {
+                buckets.extend(limit.bucket(index, call)?);
+            }
+        }
+        Ok(Path::of(buckets))
+    }
+
+    /// The bucket of a limit by its key, if there is such a limit and a call could have that key.
+    pub(crate) fn bucket(&self, limit: &str, key: &str) -> Option<Bucket> {
+        let (index, limit) = (0_u16..).zip(&self.limits).find(|(_, known)| known.name() == limit)?;
+        check_key(&limit.per, key).ok()?;
+        let name = format!("{}:{key}", limit.name()).into();
+        Some(Bucket { limit: index, name, terms: limit.terms_of(key), mode: limit.mode() })
+    }
+
+    fn document(&self) -> Document<&LimitDocument> {
+        Document {
+            namespace: self.namespace.clone(),
+            provider: self.provider.clone(),
+            limit: self.limits.iter().map(|limit| &limit.written).collect(),
+        }
+    }
+}
+
+impl PartialEq for Policy {
+    fn eq(&self, other: &Policy) -> bool {
+        self.document() == other.document()
+    }
+}
+
+impl Eq for Policy {}

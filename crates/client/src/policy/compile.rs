@@ -1,0 +1,152 @@
+//! From document to policy: every field checked, all problems gathered.
+
+use super::Policy;
+use super::allowance::Allowance;
+use super::attribute::Attribute;
+use super::condition::Condition;
+use super::document::{Document, LimitDocument, OnOutage};
+use super::error::PolicyError;
+use super::key::check_key;
+use super::limit::Limit;
+use super::pattern::{Pattern, Patterns};
+use super::problem::{Problems, Wrong, quoted};
+use super::terms::Terms;
+use crate::call::{VALUE_BYTES_MAX, fault_in};
+use std::collections::{HashMap, HashSet};
+
+/// Most limits of a policy; a [`LimitSet`](super::pattern::LimitSet) has so many bits.
+const LIMITS_MAX: usize = 256;
+/// Most buckets a limit may ask for.
+const MAX_KEYS_MAX: u64 = 100_000_000;
+
+/// Checks a document and compiles it.
+pub(super) fn policy(document: Document<LimitDocument>) -> Result<Policy, PolicyError> {
+    let Document { namespace, provider, limit: written } = document;
+    if written.len() > LIMITS_MAX {
+        let wrong = Wrong::plain(format!("{} limits", written.len()), format!("at most {LIMITS_MAX}"));
+        return Err(wrong.at("limit").into());
+    }
+    let mut problems = Problems::default();
+    problems.take("namespace", check_name(&namespace));
+    if let Some(provider) = &provider {
+        problems.take("provider", check_name(provider));
+    }
+    check_unique(&written, &mut problems);
+    let mut limits = Vec::with_capacity(written.len());
+    let mut patterns = Vec::new();
+    for (index, written) in (0_u16..).zip(written) {
+        if let Some((limit, own)) = checked_limit(written, &format!("limit[{index}]"), &mut problems) {
+            limits.push(limit);
+            patterns.extend(own.into_iter().map(|pattern| (index, pattern)));
+        }
+    }
+    PolicyError::of(problems)?;
+    let patterns = Patterns::compile(patterns)?;
+    Ok(Policy { namespace, provider, limits, patterns })
+}
+
+/// Checks that a text is a name: it becomes part of Redis keys, of URLs and of the names of metrics.
+fn check_name(name: &str) -> Result<(), Wrong> {
+    let plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit();
+    let right = name.len() <= 64
+        && name.bytes().next().is_some_and(plain)
+        && name.bytes().all(|byte| plain(byte) || b"._-".contains(&byte));
+    let expected = "1 to 64 of a-z, 0-9, '.', '_' and '-', the first a letter or a digit";
+    if right { Ok(()) } else { Err(Wrong::text(name, expected)) }
+}
+
+fn check_unique(limits: &[LimitDocument], problems: &mut Problems) {
+    let mut seen = HashSet::new();
+    for (index, limit) in limits.iter().enumerate() {
+        if !seen.insert(&limit.name) {
+            let wrong = Wrong::text(&limit.name, "a name that no limit before it has");
+            problems.add(wrong.at(format!("limit[{index}].name")));
+        }
+    }
+}
+
+/// Checks one limit; its path patterns are returned beside it, to be compiled with those of the others.
+fn checked_limit(
+    written: LimitDocument,
+    field: &str,
+    problems: &mut Problems,
+) -> Option<(Limit, Vec<Pattern>)> {
+    problems.take(format!("{field}.name"), check_name(&written.name));
+    for (index, name) in written.names.iter().enumerate() {
+        problems.take(format!("{field}.names[{index}]"), check_provider_name(name));
+    }
+    if let Some(max_keys) = written.max_keys.filter(|keys| !(1..=MAX_KEYS_MAX).contains(keys)) {
+        let wrong = Wrong::plain(max_keys.to_string(), format!("1 to {MAX_KEYS_MAX}"));
+        problems.add(wrong.at(format!("{field}.max_keys")));
+    }
+    refuse_unsupported(&written, field, problems);
+    let (condition, patterns) = match &written.when {
+        Some(when) => Condition::parse(when, &format!("{field}.when"), problems),
+        None => (Condition::default(), Vec::new()),
+    };
+    let per = per(&written.per, field, problems);
+    let terms = Allowance::of_limit(&written).terms(field, problems);
+    let (per, terms) = (per?, terms?);
+    let overrides = overrides(&written, &per, field, problems);
+    let limit = Limit { written, per, condition, terms, overrides };
+    Some((limit, patterns))
+}
+
+fn check_provider_name(name: &str) -> Result<(), Wrong> {
+    let expected = "1 to 256 bytes without control characters";
+    fault_in(name, VALUE_BYTES_MAX, String::new).map_or(Ok(()), |_| Err(Wrong::text(name, expected)))
+}
+
+fn per(written: &[String], field: &str, problems: &mut Problems) -> Option<Vec<Attribute>> {
+    let mut per = Vec::with_capacity(written.len());
+    for (index, text) in written.iter().enumerate() {
+        let field = format!("{field}.per[{index}]");
+        match problems.take(&field, Attribute::parse(text)) {
+            Some(attribute) if per.contains(&attribute) => {
+                problems.add(Wrong::text(text, "each attribute once").at(field));
+            }
+            attribute => per.extend(attribute),
+        }
+    }
+    (per.len() == written.len()).then_some(per)
+}
+
+fn overrides(
+    written: &LimitDocument,
+    per: &[Attribute],
+    field: &str,
+    problems: &mut Problems,
+) -> HashMap<Box<str>, Terms> {
+    let mut overrides = HashMap::with_capacity(written.overrides.len());
+    for (key, other) in &written.overrides {
+        let field = format!("{field}.override.{}", quoted(key));
+        problems.take(&field, check_key(per, key));
+        let allowance = Allowance::of_limit(written).overridden_by(other);
+        let allowance = problems.take(&field, allowance);
+        if let Some(terms) = allowance.and_then(|allowance| allowance.terms(&field, problems)) {
+            overrides.insert(key.as_str().into(), terms);
+        }
+    }
+    overrides
+}
+
+/// Refuses what later versions will do: a document that relies on it must not be taken as if it were done.
+fn refuse_unsupported(limit: &LimitDocument, field: &str, problems: &mut Problems) {
+    let mut refuse = |name: &str, value: Option<String>| {
+        if let Some(value) = value {
+            let wrong = Wrong::plain(value, "no such field, as it is not supported yet");
+            problems.add(wrong.at(format!("{field}.{name}")));
+        }
+    };
+    refuse("concurrent", limit.concurrent.map(|permits| permits.to_string()));
+    refuse("spacing", limit.spacing.as_deref().map(quoted));
+    let cost = limit.cost.as_ref();
+    refuse("cost", cost.map(|cost| format!("{} of {}", cost.per, quoted(&cost.query))));
+    let weighted = limit.weight.keys().next();
+    refuse("weight", weighted.map(|key| format!("a weight of {}", quoted(key))));
+    if let Some(other @ (OnOutage::Share | OnOutage::Allow)) = limit.on_outage {
+        let expected = "\"refuse\", as others are not supported yet";
+        let wrong = Wrong::plain(format!("{other:?}").to_lowercase(), expected);
+        problems.add(wrong.at(format!("{field}.on_outage")));
+    }
+}

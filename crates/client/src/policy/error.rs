@@ -1,0 +1,56 @@
+//! The error of a policy document that can't be used.
+
+use super::problem::{Problem, Problems, Wrong};
+use std::fmt;
+
+/// Why a policy document was refused: at least one [`Problem`], as many as could be told at once.
+///
+/// A document that can't be read at all reports the first problem only; one that can be read reports the
+/// first twenty.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PolicyError {
+    problems: Vec<Problem>,
+    /// How many problems there are beyond those listed.
+    more: usize,
+}
+
+impl PolicyError {
+    /// What is wrong, in the order of the document; never empty.
+    #[must_use]
+    pub fn problems(&self) -> &[Problem] {
+        &self.problems
+    }
+
+    /// An error for all problems that were found, if there are any.
+    pub(super) fn of(problems: Problems) -> Result<(), PolicyError> {
+        problems.into_found().map_or(Ok(()), |(problems, more)| Err(PolicyError { problems, more }))
+    }
+}
+
+impl From<Problem> for PolicyError {
+    fn from(problem: Problem) -> PolicyError {
+        PolicyError { problems: vec![problem], more: 0 }
+    }
+}
+
+impl From<Wrong> for PolicyError {
+    /// Something wrong with the document as a whole.
+    fn from(wrong: Wrong) -> PolicyError {
+        wrong.at("document").into()
+    }
+}
+
+impl fmt::Display for PolicyError {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (index, problem) in self.problems.iter().enumerate() {
+            let separator = if index == 0 { "" } else { "; " };
+            write!(out, "{separator}{problem}")?;
+        }
+        if self.more > 0 {
+            write!(out, "; and {} more problems", self.more)?;
+        }
+        Ok(())
+    }
+}
+
+impl std::error::Error for PolicyError {}

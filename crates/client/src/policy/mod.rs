@@ -1,0 +1,76 @@
+//! The policy: the limits of a namespace, from the document to exact integer credits.
+//!
+//! A document is TOML or JSON, at most 1 MiB, with at most 256 limits. Unknown fields are refused.
+//!
+//! * `namespace`: a name; one account at a provider.
+//! * `provider`: optional, a name; whose answers are understood.
+//! * `limit`: the limits, in the order in which calls pass them.
+//!
+//! A name is 1 to 64 of `a-z`, `0-9`, `.`, `_` and `-`, the first a letter or a digit. A span of time is a
+//! whole number with its unit, `us`, `ms`, `s`, `m`, `h` or `d`, up to `366d`. A quantity is 1 to
+//! 1,000,000,000 tokens in a span of at least a microsecond: `"300/1m"`, or `"10/s"` for one unit.
+//!
+//! # Limits
+//!
+//! * `name`: a name, unique in the policy.
+//! * `names`: optional, the provider's own names of it, 1 to 256 bytes each.
+//! * `per`: what it is counted per, a list of `org`, `client`, `token`, `provider`, `method`, `path` and
+//!   `attributes.<name>`. An empty list makes one bucket that all calls share.
+//! * `when`: optional, the calls it applies to: a table of `path`, `method`, `org` and `client`, each a text
+//!   or a list of texts. All that are given must hold, of a list any.
+//! * `rate` or `quota`, exactly one of them: a quantity. A rate is a token bucket that refills evenly. Of a
+//!   quota, no window of its length, at any phase, sees more, the burst included.
+//! * `burst`: how many tokens a full bucket holds, at most the quota; by default what a rate gives in a
+//!   second or a tenth of a quota, and at least 1. [`Terms`] tells what comes of it.
+//! * `slack`: how late a call may reach the provider after its grant, with a quota only; by default `"0s"`.
+//! * `mode`: `enforce`, the default, or `observe`, which counts and reports and never refuses.
+//! * `max_keys`: how many buckets it may have at once, 1 to 100,000,000; by default 1,000,000.
+//! * `override`: by key, another `rate` or `quota`, `burst` or `slack`.
+//! * `on_outage`: `refuse`, the default: without the store, calls are refused. `share` and `allow` are not
+//!   supported yet.
+//!
+//! `weight`, `concurrent`, `spacing` and `cost` are known and refused: they are not supported yet.
+//!
+//! # Paths
+//!
+//! In `when.path`, `*` stands for any text inside one segment and `**` for any number of segments, none
+//! included: `/api/v2/quality/**` matches `/api/v2/quality` too. There are no other wildcards; a list says
+//! "or". Patterns are written in the normal form that the paths of calls are brought to, see
+//! [`Call`](crate::Call).
+//!
+//! # Keys and overrides
+//!
+//! The key of a bucket is the values of `per`, in order, joined by `/`. With several, `%` and `/` inside a
+//! value are written `%25` and `%2F`; a single value stands verbatim. Overrides are found by this key:
+//! `override."acme/app-1"` for `per = ["org", "client"]`.
+//!
+//! For an overridden key the limit holds as if it were written with the fields of the override. So a burst
+//! that the limit names is kept, unless the override names its own; a burst left to the default is worked out
+//! from the override's own quantity; and a slack is dropped with its quota where the override names a rate.
+
+mod allowance;
+mod attribute;
+mod checked;
+mod compile;
+mod condition;
+mod document;
+mod error;
+mod key;
+mod limit;
+mod path;
+mod pattern;
+mod problem;
+mod quantity;
+mod read;
+mod terms;
+#[cfg(test)]
+mod tests;
+
+pub use attribute::Attribute;
+pub use checked::Policy;
+pub use document::Mode;
+pub use error::PolicyError;
+pub use limit::Limit;
+pub use path::{Bucket, Path};
+pub use problem::{Position, Problem};
+pub use terms::Terms;
