@@ -1,0 +1,101 @@
+//! The buckets of a batch, each once, with their terms and limits.
+
+use std::collections::HashMap;
+use std::hash::Hash;
+use std::sync::Arc;
+
+use super::batch::{BUCKET, COUNTER};
+use super::flat::Writer;
+use crate::policy::{Bucket, Mode, Path, Policy, Terms};
+
+/// Buckets, terms and limits in the order in which they were first named, counted from 1 as Lua does.
+#[derive(Clone, Debug, Default)]
+pub(super) struct BucketTable {
+    buckets: Vec<Bucket>,
+    /// For each bucket the index of its terms.
+    terms_of: Vec<u32>,
+    index: HashMap<Arc<str>, u32>,
+    terms: Numbered<(u32, Mode, Terms)>,
+    /// Where the limits stand in the policy.
+    limits: Numbered<u16>,
+}
+
+/// Distinct values, numbered from 1.
+#[derive(Clone, Debug)]
+struct Numbered<T> {
+    values: Vec<T>,
+    numbers: HashMap<T, u32>,
+}
+
+impl BucketTable {
+    pub(super) fn buckets(&self) -> &[Bucket] {
+        &self.buckets
+    }
+
+    /// The indexes of a path's buckets.
+    pub(super) fn path(&mut self, path: &Path) -> Box<[u32]> {
+        path.buckets().iter().map(|bucket| self.index_of(bucket)).collect()
+    }
+
+    pub(super) fn index_of(&mut self, bucket: &Bucket) -> u32 {
+        if let Some(&index) = self.index.get(bucket.name()) {
+            return index;
+        }
+        let limit = self.limits.number_of(bucket.limit());
+        self.terms_of.push(self.terms.number_of((limit, bucket.mode(), bucket.terms())));
+        self.buckets.push(bucket.clone());
+        let index = number(self.buckets.len());
+        self.index.insert(bucket.shared_name(), index);
+        index
+    }
+
+    /// Writes them as `bind_buckets` of the prelude reads them. `policy` is the one that the buckets are of.
+    pub(super) fn write(&self, args: &mut Writer, policy: &Policy) {
+        args.count(self.limits.values.len());
+        for &limit in &self.limits.values {
+            let limit = &policy.limits()[usize::from(limit)];
+            args.joined(COUNTER, limit.name());
+            args.integer(limit.max_keys());
+        }
+        args.count(self.terms.values.len());
+        for (limit, mode, terms) in &self.terms.values {
+            args.integer(terms.refill());
+            args.integer(terms.credit());
+            args.integer(terms.capacity());
+            args.flag(*mode == Mode::Enforce);
+            args.integer(*limit);
+        }
+        args.count(self.buckets.len());
+        for (bucket, &terms) in self.buckets.iter().zip(&self.terms_of) {
+            args.joined(BUCKET, bucket.name());
+            args.integer(terms);
+        }
+    }
+}
+
+impl<T> Default for Numbered<T> {
+    fn default() -> Self {
+        Self { values: Vec::new(), numbers: HashMap::new() }
+    }
+}
+
+impl<T: Copy + Eq + Hash> Numbered<T> {
+    fn number_of(&mut self, value: T) -> u32 {
+        *self.numbers.entry(value).or_insert_with(|| {
+            self.values.push(value);
+            number(self.values.len())
+        })
+    }
+}
+
+fn number(count: usize) -> u32 {
+    u32::try_from(count).unwrap_or(u32::MAX)
+}
+
+/// Writes one path: how many buckets, and which.
+pub(super) fn write_path(args: &mut Writer, path: &[u32]) {
+    args.count(path.len());
+    for &bucket in path {
+        args.integer(bucket);
+    }
+}

@@ -1,0 +1,76 @@
+//! The arguments and the reply of `list.lua`.
+
+use super::batch::BUCKET;
+use super::flat::{Malformed, Writer};
+use super::reply::Reply;
+
+/// Fields that one page looks at. Redis is busy with a page for about as long as with a batch of acquires.
+const LOOKED: u64 = 250;
+
+/// One page of the buckets that have a record.
+#[derive(Clone, Debug)]
+pub struct BucketsPage<'a> {
+    /// "0" for the first page, then what the last one returned.
+    pub cursor: &'a str,
+    /// Only the buckets of this limit.
+    pub limit: Option<&'a str>,
+}
+
+/// What a page holds. It may be empty without being the last.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BucketsReply {
+    /// The namespace's time in microseconds.
+    pub now_us: u64,
+    /// The epoch of the state.
+    pub epoch: u64,
+    /// "0" after the last page.
+    pub cursor: String,
+    /// The buckets. One may appear on two pages.
+    pub buckets: Vec<ListedBucket>,
+}
+
+/// A bucket as its record has it, which may be from before the last change of the policy.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ListedBucket {
+    /// `limit:key`.
+    pub name: String,
+    /// Credits not yet earned back.
+    pub debt: u64,
+    /// Credits earned per microsecond.
+    pub refill: u64,
+    /// Credits that one token costs.
+    pub credit: u64,
+}
+
+impl BucketsPage<'_> {
+    /// The script's argument. Names of limits have no character that means something in a pattern.
+    #[must_use]
+    pub fn encode(&self) -> Vec<u8> {
+        let mut args = Writer::new();
+        args.text(self.cursor);
+        args.integer(LOOKED);
+        match self.limit {
+            Some(limit) => args.joined(BUCKET, &format!("{limit}:*")),
+            None => args.joined(BUCKET, "*"),
+        }
+        args.finish()
+    }
+
+    /// The script's reply.
+    pub fn decode(reply: &[u8]) -> Result<Reply<BucketsReply>, Malformed> {
+        Reply::read(reply, |reader| {
+            let now_us = reader.integer()?;
+            let epoch = reader.integer()?;
+            let cursor = reader.text()?.to_owned();
+            let mut buckets = Vec::with_capacity(reader.left() / 4);
+            while reader.left() > 0 {
+                let field = reader.text()?;
+                let name =
+                    field.strip_prefix(BUCKET).ok_or(Malformed("a field that is no bucket"))?.to_owned();
+                let [debt, refill, credit] = [reader.integer()?, reader.integer()?, reader.integer()?];
+                buckets.push(ListedBucket { name, debt, refill, credit });
+            }
+            Ok(BucketsReply { now_us, epoch, cursor, buckets })
+        })
+    }
+}

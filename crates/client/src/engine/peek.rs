@@ -1,0 +1,57 @@
+//! The arguments and the reply of `peek.lua`.
+
+use super::buckets::BucketTable;
+use super::flat::{Malformed, Writer};
+use super::reply::Reply;
+use crate::policy::{Bucket, Policy};
+
+/// A question about buckets. Without any it asks whether the policy is still the same.
+#[derive(Clone, Debug, Default)]
+pub struct Peek {
+    table: BucketTable,
+}
+
+/// What buckets owe.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PeekReply {
+    /// The namespace's time in microseconds.
+    pub now_us: u64,
+    /// The epoch of the state.
+    pub epoch: u64,
+    /// For each bucket that was asked for: credits not yet earned back.
+    pub debts: Vec<u64>,
+}
+
+impl Peek {
+    /// Asks for a bucket too; one that was asked for already is not asked for twice.
+    pub fn push(&mut self, bucket: &Bucket) {
+        self.table.index_of(bucket);
+    }
+
+    /// The buckets asked for, in the order of the reply.
+    #[must_use]
+    pub fn buckets(&self) -> &[Bucket] {
+        self.table.buckets()
+    }
+
+    /// The script's argument. `policy` is the one that the buckets are of, `fence` its mark in the store.
+    #[must_use]
+    pub fn encode(&self, policy: &Policy, fence: &str, server: &str) -> Vec<u8> {
+        let mut args = Writer::new();
+        args.text(fence);
+        args.text(server);
+        self.table.write(&mut args, policy);
+        args.finish()
+    }
+
+    /// The script's reply.
+    pub fn decode(&self, reply: &[u8]) -> Result<Reply<PeekReply>, Malformed> {
+        Reply::read(reply, |reader| {
+            Ok(PeekReply {
+                now_us: reader.integer()?,
+                epoch: reader.integer()?,
+                debts: self.buckets().iter().map(|_| reader.integer()).collect::<Result<_, _>>()?,
+            })
+        })
+    }
+}

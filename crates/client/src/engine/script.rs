@@ -1,0 +1,73 @@
+//! The scripts as they are sent: each file of `lua/` with the prelude in front of it.
+
+use std::sync::LazyLock;
+
+/// One script: its name, its whole source and the digest by which Redis knows it.
+#[derive(Debug)]
+pub struct Script {
+    name: &'static str,
+    source: &'static str,
+    sha1: LazyLock<String>,
+}
+
+macro_rules! script {
+    ($name:literal) => {{
+        const SOURCE: &str = concat!(
+            include_str!("../../../../lua/prelude.lua"),
+            "\n",
+            include_str!(concat!("../../../../lua/", $name, ".lua"))
+        );
+        Script {
+            name: $name,
+            source: SOURCE,
+            sha1: LazyLock::new(|| sha1_smol::Sha1::from(SOURCE).digest().to_string()),
+        }
+    }};
+}
+
+impl Script {
+    /// Charges the calls of a batch, each to every bucket on its path or to none.
+    pub const ACQUIRE: &Self = &ACQUIRE;
+    /// Corrects what granted calls have cost.
+    pub const SETTLE: &Self = &SETTLE;
+    /// Tells what buckets owe.
+    pub const PEEK: &Self = &PEEK;
+    /// Pages through the buckets that have a record.
+    pub const LIST: &Self = &LIST;
+    /// Removes what is no longer needed.
+    pub const SWEEP: &Self = &SWEEP;
+    /// Writes a policy.
+    pub const POLICY: &Self = &POLICY;
+    /// Reads a policy.
+    pub const POLICY_READ: &Self = &POLICY_READ;
+
+    /// Every script there is.
+    pub const ALL: [&Self; 7] =
+        [Self::ACQUIRE, Self::SETTLE, Self::PEEK, Self::LIST, Self::SWEEP, Self::POLICY, Self::POLICY_READ];
+
+    /// The name of its file, without the ending.
+    #[must_use]
+    pub fn name(&self) -> &'static str {
+        self.name
+    }
+
+    /// The prelude and the script.
+    #[must_use]
+    pub fn source(&self) -> &'static str {
+        self.source
+    }
+
+    /// SHA-1 of the source in hexadecimal, as `EVALSHA` takes it.
+    #[must_use]
+    pub fn sha1(&self) -> &str {
+        &self.sha1
+    }
+}
+
+static ACQUIRE: Script = script!("acquire");
+static SETTLE: Script = script!("settle");
+static PEEK: Script = script!("peek");
+static LIST: Script = script!("list");
+static SWEEP: Script = script!("sweep");
+static POLICY: Script = script!("policy");
+static POLICY_READ: Script = script!("policy_read");

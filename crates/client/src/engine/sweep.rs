@@ -1,0 +1,43 @@
+//! The arguments and the reply of `sweep.lua`.
+
+use super::flat::{Malformed, Writer};
+use super::reply::Reply;
+
+/// Fields that one call looks at: a few hundred microseconds of a server's time.
+const LOOKED: u64 = 250;
+
+/// A part of a pass over everything that a namespace has stored.
+#[derive(Clone, Copy, Debug)]
+pub struct Sweep;
+
+/// What a call did.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SweepReply {
+    /// Fields looked at, 0 if nothing was due.
+    pub looked: u64,
+    /// Fields removed.
+    pub removed: u64,
+    /// Microseconds until a call will find work.
+    pub wait_us: u64,
+}
+
+impl Sweep {
+    /// The script's argument.
+    #[must_use]
+    pub fn encode(self) -> Vec<u8> {
+        let mut args = Writer::new();
+        args.integer(LOOKED);
+        args.finish()
+    }
+
+    /// The script's reply.
+    pub fn decode(self, reply: &[u8]) -> Result<Reply<SweepReply>, Malformed> {
+        Reply::read(reply, |reader| {
+            Ok(SweepReply {
+                looked: reader.integer()?,
+                removed: reader.integer()?,
+                wait_us: reader.integer()?,
+            })
+        })
+    }
+}

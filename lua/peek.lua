@@ -1,0 +1,37 @@
+-- Tells what buckets owe, and whether the policy is still the one the caller knows. Writes nothing.
+--
+-- KEYS[1]  hash, the namespace's state
+-- ARGV[1]  msgpack array, flat:
+--            fence       string   policy the buckets were compiled from
+--            server      string   run id of the server process on the connection
+--            limits, terms, buckets  as in acquire.lua
+-- RETURNS  msgpack array, flat:
+--            status      0 ok | 1 no such namespace | 2 the policy is another one
+--            now         us, the namespace's time
+--            epoch       integer
+--            buckets     each: debt (credits not yet earned back)
+-- ERRORS   SCHEMA  a stored record is of an unknown version
+-- WRITES   nothing
+-- COST     TIME, HMGET
+
+local args = cmsgpack.unpack(ARGV[1])
+local fence, server = args[1], args[2]
+local buckets = bind_buckets(args, 3)
+
+local fields = {"head"}
+for b = 1, #buckets do fields[b + 1] = buckets[b].field end
+local stored = redis.call("HMGET", KEYS[1], unpack(fields))
+
+local head, problem = read_head(stored[1])
+if problem then return problem end
+if not head then return cmsgpack.pack({LOST}) end
+if head.fence ~= fence then return cmsgpack.pack({STALE, head.fence}) end
+local now = tell_time(head)
+enter_epoch(head, server, now)
+
+problem = read_debts(buckets, stored, 1, head, now)
+if problem then return problem end
+
+local reply = {OK, now, head.epoch}
+for b = 1, #buckets do reply[b + 3] = buckets[b].debt end
+return cmsgpack.pack(reply)

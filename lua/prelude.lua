@@ -1,0 +1,140 @@
+-- What all scripts share, joined in front of each at build time: the head of a namespace, its time, a bucket's debt.
+-- Words, records and units stand in README.md beside this file.
+
+local SCHEMA = 1                      -- first value of every stored record
+local CREDITS_MAX = 4503599627370496  -- 2^52: a debt plus a cost is still an exact integer in a double
+local CLOCK_HOLD_US = 1000000         -- a step back of up to 1 s is waited out, a longer one is added to the time
+
+local OK, LOST, STALE, SUPERSEDED, CONFLICT = 0, 1, 2, 3, 4  -- first value of every reply
+
+-- The text of an error that a client can act on; its first word is the code.
+local function unknown_schema(field, schema)
+  return redis.error_reply("SCHEMA the record '" .. field .. "' has a schema that this version of tollgate does not know"
+    .. (type(schema) == "number" and string.format(": %d", schema) or ""))
+end
+
+-- Reads the head of a namespace. Returns nil where there is none, and nil with an error where it can't be read.
+local function read_head(blob)
+  if not blob then return nil end
+  local schema, fence, server, epoch, since, seen, offset, ruled = cmsgpack.unpack(blob)
+  if schema ~= SCHEMA then return nil, unknown_schema("head", schema) end
+  return {fence = fence, server = server, epoch = epoch, since = since, seen = seen, offset = offset, ruled = ruled,
+    changed = false}
+end
+
+local function pack_head(head, now)
+  return cmsgpack.pack(SCHEMA, head.fence, head.server, head.epoch, head.since, now, head.offset, head.ruled)
+end
+
+-- The namespace's time in microseconds. It never goes back: where the server's clock steps back a little, time stands
+-- still until the clock has caught up; where it steps back far, the step is kept as an offset, so that nobody waits an
+-- hour for a clock that was once an hour ahead.
+local function tell_time(head)
+  local clock = redis.call("TIME")
+  local now = tonumber(clock[1]) * 1000000 + tonumber(clock[2]) + head.offset
+  if now >= head.seen then return now end
+  if head.seen - now > CLOCK_HOLD_US then
+    head.offset = head.offset + head.seen - now
+    head.changed = true
+  end
+  return head.seen
+end
+
+-- Begins a new epoch, in which every bucket starts empty. Its number is the time: counted, it could be one that was there
+-- before, in a state that was lost since, and what was granted then is no business of this one.
+local function begin_epoch(head, server, now)
+  head.server, head.epoch, head.since, head.changed = server, math.max(head.epoch + 1, now), now, true
+end
+
+-- Another server process answers than the one that wrote the state: it may have come up from an older copy, so what was
+-- spent is no longer known.
+local function enter_epoch(head, server, now)
+  if head.server ~= server then begin_epoch(head, server, now) end
+end
+
+-- What is left of a debt after `elapsed` microseconds. Exact: the quotient of two integers below 2^53 never rounds across
+-- an integer, and the product stays below the debt.
+local function pay_off(debt, refill, elapsed)
+  if elapsed >= math.ceil(debt / refill) then return 0 end
+  return debt - elapsed * refill
+end
+
+-- What a bucket without a record owes: nothing where the namespace began full (since 0), else all that it could have
+-- spent before its epoch began, less what has been earned back since.
+local function debt_unrecorded(head, now, terms)
+  if head.since == 0 then return 0 end
+  return pay_off(terms.capacity, terms.refill, now - head.since)
+end
+
+-- What a bucket owes at `now`. Where the quota has changed since the record was written, the time up to the last change
+-- of the policy counts at the old rate and the time since then at the new one, and a new unit rounds the debt up to whole
+-- tokens: a change never refills for free. Returns nil and an error where the record can't be read.
+local function read_debt(record, field, head, now, terms)
+  if not record then return debt_unrecorded(head, now, terms) end
+  local schema, epoch, debt, at, old_refill, old_credit = cmsgpack.unpack(record)
+  if schema ~= SCHEMA then return nil, unknown_schema(field, schema) end
+  if epoch ~= head.epoch then return debt_unrecorded(head, now, terms) end
+  local refill, credit = terms.refill, terms.credit
+  if old_refill == refill and old_credit == credit then return pay_off(debt, refill, now - at) end
+  debt = pay_off(debt, old_refill, math.max(0, head.ruled - at))
+  debt = math.min(math.ceil(debt / old_credit) * credit, CREDITS_MAX)
+  return pay_off(debt, refill, now - math.max(at, head.ruled))
+end
+
+local function pack_debt(head, now, bucket)
+  return cmsgpack.pack(SCHEMA, head.epoch, bucket.debt, now, bucket.terms.refill, bucket.terms.credit)
+end
+
+-- The limits, terms and buckets of a request from args[i] on. Returns the buckets, the limits, and the index behind them.
+local function bind_buckets(args, i)
+  local limits, terms, buckets = {}, {}, {}
+  local last = args[i]
+  i = i + 1
+  for l = 1, last do
+    limits[l] = {counter = args[i], most = args[i + 1], buckets = 0, grown = false}
+    i = i + 2
+  end
+  last = args[i]
+  i = i + 1
+  for t = 1, last do
+    terms[t] = {refill = args[i], credit = args[i + 1], capacity = args[i + 2], enforced = args[i + 3] == 1,
+      limit = limits[args[i + 4]]}
+    i = i + 5
+  end
+  last = args[i]
+  i = i + 1
+  for b = 1, last do
+    buckets[b] = {field = args[i], terms = terms[args[i + 1]]}
+    i = i + 2
+  end
+  return buckets, limits, i
+end
+
+-- Reads what each bucket owes at `now` from its record, stored[b + before], into bucket.debt. Returns an error where one
+-- can't be read, and whether any of them has no record.
+local function read_debts(buckets, stored, before, head, now)
+  local any_new = false
+  for b = 1, #buckets do
+    local bucket, record = buckets[b], stored[b + before]
+    local problem
+    bucket.debt, problem = read_debt(record, bucket.field, head, now, bucket.terms)
+    if problem then return problem, false end
+    if not record then bucket.new, any_new = true, true end
+  end
+  return nil, any_new
+end
+
+-- An answer kept from an earlier try of the same batch, or word that a later batch has taken its place. A batch that was
+-- lost on its way and arrives after its repetition is caught by this too.
+local function recall(blob, field, number)
+  if not blob then return nil end
+  local schema, answered, _, reply = cmsgpack.unpack(blob)
+  if schema ~= SCHEMA then return unknown_schema(field, schema) end
+  if answered == number then return reply end
+  if answered > number then return cmsgpack.pack({SUPERSEDED}) end
+  return nil
+end
+
+local function pack_answer(number, now, reply)
+  return cmsgpack.pack(SCHEMA, number, now, reply)
+end

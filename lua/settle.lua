@@ -1,0 +1,117 @@
+-- Corrects what granted calls have cost: gives tokens back to every bucket on their paths, or charges more.
+--
+-- KEYS[1]  hash, the namespace's state
+-- ARGV[1]  msgpack array, flat:
+--            answer      string   field under which this batch's answer is remembered
+--            number      integer  of the batch, rising for each answer field, 1..2^53-1
+--            server      string   run id of the server process on the connection
+--            limits, terms, buckets  as in acquire.lua
+--            entries     count, then each: permit field or "", epoch and now of the grant, tokens given back (negative:
+--                        charged), path length, indexes of the buckets that were charged: an observed one that had no room
+--                        is not among them
+-- RETURNS  msgpack array, flat:
+--            status      0 ok | 1 no such namespace | 3 a later batch took this one's place
+--            entries     each: 0 settled | 1 settled before | 2 granted too long ago
+-- ERRORS   SCHEMA  a stored record is of an unknown version
+-- WRITES   head, answer (swept 10 min later), corrected buckets (swept when full again), their counters, named permits
+--          (swept 20 min later)
+-- COST     TIME, HMGET, HSET; HGET and HSET for each bucket that was full and is charged more
+
+local SETTLED, SETTLED_BEFORE, TOO_LATE = 0, 1, 2
+local SETTLE_WITHIN_US = 600000000  -- 10 min, for permits that have a name; swept after twice that
+
+local args = cmsgpack.unpack(ARGV[1])
+local answer_field, number, server = args[1], args[2], args[3]
+local buckets, _, next_arg = bind_buckets(args, 4)
+local entry_count, first_entry = args[next_arg], next_arg + 1
+
+local fields = {"head", answer_field}
+for b = 1, #buckets do fields[b + 2] = buckets[b].field end
+local e = first_entry
+for _ = 1, entry_count do
+  if args[e] ~= "" then fields[#fields + 1] = args[e] end
+  e = e + 5 + args[e + 4]
+end
+local stored = redis.call("HMGET", KEYS[1], unpack(fields))
+
+local answer = recall(stored[2], answer_field, number)
+if answer then return answer end
+local head, problem = read_head(stored[1])
+if problem then return problem end
+if not head then return cmsgpack.pack({LOST}) end
+local now = tell_time(head)
+enter_epoch(head, server, now)
+
+-- A record counts in its own terms: whoever settles may not know the policy that is in force, nor need to.
+for b = 1, #buckets do
+  if stored[b + 2] then
+    local _, epoch, _, _, refill, credit = cmsgpack.unpack(stored[b + 2])
+    if epoch == head.epoch then buckets[b].terms = {refill = refill, credit = credit, limit = buckets[b].terms.limit} end
+  end
+end
+problem = read_debts(buckets, stored, 2, head, now)
+if problem then return problem end
+
+-- Tokens given back are worth what their bucket has not earned since: had they never been spent, the bucket might have
+-- stood full meanwhile and earned nothing. More than this could pass more than the limit allows in some interval. What the
+-- bucket has earned is known only since the last change of the policy: what was granted before it is not given back.
+local function correct(bucket, tokens, granted_at)
+  local credits = tokens * bucket.terms.credit
+  if tokens > 0 then
+    if bucket.new or granted_at <= head.ruled then return end  -- new: earned back and swept
+    credits = math.max(0, credits - (now - granted_at) * bucket.terms.refill)
+  end
+  bucket.debt = math.min(math.max(0, bucket.debt - credits), CREDITS_MAX)
+  bucket.corrected = bucket.corrected or credits ~= 0
+end
+
+local reply, permits = {OK}, {}
+local named = #buckets + 2
+e = first_entry
+for n = 1, entry_count do
+  local permit, epoch, granted_at, tokens, last = args[e], args[e + 1], args[e + 2], args[e + 3], e + 4 + args[e + 4]
+  local outcome = SETTLED
+  if permit ~= "" then
+    named = named + 1
+    local schema, charged_at, settled, charged_in = SCHEMA, granted_at, 0, epoch
+    if stored[named] then schema, charged_at, settled, charged_in = cmsgpack.unpack(stored[named]) end
+    if schema ~= SCHEMA then return unknown_schema(permit, schema) end
+    -- A permit is told when it is charged, or again later. One told before that is of an earlier call of its name.
+    local used_up = settled == 1 or epoch < charged_in or granted_at < charged_at
+    granted_at, epoch = charged_at, charged_in
+    if used_up or permits[permit] then
+      outcome = SETTLED_BEFORE
+    elseif now - granted_at > SETTLE_WITHIN_US then
+      outcome = TOO_LATE
+    else
+      permits[permit] = true
+      permits[#permits + 1] = permit
+    end
+  end
+  if outcome == SETTLED and epoch == head.epoch then
+    for p = e + 5, last do correct(buckets[args[p]], tokens, granted_at) end
+  end
+  reply[n + 1] = outcome
+  e = last + 1
+end
+reply = cmsgpack.pack(reply)
+
+local writes = {"head", pack_head(head, now), answer_field, pack_answer(number, now, reply)}
+local w = 4
+for b = 1, #buckets do
+  if buckets[b].corrected then
+    writes[w + 1], writes[w + 2] = buckets[b].field, pack_debt(head, now, buckets[b])
+    w = w + 2
+    if buckets[b].new then
+      local counter = buckets[b].terms.limit.counter
+      local count = tonumber(redis.call("HGET", KEYS[1], counter) or 0)
+      redis.call("HSET", KEYS[1], counter, string.format("%d", count + 1))
+    end
+  end
+end
+for p = 1, #permits do
+  writes[w + 1], writes[w + 2] = permits[p], cmsgpack.pack(SCHEMA, now, 1, head.epoch)
+  w = w + 2
+end
+redis.call("HSET", KEYS[1], unpack(writes))
+return reply

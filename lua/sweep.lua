@@ -1,0 +1,85 @@
+-- Removes what is no longer needed: buckets that are full again, old answers, old permits. Does a bounded part of a pass a
+-- call and remembers where it stands, so that the work of a fleet is one pass, however many replicas call.
+--
+-- KEYS[1]  hash, the namespace's state
+-- ARGV[1]  msgpack array, flat:
+--            looked      integer  about how many fields to look at, 1..1000
+-- RETURNS  msgpack array, flat:
+--            status      0 ok | 1 no such namespace
+--            looked      fields looked at, 0 if nothing was due
+--            removed     fields removed
+--            wait        us until the next call finds work
+-- ERRORS   SCHEMA  a stored record is of an unknown version
+-- WRITES   head, sweep, counters; removes fields
+-- COST     HMGET, TIME; when due HSCAN and HSET; HDEL, HMGET, HSET, HDEL if something is removed
+
+local ANSWER_US = 600000000  -- 10 min, longer than any batch is repeated
+local PERMIT_US = 1200000000 -- 10 min, in which a name may be asked for again, and 10 more, in which that is settled
+local PASS_GAP_US = 10000000 -- between two passes
+local CALL_GAP_US = 100000   -- within a pass that finds little to remove
+local RICH = 4               -- at least one field in so many removed: go on at once
+
+local looked_most = cmsgpack.unpack(ARGV[1])[1]
+
+local stored = redis.call("HMGET", KEYS[1], "head", "sweep")
+local head, problem = read_head(stored[1])
+if problem then return problem end
+if not head then return cmsgpack.pack({LOST}) end
+local now = tell_time(head)
+
+local schema, cursor, due = SCHEMA, "0", now
+if stored[2] then schema, cursor, due = cmsgpack.unpack(stored[2]) end
+if schema ~= SCHEMA then return unknown_schema("sweep", schema) end
+if due > now then return cmsgpack.pack({OK, 0, 0, due - now}) end
+
+local page = redis.call("HSCAN", KEYS[1], cursor, "COUNT", string.format("%d", looked_most))
+local found = page[2]
+local looked = #found / 2
+local removed, shrunk = {}, {}
+for f = 1, #found, 2 do
+  local field, record = found[f], found[f + 1]
+  local kind = string.sub(field, 1, 2)
+  local spent = false
+  if kind == "b:" then
+    local version, epoch, debt, at, refill = cmsgpack.unpack(record)
+    if version ~= SCHEMA then return unknown_schema(field, version) end
+    spent = epoch ~= head.epoch or pay_off(debt, refill, now - at) == 0
+    if spent then
+      local counter = "n:" .. string.match(field, "^b:([^:]*)")
+      if not shrunk[counter] then shrunk[#shrunk + 1] = counter end
+      shrunk[counter] = (shrunk[counter] or 0) + 1
+    end
+  elseif kind == "a:" then
+    local version, _, at = cmsgpack.unpack(record)
+    if version ~= SCHEMA then return unknown_schema(field, version) end
+    spent = now - at > ANSWER_US
+  elseif kind == "p:" then
+    local version, at = cmsgpack.unpack(record)
+    if version ~= SCHEMA then return unknown_schema(field, version) end
+    spent = now - at > PERMIT_US
+  end
+  if spent then removed[#removed + 1] = field end
+end
+
+local wait = CALL_GAP_US
+if page[1] == "0" then
+  wait = PASS_GAP_US
+elseif #removed * RICH >= looked then
+  wait = 0
+end
+local writes = {"head", pack_head(head, now), "sweep", cmsgpack.pack(SCHEMA, page[1], now + wait)}
+if #shrunk > 0 then
+  local counts = redis.call("HMGET", KEYS[1], unpack(shrunk))
+  for c = 1, #shrunk do
+    local left = math.max(0, tonumber(counts[c] or 0) - shrunk[shrunk[c]])
+    if left == 0 then
+      removed[#removed + 1] = shrunk[c]
+    else
+      writes[#writes + 1] = shrunk[c]
+      writes[#writes + 1] = string.format("%d", left)
+    end
+  end
+end
+if #removed > 0 then redis.call("HDEL", KEYS[1], unpack(removed)) end
+redis.call("HSET", KEYS[1], unpack(writes))
+return cmsgpack.pack({OK, looked, #removed, wait})
