@@ -1,1 +1,38 @@
-//! Tollgate, the client crate.
+//! Tollgate, a distributed outbound rate limiter: what applications use.
+//!
+//! A [`Call`] passes the limits of a [`Policy`]; a [`Tollgate`] grants it a [`Permit`], charged to all of them at once, or
+//! refuses it and tells when to come back. The counters are in Redis, shared by every replica, or embedded in the process.
+
+mod acquire;
+mod admin;
+mod builder;
+mod call;
+mod clock;
+mod decision;
+mod dispatcher;
+pub mod embedded;
+pub mod engine;
+mod error;
+mod gate;
+mod identity;
+mod in_force;
+mod keeper;
+mod library;
+mod permit;
+pub mod policy;
+mod seal;
+mod store;
+mod sweeper;
+
+pub use acquire::Acquire;
+pub use admin::{BucketState, Buckets, PolicyVersion};
+pub use builder::Builder;
+pub use call::{Call, CallError, Priority};
+pub use decision::{Decision, Reason, Refused};
+pub use engine::Begin;
+pub use error::Error;
+pub use gate::Tollgate;
+pub use library::Change;
+pub use permit::{LimitState, Permit, PermitError};
+pub use policy::{Attribute, Limit, Mode, Policy, PolicyError, Position, Problem, Terms};
+pub use store::{ServerAddress, StoreAddress, StoreAddressError, StoreError};

@@ -1,0 +1,133 @@
+//! One acquire, from the call to its permit.
+
+use std::future::{Future, IntoFuture};
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use sha2::{Digest, Sha256};
+use tokio::sync::oneshot;
+
+use crate::call::Call;
+use crate::clock::{self, Instant};
+use crate::decision::Decision;
+use crate::dispatcher::{Answer, Charge, Grant, Patience, Request};
+use crate::error::Error;
+use crate::gate::Tollgate;
+use crate::identity;
+use crate::permit::Permit;
+use crate::policy::{Bucket, Path};
+use crate::store::StoreError;
+
+/// A wait for a permit, begun when it is first polled.
+///
+/// # Errors
+/// [`Error::Refused`] at once where the wait would go past its deadline, with the earliest time that could work;
+/// [`Error::Call`] if the call can't be decided on as it is; [`Error::Store`] if the store does not answer in time.
+///
+/// # Cancel safety
+/// Dropped before it is done it gives back what it may have been granted meanwhile, and leaves its place in line.
+#[derive(Debug)]
+#[must_use = "nothing is asked for until it is awaited"]
+pub struct Acquire<'a> {
+    gate: &'a Tollgate,
+    call: &'a Call,
+    patience: Patience,
+}
+
+impl<'a> Acquire<'a> {
+    pub(crate) fn new(gate: &'a Tollgate, call: &'a Call, patience: Patience) -> Self {
+        Self { gate, call, patience }
+    }
+
+    /// Waits no longer than `wait` from now.
+    pub fn within(mut self, wait: Duration) -> Self {
+        // Beyond what the clock can tell is without end.
+        self.patience = clock::now().checked_add(wait).map_or(Patience::Endless, Patience::Until);
+        self
+    }
+
+    /// As awaiting it, with a refusal as a value.
+    ///
+    /// # Errors
+    /// As for the type, but for [`Error::Refused`].
+    pub async fn decide(self) -> Result<Decision, Error> {
+        let began = clock::now();
+        loop {
+            match self.in_time(began, self.ask()).await? {
+                Answer::Granted(grant) => {
+                    let waited = clock::now().saturating_duration_since(began);
+                    return Ok(Decision::Granted(Permit::new(grant, waited)));
+                }
+                Answer::Refused(refused) => return Ok(Decision::Refused(refused)),
+                Answer::Outdated => {}
+            }
+        }
+    }
+
+    /// Asks under the policy in force.
+    async fn ask(&self) -> Result<Answer, Error> {
+        let in_force = self.gate.current().load();
+        let path = Arc::new(in_force.policy.path(self.call)?);
+        let (cost, generation) = (self.call.cost, in_force.generation());
+        let name = self.call.request_id.as_deref().map(|id| permit_name(id, &path, cost));
+        if path.buckets().is_empty() {
+            return Ok(Answer::Granted(self.free(path, name)));
+        }
+        drop(in_force);
+        let (reply, answer) = oneshot::channel();
+        let request =
+            Request { path, cost, generation, name, patience: self.patience, queued_at: clock::now(), reply };
+        self.gate.inbox().send(request).await.map_err(|_| Error::Closed)?;
+        answer.await.map_err(|_| Error::Closed)?
+    }
+
+    /// The grant of a call that no limit applies to.
+    fn free(&self, path: Arc<Path>, name: Option<Box<str>>) -> Grant {
+        let outbox = self.gate.outbox().clone();
+        let debts = Arc::new([]);
+        let charge = Charge { path, generation: 0, debts, cost: 0, epoch: 0, granted_at_us: 0, name, outbox };
+        Grant::new(Arc::new(charge), false)
+    }
+
+    /// The dispatcher answers before the deadline, or a round trip later, unless the store stands still. A deadline shorter
+    /// than the store's timeout is no reason to give up a first answer that is on its way.
+    async fn in_time(
+        &self,
+        began: Instant,
+        answer: impl Future<Output = Result<Answer, Error>>,
+    ) -> Result<Answer, Error> {
+        let Patience::Until(deadline) = self.patience else { return answer.await };
+        let timeout = self.gate.store_timeout();
+        let until = (deadline + timeout / 4).max(began + timeout);
+        let late =
+            || Err(Error::Store(StoreError::Timeout { after: until.saturating_duration_since(began) }));
+        clock::timeout(until.saturating_duration_since(clock::now()), answer).await.unwrap_or_else(late)
+    }
+}
+
+/// The name of a call that brings a request id. Another path or cost under the same id is another call, which is charged.
+fn permit_name(request_id: &str, path: &Path, cost: u32) -> Box<str> {
+    let mut digest = Sha256::new();
+    // No name of a bucket and no request id has a control character in it, so the parts can't run into each other.
+    for part in [request_id].into_iter().chain(path.buckets().iter().map(Bucket::name)) {
+        digest.update(part);
+        digest.update([0]);
+    }
+    digest.update(cost.to_be_bytes());
+    identity::hex(&digest.finalize()[..16]).into()
+}
+
+impl<'a> IntoFuture for Acquire<'a> {
+    type Output = Result<Permit, Error>;
+    type IntoFuture = Pin<Box<dyn Future<Output = Self::Output> + Send + 'a>>;
+
+    fn into_future(self) -> Self::IntoFuture {
+        Box::pin(async move {
+            match self.decide().await? {
+                Decision::Granted(permit) => Ok(permit),
+                Decision::Refused(refused) => Err(Error::Refused(refused)),
+            }
+        })
+    }
+}

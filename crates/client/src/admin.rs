@@ -1,0 +1,185 @@
+//! What operators ask of a limiter, and change.
+
+use std::time::Duration;
+
+use crate::engine::{Begin, BucketsPage, Peek, PolicyRecord, Reply, WriteReply};
+use crate::error::Error;
+use crate::gate::Tollgate;
+use crate::library::Change;
+use crate::policy::{Mode, Policy, Terms};
+
+/// A version of the policy.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct PolicyVersion {
+    /// From 1, one more with every change.
+    pub version: u64,
+    /// Tells this version from every other one, also from another one of the same number that a failover has undone.
+    pub tag: String,
+    /// When it was written, in microseconds since 1970 by the store's clock.
+    pub written_at_us: u64,
+    /// Who wrote it.
+    pub author: String,
+    /// What for.
+    pub reason: String,
+    /// It, as canonical JSON.
+    pub document: String,
+}
+
+/// A bucket as it stands.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct BucketState {
+    /// The limit's name.
+    pub limit: String,
+    /// Which of its buckets.
+    pub key: String,
+    /// Whether it refuses calls or only counts them.
+    pub mode: Mode,
+    /// Most tokens it holds.
+    pub burst: u64,
+    /// Whole tokens in it.
+    pub remaining: u64,
+    /// Until it is full again, if nobody comes.
+    pub reset_after: Duration,
+}
+
+/// Some of the buckets that are not full.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Buckets {
+    /// May be empty although there are more. One may appear twice if buckets come and go meanwhile.
+    pub buckets: Vec<BucketState>,
+    /// Where the next page begins, `None` after the last one.
+    pub next: Option<String>,
+}
+
+impl Tollgate {
+    /// The policy that the store has in force.
+    ///
+    /// # Errors
+    /// [`Error::Store`], and [`Error::NoPolicy`] if the store has lost it and no call has given it back yet.
+    pub async fn policy(&self) -> Result<PolicyVersion, Error> {
+        let stored = self.keeper().library().read(None).await?;
+        stored.map(PolicyVersion::from).ok_or_else(|| Error::NoPolicy { namespace: self.namespace() })
+    }
+
+    /// Puts `policy` into force for all replicas, from their next grant on, as the successor of the one with the tag `after`
+    /// (`None`: of whichever is in force).
+    ///
+    /// # Errors
+    /// [`Error::Conflict`] if another one has come into force meanwhile, [`Error::OtherNamespace`], [`Error::Store`].
+    ///
+    /// # Cancel safety
+    /// Dropped before it is done the policy may be in force or not.
+    pub async fn put_policy(
+        &self,
+        policy: &Policy,
+        after: Option<&str>,
+        change: &Change,
+    ) -> Result<PolicyVersion, Error> {
+        if policy.namespace() != self.namespace() {
+            let (expected, found) = (self.namespace(), policy.namespace().to_owned());
+            return Err(Error::OtherNamespace { expected, found });
+        }
+        let library = self.keeper().library();
+        let predecessor = if let Some(stored) = library.read(None).await? {
+            stored
+        } else {
+            // Lost: the replicas that hold it give it back, this one among them.
+            self.keeper().renew().await?;
+            self.current().load().record.clone()
+        };
+        if after.is_some_and(|after| after != predecessor.fence) {
+            return Err(Error::Conflict { current: predecessor.fence });
+        }
+        if let WriteReply::Conflict(current) =
+            library.put(policy, Some(&predecessor), change, Begin::Empty).await?
+        {
+            return Err(Error::Conflict { current });
+        }
+        let written = library.read(Some(predecessor.version + 1)).await?;
+        let written = written.ok_or_else(|| Error::NoPolicy { namespace: self.namespace() })?;
+        self.keeper().adopt(written.clone())?;
+        Ok(written.into())
+    }
+
+    /// The namespace.
+    #[must_use]
+    pub fn namespace(&self) -> String {
+        self.current().load().policy.namespace().to_owned()
+    }
+
+    /// The bucket of `limit` for `key` as it stands, full if it was never used; `None` if the policy has no such limit, or
+    /// the limit can't have such a key.
+    ///
+    /// # Errors
+    /// [`Error::Store`].
+    pub async fn bucket(&self, limit: &str, key: &str) -> Result<Option<BucketState>, Error> {
+        loop {
+            let in_force = self.current().load_full();
+            let Some(bucket) = in_force.policy.bucket(limit, key) else {
+                return Ok(None);
+            };
+            let mut question = Peek::default();
+            question.push(&bucket);
+            match self.keeper().library().peek(&question, &in_force).await? {
+                Reply::Done(reply) => {
+                    let terms = bucket.terms();
+                    return Ok(Some(BucketState::of(limit, key, bucket.mode(), terms, reply.debts[0])));
+                }
+                _ => self.keeper().renew().await?,
+            }
+        }
+    }
+
+    /// A page of the buckets that are not full, of all limits or of one, from `cursor` on (`None`: from the beginning).
+    ///
+    /// # Errors
+    /// [`Error::Store`], also for a cursor that no page has given.
+    pub async fn buckets(&self, limit: Option<&str>, cursor: Option<&str>) -> Result<Buckets, Error> {
+        let library = self.keeper().library();
+        let page = BucketsPage { cursor: cursor.unwrap_or("0"), limit };
+        let reply = library.page(&page).await?;
+        let Reply::Done(page) = reply else {
+            return Ok(Buckets { buckets: Vec::new(), next: None });
+        };
+        let in_force = self.current().load();
+        let known = page.buckets.iter().filter_map(|listed| {
+            let (limit, key) = listed.name.split_once(':')?;
+            let bucket = in_force.policy.bucket(limit, key)?;
+            let debt = bucket.terms().converted(listed.debt, listed.credit);
+            Some(BucketState::of(limit, key, bucket.mode(), bucket.terms(), debt))
+        });
+        let buckets = known.collect();
+        Ok(Buckets { buckets, next: Some(page.cursor).filter(|cursor| cursor != "0") })
+    }
+
+    /// Whether the store answers and knows the namespace's policy.
+    ///
+    /// # Errors
+    /// [`Error::Store`], or why the policy can't be taken up.
+    pub async fn check(&self) -> Result<(), Error> {
+        self.keeper().check().await
+    }
+}
+
+impl BucketState {
+    fn of(limit: &str, key: &str, mode: Mode, terms: Terms, debt: u64) -> Self {
+        Self {
+            limit: limit.to_owned(),
+            key: key.to_owned(),
+            mode,
+            burst: terms.burst(),
+            remaining: terms.remaining_tokens(debt),
+            reset_after: Duration::from_micros(terms.full_in_us(debt)),
+        }
+    }
+}
+
+impl From<PolicyRecord> for PolicyVersion {
+    fn from(record: PolicyRecord) -> Self {
+        let PolicyRecord { version, fence, written_at_us, author, reason, document, .. } = record;
+        Self { version, tag: fence, written_at_us, author, reason, document }
+    }
+}

@@ -1,0 +1,142 @@
+//! How a limiter is set up.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use arc_swap::ArcSwap;
+
+use crate::embedded::Clock;
+use crate::engine::{Begin, Keys, PolicyRecord, WriteReply};
+use crate::error::Error;
+use crate::gate::Tollgate;
+use crate::in_force::InForce;
+use crate::keeper::Keeper;
+use crate::library::{Change, Library};
+use crate::policy::Policy;
+use crate::store::{Store, StoreAddress};
+
+/// Longest that a call waits for the store, unless set otherwise.
+const STORE_TIMEOUT: Duration = Duration::from_secs(1);
+
+/// Sets up a [`Tollgate`].
+///
+/// # Examples
+/// ```no_run
+/// # async fn example() -> Result<(), tollgate::Error> {
+/// use tollgate::{Policy, Tollgate};
+///
+/// let policy = Policy::from_toml(r#"
+///     namespace = "genesys"
+///     [[limit]]
+///     name = "org"
+///     per  = ["org"]
+///     rate = "10/s"
+/// "#)?;
+/// let gate = Tollgate::builder("genesys").store("redis://127.0.0.1/".parse()?).policy(policy).connect().await?;
+/// # Ok(()) }
+/// ```
+#[derive(Debug)]
+#[must_use]
+pub struct Builder {
+    namespace: String,
+    address: StoreAddress,
+    clock: Clock,
+    policy: Option<Policy>,
+    begin: Option<Begin>,
+    timeout: Duration,
+}
+
+impl Builder {
+    pub(crate) fn new(namespace: &str) -> Self {
+        Self {
+            namespace: namespace.to_owned(),
+            address: StoreAddress::Embedded,
+            clock: Clock::System,
+            policy: None,
+            begin: None,
+            timeout: STORE_TIMEOUT,
+        }
+    }
+
+    /// Where the counters are kept. Default: [`StoreAddress::Embedded`].
+    pub fn store(mut self, address: StoreAddress) -> Self {
+        self.address = address;
+        self
+    }
+
+    /// The clock of an embedded store. Redis has its own. Default: the system's.
+    pub fn clock(mut self, clock: Clock) -> Self {
+        self.clock = clock;
+        self
+    }
+
+    /// The policy to begin with, where the namespace has none yet. A namespace that has one keeps it.
+    pub fn policy(mut self, policy: Policy) -> Self {
+        self.policy = Some(policy);
+        self
+    }
+
+    /// How the buckets of a namespace begin that the store does not know. Default: full in an embedded store, which was empty
+    /// before; empty in a shared one, which may have lost what was spent. A namespace that is known to be new can begin full.
+    pub fn begin(mut self, begin: Begin) -> Self {
+        self.begin = Some(begin);
+        self
+    }
+
+    /// Longest that a call waits for the store to answer, from 10 ms on. Default: 1 s. An answer that is lost is asked for
+    /// again after half of it.
+    pub fn store_timeout(mut self, timeout: Duration) -> Self {
+        self.timeout = timeout.max(Duration::from_millis(10));
+        self
+    }
+
+    /// Connects, and takes up the policy in force.
+    ///
+    /// Must be called within a tokio runtime, on which the limiter's tasks then run.
+    ///
+    /// # Errors
+    /// [`Error::Store`] if the store can't be reached or is not fit, [`Error::NoPolicy`] if neither the store nor the builder
+    /// has one, [`Error::Policy`] if the stored one can't be read, [`Error::OtherNamespace`] if the given one is for another
+    /// namespace.
+    pub async fn connect(self) -> Result<Tollgate, Error> {
+        // An answer that was lost is to be asked for again while its callers still wait.
+        let store = match self.address {
+            StoreAddress::Embedded => Store::embedded(self.clock.clone()),
+            ref address => Store::open(address, self.timeout / 2)?,
+        };
+        let library = Library { store: Arc::new(store), keys: Keys::of(&self.namespace) };
+        let record = self.agree(&library).await?;
+        let current = Arc::new(ArcSwap::from_pointee(InForce::compile(record)?));
+        let keeper = Keeper::new(library, Arc::clone(&current));
+        Ok(Tollgate::start(keeper, current, self.timeout))
+    }
+
+    /// The namespace's policy: the stored one, or else the given one, which is then stored.
+    async fn agree(&self, library: &Library) -> Result<PolicyRecord, Error> {
+        if let Some(policy) = self.policy.as_ref().filter(|policy| policy.namespace() != self.namespace) {
+            return Err(Error::OtherNamespace {
+                expected: self.namespace.clone(),
+                found: policy.namespace().to_owned(),
+            });
+        }
+        let begin = self.begin.unwrap_or(if library.store.is_shared() { Begin::Empty } else { Begin::Full });
+        loop {
+            if let Some(stored) = library.read(None).await? {
+                if self.policy.as_ref().is_some_and(|policy| policy.to_json() != stored.document) {
+                    tracing::warn!(
+                        fence = stored.fence,
+                        namespace = self.namespace,
+                        "the namespace has another policy than the one given; the stored one is in force"
+                    );
+                }
+                return Ok(stored);
+            }
+            let policy = self.policy.as_ref().ok_or(Error::NoPolicy { namespace: self.namespace.clone() })?;
+            let change =
+                Change { author: "tollgate".to_owned(), reason: "the namespace's first policy".to_owned() };
+            // Another replica may have been first: then its policy is there to be read.
+            let (WriteReply::Written(_) | WriteReply::Conflict(_)) =
+                library.put(policy, None, &change, begin).await?;
+        }
+    }
+}

@@ -1,0 +1,102 @@
+//! What flights carry: calls to be charged, and corrections of what was charged.
+
+use std::sync::Arc;
+
+use super::flight::Cargo;
+use super::request::SettleRequest;
+use super::waiting::Party;
+use crate::clock::Instant;
+use crate::engine::{AcquireBatch, BatchId, Repeated, Script, SettleBatch};
+use crate::error::Error;
+use crate::in_force::InForce;
+use crate::store::StoreError;
+
+/// Calls to be charged.
+#[derive(Debug)]
+pub(super) struct Acquires {
+    pub(super) batch: AcquireBatch,
+    /// For each entry of the batch the calls that it stands for.
+    pub(super) parties: Vec<Party>,
+    /// The policy by which their paths were found.
+    pub(super) in_force: Arc<InForce>,
+}
+
+impl Acquires {
+    pub(super) fn new(in_force: Arc<InForce>) -> Self {
+        Self { batch: AcquireBatch::default(), parties: Vec::new(), in_force }
+    }
+
+    pub(super) fn push(&mut self, party: Party) {
+        self.batch.push(&party.path, party.cost, party.calls(), party.name.clone());
+        self.parties.push(party);
+    }
+}
+
+impl Acquires {
+    /// Since when the call waits for this batch that has waited longest; `None` if there is no call.
+    pub(super) fn waiting_since(&self) -> Option<Instant> {
+        self.parties.iter().flat_map(|party| &party.requests).map(|request| request.queued_at).min()
+    }
+}
+
+impl Cargo for Acquires {
+    const SCRIPT: &'static Script = Script::ACQUIRE;
+
+    fn encode(&self, id: &BatchId<'_>, repeated: Repeated) -> Vec<u8> {
+        self.batch.encode(id, repeated, &self.in_force.policy, self.in_force.fence())
+    }
+
+    fn fail(&mut self, error: &StoreError) {
+        for request in self.parties.iter_mut().flat_map(|party| party.requests.drain(..)) {
+            request.answer(Err(Error::Store(error.clone())));
+        }
+    }
+
+    fn trim(&mut self) -> bool {
+        let mut wanted = false;
+        for (party, entry) in self.parties.iter_mut().zip(self.batch.entries_mut()) {
+            party.requests.retain(|request| !request.is_abandoned());
+            entry.calls = party.calls();
+            wanted |= entry.calls > 0;
+        }
+        wanted
+    }
+}
+
+/// Corrections of what was charged.
+#[derive(Debug)]
+pub(super) struct Settlements {
+    pub(super) batch: SettleBatch,
+    pub(super) requests: Vec<SettleRequest>,
+    /// The policy by whose terms they are made.
+    in_force: Arc<InForce>,
+}
+
+impl Settlements {
+    pub(super) fn new(in_force: Arc<InForce>, requests: Vec<SettleRequest>) -> Self {
+        let mut batch = SettleBatch::default();
+        for request in &requests {
+            batch.push(&request.path_under(&in_force), request.settlement.clone());
+        }
+        Self { batch, requests, in_force }
+    }
+}
+
+impl Cargo for Settlements {
+    const SCRIPT: &'static Script = Script::SETTLE;
+
+    fn encode(&self, id: &BatchId<'_>, _: Repeated) -> Vec<u8> {
+        self.batch.encode(id, &self.in_force.policy)
+    }
+
+    fn fail(&mut self, error: &StoreError) {
+        for reply in self.requests.iter_mut().filter_map(|request| request.reply.take()) {
+            let _ = reply.send(Err(Error::Store(error.clone())));
+        }
+    }
+
+    /// A correction is made whether or not anybody waits for it.
+    fn trim(&mut self) -> bool {
+        true
+    }
+}

@@ -1,0 +1,118 @@
+//! What callers hand to the dispatcher.
+
+use std::sync::Arc;
+
+use tokio::sync::{mpsc, oneshot};
+
+use super::grant::{Charge, Grant};
+use crate::clock::Instant;
+use crate::decision::Refused;
+use crate::engine::{Settlement, SettlementReply};
+use crate::error::Error;
+use crate::in_force::InForce;
+use crate::policy::Path;
+
+/// The way in for acquires; bounded, so that a store that stands still does not fill the memory.
+pub(crate) type Inbox = mpsc::Sender<Request>;
+
+/// The way in for corrections; unbounded, because a dropped grant can't wait. Grants bound it.
+pub(crate) type Outbox = mpsc::UnboundedSender<SettleRequest>;
+
+/// One call that wants a permit.
+#[derive(Debug)]
+pub(crate) struct Request {
+    pub(crate) path: Arc<Path>,
+    pub(crate) cost: u32,
+    /// Which policy the path is of.
+    pub(crate) generation: u64,
+    /// Under this name it is charged once, however often it is asked for.
+    pub(crate) name: Option<Box<str>>,
+    pub(crate) patience: Patience,
+    /// When it was last put in line to be asked for.
+    pub(crate) queued_at: Instant,
+    pub(crate) reply: oneshot::Sender<Result<Answer, Error>>,
+}
+
+/// How long a call may wait.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Patience {
+    /// Not at all: it wants to be told.
+    None,
+    /// Until then.
+    Until(Instant),
+    /// As long as it takes.
+    Endless,
+}
+
+/// What a caller is told.
+#[derive(Debug)]
+pub(crate) enum Answer {
+    Granted(Grant),
+    Refused(Refused),
+    /// Another policy came into force: the path is to be found anew.
+    Outdated,
+}
+
+/// Where the outcome of a correction goes.
+pub(crate) type SettleReply = oneshot::Sender<Result<SettlementReply, Error>>;
+
+/// One correction of what was charged.
+#[derive(Debug)]
+pub(crate) struct SettleRequest {
+    /// The buckets that were charged, and the policy by which they were found.
+    path: Arc<Path>,
+    generation: u64,
+    pub(crate) settlement: Settlement,
+    /// Nobody waits for the correction of a grant that was dropped.
+    pub(crate) reply: Option<SettleReply>,
+}
+
+impl Request {
+    /// Whether the caller has gone.
+    pub(crate) fn is_abandoned(&self) -> bool {
+        self.reply.is_closed()
+    }
+
+    /// Tells the caller. A grant that finds nobody is given back by its own drop.
+    pub(crate) fn answer(self, answer: Result<Answer, Error>) {
+        let _ = self.reply.send(answer);
+    }
+}
+
+impl Patience {
+    /// Whether a wait until `at` is too long.
+    pub(crate) fn ends_before(self, at: Instant) -> bool {
+        match self {
+            Self::None => true,
+            Self::Until(deadline) => deadline < at,
+            Self::Endless => false,
+        }
+    }
+}
+
+impl SettleRequest {
+    pub(crate) fn new(charge: &Charge, give_back: i64, reply: Option<SettleReply>) -> Self {
+        let settlement = Settlement {
+            permit: charge.name.clone(),
+            epoch: charge.epoch,
+            granted_at_us: charge.granted_at_us,
+            give_back,
+        };
+        Self { path: Arc::clone(&charge.path), generation: charge.generation, settlement, reply }
+    }
+
+    /// How many buckets it corrects at most.
+    pub(super) fn bucket_count(&self) -> usize {
+        self.path.buckets().len()
+    }
+
+    /// The buckets as they are under `in_force`. A limit that is gone has nothing to correct.
+    pub(super) fn path_under(&self, in_force: &InForce) -> Arc<Path> {
+        if self.generation == in_force.generation() {
+            return Arc::clone(&self.path);
+        }
+        let buckets = self.path.buckets().iter();
+        let known = buckets.filter_map(|bucket| in_force.policy.bucket(bucket.limit_name(), bucket.key()));
+        Arc::new(Path::of(known.collect()))
+    }
+}

@@ -1,0 +1,54 @@
+//! What can go wrong with an acquire.
+
+use crate::call::CallError;
+use crate::decision::Refused;
+use crate::permit::PermitError;
+use crate::policy::PolicyError;
+use crate::store::{StoreAddressError, StoreError};
+
+/// Why a call got no permit, or the limiter could not be set up.
+#[derive(Clone, Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// Refused, or its wait would have gone past its deadline. Nothing was charged.
+    #[error("refused: {0}")]
+    Refused(Refused),
+    /// The call can't be decided on as it is.
+    #[error(transparent)]
+    Call(#[from] CallError),
+    /// The store did not do its part.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The address of the store can't be read.
+    #[error(transparent)]
+    Address(#[from] StoreAddressError),
+    /// The policy can't be read.
+    #[error(transparent)]
+    Policy(#[from] PolicyError),
+    /// The permit can't be settled.
+    #[error(transparent)]
+    Permit(#[from] PermitError),
+    /// The namespace has no policy yet.
+    #[error("namespace {namespace} has no policy; give one with `policy`, or PUT it to a running service")]
+    NoPolicy {
+        /// The namespace that was asked for.
+        namespace: String,
+    },
+    /// The policy is for another namespace.
+    #[error("the policy is for namespace {found}, expected {expected}")]
+    OtherNamespace {
+        /// The namespace of the limiter.
+        expected: String,
+        /// The one in the policy.
+        found: String,
+    },
+    /// Another policy came into force than the one that this change was made on.
+    #[error("the policy is at {current:?} now; read it again and make the change on it")]
+    Conflict {
+        /// Its entity tag, "" if there is none.
+        current: String,
+    },
+    /// The limiter's task is gone: its runtime was shut down.
+    #[error("the limiter was shut down")]
+    Closed,
+}

@@ -1,0 +1,144 @@
+//! The limiter: what applications hold.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::task::JoinHandle;
+
+use crate::acquire::Acquire;
+use crate::builder::Builder;
+use crate::call::Call;
+use crate::decision::Decision;
+use crate::dispatcher::{self, Inbox, Outbox, Patience, Setup};
+use crate::error::Error;
+use crate::identity;
+use crate::in_force::Current;
+use crate::keeper::Keeper;
+use crate::policy::Policy;
+use crate::store::StoreAddress;
+use crate::sweeper;
+
+/// A limiter over the buckets of one namespace, shared with every replica on the same store.
+///
+/// Cheap to clone; all clones are one limiter. Its tasks end when the last clone, and the last permit, is dropped.
+///
+/// # Examples
+/// ```
+/// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), tollgate::Error> {
+/// use std::time::Duration;
+/// use tollgate::{Call, Decision, Policy, Tollgate};
+///
+/// let policy = Policy::from_toml(r#"
+///     namespace = "genesys"
+///     [[limit]]
+///     name  = "org"
+///     per   = ["org"]
+///     rate  = "10/s"
+///     burst = 10
+/// "#)?;
+/// let gate = Tollgate::embedded(policy).await?;
+/// let call = Call::get("/api/v2/users").org("acme");
+///
+/// match gate.try_acquire(&call).await? {
+///     Decision::Granted(permit) => println!("send it, {} left", permit.limits().next().unwrap().remaining),
+///     Decision::Refused(refused) => println!("come back in {:?}", refused.retry_after),
+/// }
+/// let permit = gate.acquire(&call).within(Duration::from_secs(5)).await?;
+/// # drop(permit); Ok(()) }
+/// ```
+#[derive(Clone, Debug)]
+pub struct Tollgate {
+    inner: Arc<Inner>,
+}
+
+#[derive(Debug)]
+struct Inner {
+    keeper: Arc<Keeper>,
+    current: Current,
+    inbox: Inbox,
+    outbox: Outbox,
+    store_timeout: Duration,
+    sweeper: JoinHandle<()>,
+}
+
+impl Tollgate {
+    /// A limiter on the store at `address` for a namespace that has a policy already.
+    ///
+    /// # Errors
+    /// As for [`Builder::connect`].
+    pub async fn connect(address: &str, namespace: &str) -> Result<Self, Error> {
+        Self::builder(namespace).store(address.parse::<StoreAddress>()?).connect().await
+    }
+
+    /// A limiter of this process alone, with full buckets. Nothing is shared, nothing outlives it.
+    ///
+    /// # Errors
+    /// [`Error::Store`] if the engine does not start.
+    pub async fn embedded(policy: Policy) -> Result<Self, Error> {
+        let builder = Self::builder(policy.namespace());
+        builder.policy(policy).connect().await
+    }
+
+    /// A limiter to be set up in detail.
+    pub fn builder(namespace: &str) -> Builder {
+        Builder::new(namespace)
+    }
+
+    pub(crate) fn start(keeper: Keeper, current: Current, store_timeout: Duration) -> Self {
+        let keeper = Arc::new(keeper);
+        let library = keeper.library();
+        let sweeper = tokio::spawn(sweeper::run(Arc::clone(&library.store), library.keys.clone()));
+        let (inbox, outbox) = dispatcher::start(Setup {
+            store: Arc::clone(&library.store),
+            keys: library.keys.clone(),
+            current: Arc::clone(&current),
+            keeper: Arc::clone(&keeper),
+            replica: identity::random(),
+            timeout: store_timeout,
+        });
+        Self { inner: Arc::new(Inner { keeper, current, inbox, outbox, store_timeout, sweeper }) }
+    }
+
+    /// Asks once: granted or refused, without waiting.
+    ///
+    /// # Errors
+    /// [`Error::Call`] if the call can't be decided on as it is, [`Error::Store`] if the store does not answer in time.
+    ///
+    /// # Cancel safety
+    /// Dropped before it is done it gives back what it may have been granted meanwhile.
+    pub async fn try_acquire(&self, call: &Call) -> Result<Decision, Error> {
+        Acquire::new(self, call, Patience::None).decide().await
+    }
+
+    /// Waits for a permit; awaited as it is without end, with [`Acquire::within`] no longer than that.
+    pub fn acquire<'a>(&'a self, call: &'a Call) -> Acquire<'a> {
+        Acquire::new(self, call, Patience::Endless)
+    }
+
+    pub(crate) fn current(&self) -> &Current {
+        &self.inner.current
+    }
+
+    pub(crate) fn keeper(&self) -> &Keeper {
+        &self.inner.keeper
+    }
+
+    pub(crate) fn inbox(&self) -> &Inbox {
+        &self.inner.inbox
+    }
+
+    /// Longest that a call waits for the store to answer.
+    pub(crate) fn store_timeout(&self) -> Duration {
+        self.inner.store_timeout
+    }
+
+    pub(crate) fn outbox(&self) -> &Outbox {
+        &self.inner.outbox
+    }
+}
+
+impl Drop for Inner {
+    fn drop(&mut self) {
+        self.sweeper.abort();
+    }
+}

@@ -1,0 +1,117 @@
+//! What a namespace has in its store, asked for and written directly, past the dispatcher.
+
+use std::sync::Arc;
+
+use crate::engine::{
+    Begin, BucketsPage, BucketsReply, Keys, Peek, PeekReply, PolicyRead, PolicyRecord, PolicyWrite, Reply,
+    Script, WriteMode, WriteReply,
+};
+use crate::identity;
+use crate::in_force::{InForce, fence};
+use crate::policy::Policy;
+use crate::store::{Store, StoreError};
+
+/// A namespace and its store.
+#[derive(Debug)]
+pub(crate) struct Library {
+    pub(crate) store: Arc<Store>,
+    pub(crate) keys: Keys,
+}
+
+/// Who changes a policy, and what for. It is kept with the version.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Change {
+    /// Who makes the change, at most 256 bytes.
+    pub author: String,
+    /// What for, at most 1,024 bytes.
+    pub reason: String,
+}
+
+impl Library {
+    /// A policy, `None` for the one in force.
+    pub(crate) async fn read(&self, version: Option<u64>) -> Result<Option<PolicyRecord>, StoreError> {
+        let read = PolicyRead(version);
+        let reply = self.ask(Script::POLICY_READ, self.keys.policy(), |_| read.encode()).await?;
+        match read.decode(&reply).map_err(|error| StoreError::answer(Script::POLICY_READ, &error))? {
+            Reply::Done(record) => Ok(Some(record)),
+            _ => Ok(None),
+        }
+    }
+
+    /// What buckets owe, or whether the policy is still the same.
+    pub(crate) async fn peek(
+        &self,
+        question: &Peek,
+        in_force: &InForce,
+    ) -> Result<Reply<PeekReply>, StoreError> {
+        let argument = |server: &str| question.encode(&in_force.policy, in_force.fence(), server);
+        let reply = self.ask(Script::PEEK, self.keys.state(), argument).await?;
+        question.decode(&reply).map_err(|error| StoreError::answer(Script::PEEK, &error))
+    }
+
+    /// A page of the buckets that have a record.
+    pub(crate) async fn page(&self, page: &BucketsPage<'_>) -> Result<Reply<BucketsReply>, StoreError> {
+        let reply = self.ask(Script::LIST, self.keys.state(), |_| page.encode()).await?;
+        BucketsPage::decode(&reply).map_err(|error| StoreError::answer(Script::LIST, &error))
+    }
+
+    /// Runs a script that writes nothing. Where the connection turns out to be broken it is run again on another one.
+    async fn ask(
+        &self,
+        script: &Script,
+        key: &str,
+        argument: impl Fn(&str) -> Vec<u8>,
+    ) -> Result<Vec<u8>, StoreError> {
+        let session = self.store.session().await?;
+        match session.call(script, &[key], &argument(session.server())).await {
+            Err(StoreError::Unreachable { .. }) => {
+                let session = self.store.session().await?;
+                session.call(script, &[key], &argument(session.server())).await
+            }
+            reply => reply,
+        }
+    }
+
+    /// Writes a policy as the successor of `after`. `begin` is for a namespace without state.
+    pub(crate) async fn put(
+        &self,
+        policy: &Policy,
+        after: Option<&PolicyRecord>,
+        change: &Change,
+        begin: Begin,
+    ) -> Result<WriteReply, StoreError> {
+        let version = after.map_or(0, |record| record.version) + 1;
+        let write = PolicyWrite {
+            mode: WriteMode::Put { expected: after.map_or("", |record| &record.fence) },
+            version,
+            fence: &fence(version, policy),
+            document: &policy.to_json(),
+            author: &change.author,
+            reason: &change.reason,
+            seal: &identity::random(),
+        };
+        self.write(write, begin).await
+    }
+
+    /// Gives a policy back to a store that has lost it.
+    pub(crate) async fn restore(&self, record: &PolicyRecord, epoch: u64) -> Result<WriteReply, StoreError> {
+        let write = PolicyWrite {
+            mode: WriteMode::Restore { epoch },
+            version: record.version,
+            fence: &record.fence,
+            document: &record.document,
+            author: &record.author,
+            reason: &record.reason,
+            seal: &record.seal,
+        };
+        self.write(write, Begin::Empty).await
+    }
+
+    async fn write(&self, write: PolicyWrite<'_>, begin: Begin) -> Result<WriteReply, StoreError> {
+        let session = self.store.session().await?;
+        let keys = [self.keys.state(), self.keys.policy()];
+        let argument = write.encode(session.server(), begin);
+        let reply = session.call(Script::POLICY, &keys, &argument).await?;
+        PolicyWrite::decode(&reply).map_err(|error| StoreError::answer(Script::POLICY, &error))
+    }
+}

@@ -1,0 +1,147 @@
+//! A grant: what was charged, and what is left.
+
+use std::time::Duration;
+
+use tokio::sync::oneshot;
+
+use crate::dispatcher::{Charge, Grant};
+use crate::engine::SettlementReply;
+use crate::error::Error;
+use crate::policy::{Bucket, Mode, Terms};
+
+/// A grant to send one call.
+///
+/// Dropping it keeps what was charged: the call is taken to have been sent. A call that was not sent gives its tokens back
+/// with [`Permit::give_back`].
+#[derive(Debug)]
+pub struct Permit {
+    grant: Grant,
+    waited: Duration,
+}
+
+/// Why a permit can't be settled.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum PermitError {
+    /// It was settled or given back before.
+    #[error("the permit has been settled before")]
+    SettledBefore,
+    /// It was granted more than 10 minutes ago.
+    #[error("the permit is more than 10 minutes old and can't be settled any more")]
+    TooLate,
+    /// The text is no permit of this namespace.
+    #[error("the permit id is not one that this namespace has given out")]
+    Unknown,
+}
+
+/// One limit on the path of a granted call, as it stood after the grant.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct LimitState {
+    /// The limit's name.
+    pub limit: String,
+    /// Which of its buckets.
+    pub key: String,
+    /// Whole tokens left in the bucket.
+    pub remaining: u64,
+    /// Until the bucket is full again, if nobody else comes.
+    pub reset_after: Duration,
+    /// What the bucket earns, costs and holds.
+    pub terms: Terms,
+    /// Whether the limit refuses calls or only counts them.
+    pub mode: Mode,
+}
+
+impl Permit {
+    pub(crate) fn new(grant: Grant, waited: Duration) -> Self {
+        Self { grant: grant.take(), waited }
+    }
+
+    pub(crate) fn charge(&self) -> &Charge {
+        self.grant.charge()
+    }
+
+    /// How long the call waited for it.
+    #[must_use]
+    pub fn waited(&self) -> Duration {
+        self.waited
+    }
+
+    /// When it was granted, in microseconds since 1970 by the store's clock; 0 if no limit applies to the call.
+    #[must_use]
+    pub fn granted_at_us(&self) -> u64 {
+        self.charge().granted_at_us
+    }
+
+    /// Tokens that were charged to every limit on the path.
+    #[must_use]
+    pub fn cost(&self) -> u32 {
+        self.charge().cost
+    }
+
+    /// Whether a limit in `observe` mode would have refused the call.
+    #[must_use]
+    pub fn would_be_refused(&self) -> bool {
+        self.grant.is_over()
+    }
+
+    /// The limits on the call's path, in the order of the policy, as they stood after the grant.
+    pub fn limits(&self) -> impl Iterator<Item = LimitState> + '_ {
+        self.charge()
+            .path
+            .buckets()
+            .iter()
+            .zip(self.charge().debts.iter())
+            .map(|(bucket, &debt)| LimitState::of(bucket, debt))
+    }
+
+    /// Corrects the charge to what the call has really cost, in tokens, once it is known.
+    ///
+    /// Less than charged is given back, as far as it has not been earned back since, and only if the policy has not changed
+    /// since. More is charged in addition, even where the limit has no room left: the next calls wait the longer.
+    ///
+    /// # Errors
+    /// [`Error::Store`] if the store did not answer in time; the correction may have been made or not.
+    ///
+    /// # Cancel safety
+    /// Once polled the correction is on its way, whether or not the future is polled to its end.
+    pub async fn settle(self, cost: u32) -> Result<(), Error> {
+        // Where no limit applied there is nothing to correct, and no grant in the store that it could be the second of.
+        let is_free = self.charge().path.buckets().is_empty();
+        if is_free || (cost == self.cost() && self.charge().name.is_none()) {
+            return Ok(());
+        }
+        let (reply, answer) = oneshot::channel();
+        self.grant.settle(i64::from(self.cost()) - i64::from(cost), reply)?;
+        match answer.await.map_err(|_| Error::Closed)?? {
+            SettlementReply::Settled => Ok(()),
+            SettlementReply::SettledBefore => Err(PermitError::SettledBefore.into()),
+            SettlementReply::TooLate => Err(PermitError::TooLate.into()),
+        }
+    }
+
+    /// Gives everything back: the call was not sent. The same as `settle(0)`.
+    ///
+    /// # Errors
+    /// As for [`Permit::settle`].
+    ///
+    /// # Cancel safety
+    /// As for [`Permit::settle`].
+    pub async fn give_back(self) -> Result<(), Error> {
+        self.settle(0).await
+    }
+}
+
+impl LimitState {
+    pub(crate) fn of(bucket: &Bucket, debt: u64) -> Self {
+        let terms = bucket.terms();
+        Self {
+            limit: bucket.limit_name().to_owned(),
+            key: bucket.key().to_owned(),
+            remaining: terms.remaining_tokens(debt),
+            reset_after: Duration::from_micros(terms.full_in_us(debt)),
+            terms,
+            mode: bucket.mode(),
+        }
+    }
+}

@@ -1,0 +1,103 @@
+//! Permit ids: permits as text that any replica can take back.
+//!
+//! An id carries the permit itself, sealed with a secret of the namespace, so that nothing has to be stored for the many
+//! permits that nobody ever settles.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use base64::Engine as _;
+use base64::prelude::BASE64_URL_SAFE_NO_PAD as BASE64;
+use hmac::{Hmac, KeyInit, Mac};
+use serde::{Deserialize, Serialize};
+use sha2::Sha256;
+
+use crate::dispatcher::{Charge, Grant};
+use crate::error::Error;
+use crate::gate::Tollgate;
+use crate::identity;
+use crate::in_force::InForce;
+use crate::permit::{Permit, PermitError};
+use crate::policy::Path;
+
+/// Bytes of the seal: half of a SHA-256, which is what RFC 2104 advises to keep at least.
+const SEAL_BYTES: usize = 16;
+
+/// What an id carries. Short names, for it travels in URLs.
+#[derive(Debug, Serialize, Deserialize)]
+struct Content {
+    /// The name under which it is settled once.
+    n: Box<str>,
+    /// Epoch and time of the grant.
+    e: u64,
+    t: u64,
+    /// Tokens charged.
+    c: u32,
+    /// The buckets that were charged, as limit and key.
+    b: Vec<(String, String)>,
+}
+
+impl Tollgate {
+    /// Turns a permit into an id, for whoever settles it later, at whichever replica.
+    #[must_use]
+    #[expect(clippy::needless_pass_by_value, reason = "whoever hands a permit over has it no more")]
+    pub fn hand_over(&self, permit: Permit) -> String {
+        let charge = permit.charge();
+        let content = Content {
+            n: charge.name.clone().unwrap_or_else(|| identity::random().into()),
+            e: charge.epoch,
+            t: charge.granted_at_us,
+            c: charge.cost,
+            b: charge
+                .path
+                .buckets()
+                .iter()
+                .map(|bucket| (bucket.limit_name().to_owned(), bucket.key().to_owned()))
+                .collect(),
+        };
+        let mut bytes = serde_json::to_vec(&content).unwrap_or_default();
+        let seal = seal(&self.current().load(), &bytes).finalize().into_bytes();
+        bytes.extend_from_slice(&seal[..SEAL_BYTES]);
+        BASE64.encode(bytes)
+    }
+
+    /// Takes back a permit by its id. It can be settled once, within 10 minutes of its grant.
+    ///
+    /// # Errors
+    /// [`PermitError::Unknown`] if the id was not given out for this namespace.
+    pub fn take_back(&self, id: &str) -> Result<Permit, Error> {
+        let in_force = self.current().load();
+        let content = open(&in_force, id).ok_or(PermitError::Unknown)?;
+        // A limit that is no longer in the policy has nothing to correct.
+        let buckets =
+            content.b.iter().filter_map(|(limit, key)| in_force.policy.bucket(limit, key)).collect();
+        let charge = Charge {
+            path: Arc::new(Path::of(buckets)),
+            generation: in_force.generation(),
+            debts: Arc::new([]),
+            cost: content.c,
+            epoch: content.e,
+            granted_at_us: content.t,
+            name: Some(content.n),
+            outbox: self.outbox().clone(),
+        };
+        Ok(Permit::new(Grant::new(Arc::new(charge), false), Duration::ZERO))
+    }
+}
+
+fn seal(in_force: &InForce, content: &[u8]) -> Hmac<Sha256> {
+    let mut keyed = [0_u8; 64];
+    let secret = in_force.record.seal.as_bytes();
+    let length = secret.len().min(keyed.len());
+    keyed[..length].copy_from_slice(&secret[..length]);
+    let mut seal = <Hmac<Sha256> as KeyInit>::new(&keyed.into());
+    seal.update(content);
+    seal
+}
+
+fn open(in_force: &InForce, id: &str) -> Option<Content> {
+    let bytes = BASE64.decode(id).ok()?;
+    let (content, given) = bytes.split_at_checked(bytes.len().checked_sub(SEAL_BYTES)?)?;
+    seal(in_force, content).verify_truncated_left(given).ok()?;
+    serde_json::from_slice(content).ok()
+}

@@ -1,0 +1,82 @@
+//! Where the scripts run: in Redis, or embedded in this process.
+
+mod address;
+mod embedded;
+mod error;
+mod redis;
+
+pub use address::{ServerAddress, StoreAddress, StoreAddressError};
+pub use error::StoreError;
+
+use std::time::Duration;
+
+use self::embedded::{EmbeddedSession, EmbeddedStore};
+use self::redis::{RedisSession, RedisStore};
+use crate::embedded::Clock;
+use crate::engine::Script;
+
+/// A place where the scripts run.
+#[derive(Debug)]
+pub(crate) enum Store {
+    Redis(RedisStore),
+    Embedded(EmbeddedStore),
+}
+
+/// A connection to one server process. A new one is asked for after every error.
+#[derive(Debug)]
+pub(crate) enum Session {
+    Redis(RedisSession),
+    Embedded(EmbeddedSession),
+}
+
+impl Store {
+    /// Prepares the store at `address`. Nothing is connected yet.
+    pub(crate) fn open(address: &StoreAddress, timeout: Duration) -> Result<Self, StoreError> {
+        match address {
+            StoreAddress::Embedded => Ok(Self::embedded(Clock::System)),
+            StoreAddress::Redis(server) => {
+                RedisStore::open(server.connection_info(), timeout).map(Self::Redis)
+            }
+        }
+    }
+
+    pub(crate) fn embedded(clock: Clock) -> Self {
+        Self::Embedded(EmbeddedStore::open(clock))
+    }
+
+    /// Whether other processes share what it holds.
+    pub(crate) fn is_shared(&self) -> bool {
+        matches!(self, Self::Redis(_))
+    }
+
+    /// The connection in use, or a new one.
+    pub(crate) async fn session(&self) -> Result<Session, StoreError> {
+        match self {
+            Self::Redis(store) => store.session().await.map(Session::Redis),
+            Self::Embedded(store) => Ok(Session::Embedded(store.session())),
+        }
+    }
+}
+
+impl Session {
+    /// The run id of the server process: when it changes, what was stored may be from an earlier time.
+    pub(crate) fn server(&self) -> &str {
+        match self {
+            Self::Redis(session) => session.server(),
+            Self::Embedded(session) => session.server(),
+        }
+    }
+
+    /// Runs a script. After [`StoreError::is_unanswered`] it may have run or not.
+    pub(crate) async fn call(
+        &self,
+        script: &Script,
+        keys: &[&str],
+        argument: &[u8],
+    ) -> Result<Vec<u8>, StoreError> {
+        match self {
+            Self::Redis(session) => session.call(script, keys, argument).await,
+            Self::Embedded(session) => session.call(script, keys, argument),
+        }
+    }
+}

@@ -1,0 +1,95 @@
+//! A change of the policy: it binds every replica from the next grant on.
+
+use std::time::Duration;
+
+use anyhow::{Context, Result, ensure};
+use tokio::time::timeout;
+use tollgate::{Change, Decision, Error};
+use tollgate_testkit::RedisServer;
+
+use super::{call, gate, granted, per_org, spent_exactly};
+
+fn change(reason: &str) -> Change {
+    Change { author: "operator".to_owned(), reason: reason.to_owned() }
+}
+
+/// Goal: G8. Method: one replica lowers a burst to what is spent already; the very next call of the other is refused, though
+/// it has never heard of the change. What was spent stays spent when the burst is raised again.
+#[tokio::test]
+async fn a_lower_quota_binds_the_next_call_of_another_replica() -> Result<()> {
+    let server = RedisServer::start()?;
+    let ten = per_org("rate = '1/1h'\nburst = 10")?;
+    let (first, second) = (gate(&server.url(), ten.clone()).await?, gate(&server.url(), ten.clone()).await?);
+    for _ in 0..5 {
+        granted(&second, &call("acme")).await?;
+    }
+    first.put_policy(&per_org("rate = '1/1h'\nburst = 5")?, None, &change("less")).await?;
+    let decision = second.try_acquire(&call("acme")).await?;
+    ensure!(matches!(decision, Decision::Refused(_)), "{decision:?}");
+    first.put_policy(&ten, None, &change("as before")).await?;
+    for _ in 0..5 {
+        granted(&second, &call("acme")).await?;
+    }
+    spent_exactly(&second, "acme", 10).await
+}
+
+/// Goal: a raise reaches calls that sleep until a time that no longer holds. Method: a call that was told an hour is granted
+/// within a moment after another replica's raise.
+#[tokio::test]
+async fn a_raise_reaches_sleeping_calls_of_another_replica() -> Result<()> {
+    let server = RedisServer::start()?;
+    let policy = per_org("rate = '1/1h'\nburst = 1")?;
+    let (first, second) = (gate(&server.url(), policy.clone()).await?, gate(&server.url(), policy).await?);
+    granted(&second, &call("acme")).await?;
+    let sleeper = tokio::spawn({
+        let second = second.clone();
+        async move { second.acquire(&call("acme")).await.map(drop) }
+    });
+    // It sleeps once a call that came after it has its answer.
+    ensure!(matches!(second.try_acquire(&call("acme")).await?, Decision::Refused(_)));
+    first.put_policy(&per_org("rate = '1000/s'\nburst = 10")?, None, &change("more")).await?;
+    // 250 ms are promised; the rest is for a busy machine. Without the raise it would sleep for an hour.
+    timeout(Duration::from_secs(2), sleeper).await.context("it sleeps on")???;
+    Ok(())
+}
+
+/// Goal: no change is lost. Method: of two changes made on the same version the second is refused, and says what is in force.
+#[tokio::test]
+async fn of_two_changes_on_one_version_the_second_is_refused() -> Result<()> {
+    let server = RedisServer::start()?;
+    let policy = per_org("rate = '10/s'")?;
+    let (first, second) = (gate(&server.url(), policy.clone()).await?, gate(&server.url(), policy).await?);
+    let tag = first.policy().await?.tag;
+    let changed = first.put_policy(&per_org("rate = '20/s'")?, Some(&tag), &change("twice")).await?;
+    let conflict = second.put_policy(&per_org("rate = '30/s'")?, Some(&tag), &change("thrice")).await;
+    ensure!(matches!(&conflict, Err(Error::Conflict { current }) if *current == changed.tag), "{conflict:?}");
+    let now = second.policy().await?;
+    ensure!((now.version, now.author.as_str(), now.reason.as_str()) == (2, "operator", "twice"), "{now:?}");
+    Ok(())
+}
+
+/// Goal: calls in flight get through any number of changes. Method: callers run while the policy changes again and again.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn calls_get_through_a_stream_of_changes() -> Result<()> {
+    let server = RedisServer::start()?;
+    let policies = [per_org("rate = '100000/s'")?, per_org("quota = '1000000/1s'")?];
+    let gates =
+        [gate(&server.url(), policies[0].clone()).await?, gate(&server.url(), policies[0].clone()).await?];
+    let mut callers = tokio::task::JoinSet::new();
+    for number in 0..16 {
+        let gate = gates[number % 2].clone();
+        callers.spawn(async move {
+            for _ in 0..200 {
+                gate.acquire(&call(&format!("org-{}", number % 3))).within(Duration::from_secs(20)).await?;
+            }
+            Ok::<_, Error>(())
+        });
+    }
+    for number in 0..40 {
+        gates[number % 2].put_policy(&policies[(number + 1) % 2], None, &change("again")).await?;
+    }
+    while let Some(caller) = callers.join_next().await {
+        caller??;
+    }
+    Ok(())
+}
