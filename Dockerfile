@@ -1,0 +1,20 @@
+# The binary `tollgate` in a small image of its own: docker build -t tollgate:local .
+# Elsewhere than on Docker Hub the base images have other names: --build-arg RUST_IMAGE=... --build-arg RUNTIME_IMAGE=...
+ARG RUST_IMAGE=rust:1-bookworm
+ARG RUNTIME_IMAGE=debian:bookworm-slim
+
+FROM ${RUST_IMAGE} AS build
+WORKDIR /src
+COPY . .
+RUN cargo build --release --locked --package tollgate-server --bin tollgate
+
+FROM ${RUNTIME_IMAGE}
+COPY --from=build /src/target/release/tollgate /usr/local/bin/tollgate
+# No privilege is needed to listen above port 1023 and to talk to Redis.
+USER 65532:65532
+# Who can reach the port is decided where it is published: there are no API keys yet.
+ENV TOLLGATE_LISTEN=0.0.0.0:8080 TOLLGATE_INSECURE_LISTEN=true
+EXPOSE 8080
+HEALTHCHECK --interval=5s --timeout=3s CMD ["tollgate", "health", "--url", "http://127.0.0.1:8080/readyz"]
+ENTRYPOINT ["tollgate"]
+CMD ["serve"]
