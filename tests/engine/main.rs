@@ -1,0 +1,31 @@
+//! The engine proven: the scripts under `lua/` on real servers and embedded, judged by random histories.
+
+#![allow(clippy::expect_used, clippy::panic, reason = "a test ends where what it relies on is not so")]
+
+mod answers;
+mod books;
+mod campaign;
+mod catalogue;
+mod charging;
+mod fleet;
+mod governing;
+mod greedy;
+mod head;
+mod history;
+mod judge;
+mod lab;
+mod max_keys;
+mod million;
+mod namespace;
+mod parity;
+mod program;
+mod promises;
+mod regressions;
+mod replica;
+mod rules;
+mod schema;
+mod settling;
+mod sweeping;
+mod teeth;
+mod trace;
+mod twin;

@@ -1,0 +1,139 @@
+//! A namespace under one policy, asked script by script: for tests that tell one story instead of many.
+
+use std::rc::Rc;
+
+use tollgate::embedded::Reply as Raw;
+use tollgate::engine::{
+    AcquireBatch, AcquireReply, BatchId, Begin, PolicyWrite, Repeated, Reply, Script, Sweep, SweepReply,
+    WriteMode,
+};
+use tollgate::policy::Path;
+use tollgate::{Call, Policy};
+
+use crate::lab::{Lab, State, flat, keys_of};
+use crate::program::{Programs, REPLACED};
+use crate::trace::{Run, Trace};
+
+/// What the server's clock shows when a story begins.
+pub(crate) const BEGINNING_US: u64 = 1_700_000_000_000_000;
+
+/// One namespace on an embedded engine, and the trace that repeats its story elsewhere.
+pub(crate) struct Namespace {
+    pub(crate) lab: Lab,
+    pub(crate) clock_us: u64,
+    pub(crate) trace: Trace,
+    policy: Rc<Policy>,
+    fence: String,
+    batches: u64,
+}
+
+impl Namespace {
+    /// A namespace whose buckets are full. The document is all of the policy but its namespace.
+    pub(crate) fn new(limits: &str) -> Self {
+        let document = format!("namespace = \"history\"\n{limits}");
+        let policy = Rc::new(Policy::from_toml(&document).expect("a policy"));
+        let fence = format!("1-{}", policy.digest());
+        let mut namespace = Self {
+            lab: Lab::new(Programs::original()),
+            clock_us: BEGINNING_US,
+            trace: Trace::default(),
+            policy,
+            fence,
+            batches: 0,
+        };
+        let argument = namespace.write();
+        namespace.ask(Script::POLICY, argument);
+        namespace
+    }
+
+    /// The argument that writes the policy for the first time.
+    pub(crate) fn write(&self) -> Vec<u8> {
+        let write = PolicyWrite {
+            mode: WriteMode::Put { expected: "" },
+            version: 1,
+            fence: &self.fence,
+            document: &self.policy.to_json(),
+            author: "story",
+            reason: "to see what happens",
+            seal: "secret",
+        };
+        write.encode("server", Begin::Full)
+    }
+
+    pub(crate) fn policy(&self) -> &Policy {
+        &self.policy
+    }
+
+    pub(crate) fn fence(&self) -> &str {
+        &self.fence
+    }
+
+    pub(crate) fn path(&self, call: &Call) -> Path {
+        self.policy.path(call).expect("a call that has a path")
+    }
+
+    /// Runs a script and notes it in the trace.
+    pub(crate) fn run(&mut self, script: &'static Script, argument: Vec<u8>) -> Raw {
+        let keys = self.lab.keys().clone();
+        let keys = keys_of(script.name(), &keys);
+        let reply = self.lab.run(script.name(), &keys, &[&argument], self.clock_us).expect("a reply");
+        self.note(script.name(), &keys, vec![argument], reply.clone());
+        reply
+    }
+
+    /// Runs a script that answers.
+    pub(crate) fn ask(&mut self, script: &'static Script, argument: Vec<u8>) -> Vec<u8> {
+        match self.run(script, argument) {
+            Raw::Bulk(reply) => reply,
+            other => panic!("{} answered {other:?}", script.name()),
+        }
+    }
+
+    /// Makes what is stored something else.
+    pub(crate) fn replace(&mut self, state: &State) {
+        let keys = self.lab.keys().clone();
+        for (key, fields) in [(keys.state(), &state.state), (keys.policy(), &state.policy)] {
+            let args = flat(fields);
+            let reply = self.lab.run(REPLACED, &[key], &args, self.clock_us).expect("a reply");
+            let args = args.into_iter().map(<[u8]>::to_vec).collect();
+            self.note(REPLACED, &[key], args, reply);
+        }
+    }
+
+    fn note(&mut self, program: &'static str, keys: &[&str], args: Vec<Vec<u8>>, reply: Raw) {
+        self.trace.runs.push(Run {
+            program,
+            keys: keys.iter().map(|&key| key.to_owned()).collect(),
+            args,
+            clock_us: self.clock_us,
+            reply,
+            after: self.lab.state(),
+            story: String::new(),
+        });
+    }
+
+    /// The argument that asks for a batch, sent for the first time.
+    pub(crate) fn argument(&mut self, batch: &AcquireBatch) -> Vec<u8> {
+        self.batches += 1;
+        let id = BatchId { answer: "r0:0", number: self.batches, server: "server" };
+        batch.encode(&id, Repeated::No, &self.policy, &self.fence)
+    }
+
+    /// Asks for equal calls.
+    pub(crate) fn acquire(&mut self, call: &Call, cost: u32, calls: u32) -> AcquireReply {
+        let mut batch = AcquireBatch::default();
+        batch.push(&self.path(call), cost, calls, None);
+        let argument = self.argument(&batch);
+        match batch.decode(&self.ask(Script::ACQUIRE, argument)).expect("a reply") {
+            Reply::Done(reply) => reply,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    pub(crate) fn sweep(&mut self) -> SweepReply {
+        match Sweep.decode(&self.ask(Script::SWEEP, Sweep.encode())).expect("a reply") {
+            Reply::Done(reply) => reply,
+            other => panic!("{other:?}"),
+        }
+    }
+}

@@ -1,0 +1,112 @@
+//! Stored records of another version: refused loudly, by every script that reads them, before anything is written.
+
+use anyhow::{Result, ensure};
+use tollgate::Call;
+use tollgate::embedded::Reply as Raw;
+use tollgate::engine::{
+    AcquireBatch, BatchId, BucketsPage, Peek, PolicyRead, Script, SettleBatch, Settlement, Sweep,
+};
+
+use crate::lab::State;
+use crate::namespace::Namespace;
+use crate::twin::Twin;
+
+/// Which scripts read which field of which hash.
+const READERS: [(&str, &[&str]); 8] = [
+    ("head", &["acquire", "settle", "peek", "list", "sweep", "policy"]),
+    ("b:org:acme", &["acquire", "settle", "peek", "list", "sweep"]),
+    ("a:r0:0", &["acquire", "sweep"]),
+    ("a:r0:s", &["settle", "sweep"]),
+    ("p:request", &["acquire", "settle", "sweep"]),
+    ("sweep", &["sweep"]),
+    ("current", &["policy", "policy_read"]),
+    ("v:1", &["policy_read"]),
+];
+
+/// Records that nobody can have written: of a later version, empty, and a text.
+const STRANGE: [(&str, &[u8]); 3] =
+    [("a later version", b"\x02\x01\x01"), ("nothing", b""), ("a text", b"\xa1x")];
+
+/// A namespace that has one record of every kind.
+fn busy() -> Namespace {
+    let mut namespace =
+        Namespace::new("limit = [{ name = \"org\", per = [\"org\"], rate = \"1/m\", burst = 9 }]");
+    for script in Script::ALL.into_iter().filter(|script| script.name() != "policy") {
+        let argument = argument(&mut namespace, script.name());
+        namespace.ask(script, argument);
+    }
+    // The sweep has work again.
+    namespace.clock_us += 10_000_001;
+    namespace
+}
+
+/// What a script is asked that reads every kind of record it can.
+fn argument(namespace: &mut Namespace, script: &str) -> Vec<u8> {
+    let path = namespace.path(&Call::get("/").org("acme"));
+    match script {
+        "acquire" => {
+            let mut batch = AcquireBatch::default();
+            batch.push(&path, 1, 1, Some("request".into()));
+            namespace.argument(&batch)
+        }
+        "settle" => {
+            let mut batch = SettleBatch::default();
+            let granted_at_us = namespace.clock_us;
+            batch.push(
+                &path,
+                Settlement { permit: Some("request".into()), epoch: 0, granted_at_us, give_back: -1 },
+            );
+            let id = BatchId { answer: "r0:s", number: namespace.trace.runs.len() as u64, server: "server" };
+            batch.encode(&id, namespace.policy())
+        }
+        "peek" => {
+            let mut question = Peek::default();
+            question.push(&path.buckets()[0]);
+            question.encode(namespace.policy(), namespace.fence(), "server")
+        }
+        "list" => BucketsPage { cursor: "0", limit: None }.encode(),
+        "sweep" => Sweep.encode(),
+        "policy" => namespace.write(),
+        _ => PolicyRead(None).encode(),
+    }
+}
+
+/// Puts each strange record in the place of each kind of record and asks every script that reads it, embedded and on
+/// every server version.
+#[test]
+fn a_record_of_another_version_is_refused_by_name_and_nothing_is_written() -> Result<()> {
+    let mut namespace = busy();
+    let sound = namespace.lab.state();
+    for (field, readers) in READERS {
+        for (what, record) in STRANGE {
+            let state = with(&sound, field, record);
+            for reader in readers {
+                namespace.replace(&state);
+                let script = *Script::ALL.iter().find(|script| script.name() == *reader).expect("a script");
+                let argument = argument(&mut namespace, reader);
+                let reply = namespace.run(script, argument);
+                let told = matches!(&reply, Raw::Error(text) if text.starts_with("SCHEMA ") && text.contains(&format!("'{field}'")));
+                ensure!(told, "{reader}, where {field} is {what}, answered {reply:?}");
+                ensure!(namespace.lab.state() == state, "{reader}, where {field} is {what}, has written");
+            }
+        }
+    }
+    for twin in &mut Twin::start_every_version()? {
+        let difference = twin.differs(&namespace.trace, true)?;
+        ensure!(difference.is_none(), "{}", difference.unwrap_or_default());
+    }
+    Ok(())
+}
+
+fn with(sound: &State, field: &str, record: &[u8]) -> State {
+    let mut state = sound.clone();
+    let (known, value) = state
+        .state
+        .iter_mut()
+        .chain(&mut state.policy)
+        .find(|(known, _)| known == field.as_bytes())
+        .unwrap_or_else(|| panic!("no {field} in a busy namespace"));
+    assert!(!known.is_empty());
+    *value = record.to_vec();
+    state
+}
