@@ -1,1 +1,30 @@
-//! Tollgate, the service.
+//! Tollgate, the service: the acquire and admin API over HTTP, and the command line of the binary `tollgate`.
+//!
+//! [`router`] is the API over a limiter of this process, for programs that have a server of their own; [`Server`] is the
+//! whole service: connections, time limits, and an end that answers what is in flight.
+
+mod api;
+mod app;
+mod body;
+mod cli;
+mod commands;
+mod config;
+mod entity_tag;
+mod listen;
+mod logging;
+mod object;
+mod outage_log;
+mod params;
+mod policy_file;
+mod problem;
+mod ratelimit_fields;
+mod routes;
+mod server;
+mod settings;
+mod shutdown;
+mod span;
+
+pub use cli::run;
+pub use routes::router;
+pub use server::Server;
+pub use shutdown::Shutdown;

@@ -1,2 +1,7 @@
 //! The binary `tollgate`.
-fn main() {}
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    tollgate_server::run()
+}

@@ -1,0 +1,97 @@
+//! `GET /v1/{ns}/buckets`: how full buckets are.
+
+use axum::Json;
+use axum::extract::State;
+use serde::{Deserialize, Serialize};
+use tollgate::{BucketState, Error, Mode, Policy};
+
+use super::ms_rounded_up;
+use crate::app::App;
+use crate::params::Query;
+use crate::problem::{Kind, Problem};
+
+/// Which buckets.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Wanted {
+    /// Those of one limit.
+    limit: Option<String>,
+    /// The one with this key.
+    key: Option<String>,
+    /// Where a page begins: what the last one gave as `next`.
+    cursor: Option<String>,
+}
+
+/// Some of the buckets that are not full, or the one that was asked for.
+#[derive(Debug, Serialize)]
+pub(crate) struct Page {
+    buckets: Vec<Bucket>,
+    /// The cursor of the next page.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    next: Option<String>,
+}
+
+#[derive(Debug, Serialize)]
+struct Bucket {
+    limit: String,
+    key: String,
+    mode: Mode,
+    burst: u64,
+    remaining: u64,
+    reset_after_ms: u64,
+}
+
+/// With a key that bucket, else a page of those that are not full.
+pub(crate) async fn get(State(app): State<App>, Query(wanted): Query<Wanted>) -> Result<Json<Page>, Problem> {
+    let Wanted { limit, key, cursor } = wanted;
+    if let Some(cursor) = &cursor {
+        check_cursor(cursor)?;
+    }
+    let Some(key) = key else {
+        return page(&app, limit.as_deref(), cursor.as_deref()).await;
+    };
+    let limit = limit.ok_or_else(|| {
+        Problem::new(Kind::INVALID_VALUE, "a key is one of a limit's: say which with limit=").field("limit")
+    })?;
+    let bucket = app.gate.bucket(&limit, &key).await?;
+    let bucket = bucket.ok_or_else(|| {
+        Problem::new(
+            Kind::UNKNOWN_LIMIT,
+            format!("there is no limit {limit:?} that could have the key {key:?}"),
+        )
+    })?;
+    Ok(Json(Page { buckets: vec![bucket.into()], next: None }))
+}
+
+async fn page(app: &App, limit: Option<&str>, cursor: Option<&str>) -> Result<Json<Page>, Problem> {
+    if let Some(limit) = limit {
+        check_limit(app, limit).await?;
+    }
+    let page = app.gate.buckets(limit, cursor).await?;
+    Ok(Json(Page { buckets: page.buckets.into_iter().map(Bucket::from).collect(), next: page.next }))
+}
+
+async fn check_limit(app: &App, limit: &str) -> Result<(), Problem> {
+    let stored = app.policy().await?;
+    let policy = Policy::from_json(&stored.document).map_err(Error::Policy)?;
+    if policy.limits().iter().any(|known| known.name() == limit) {
+        return Ok(());
+    }
+    Err(Problem::new(Kind::UNKNOWN_LIMIT, format!("the policy has no limit {limit:?}")).field("limit"))
+}
+
+/// Cursors are numbers; what is none would be an error of the store.
+fn check_cursor(cursor: &str) -> Result<(), Problem> {
+    if cursor.bytes().all(|byte| byte.is_ascii_digit()) && cursor.parse::<u64>().is_ok() {
+        return Ok(());
+    }
+    Err(Problem::new(Kind::INVALID_VALUE, "no page has given this cursor, expected the next of one")
+        .field("cursor"))
+}
+
+impl From<BucketState> for Bucket {
+    fn from(state: BucketState) -> Self {
+        let BucketState { limit, key, mode, burst, remaining, reset_after, .. } = state;
+        Self { limit, key, mode, burst, remaining, reset_after_ms: ms_rounded_up(reset_after) }
+    }
+}

@@ -1,0 +1,24 @@
+//! `GET /v1/{ns}/limits`: the limits in force, with their defaults filled in.
+
+use axum::extract::State;
+use axum::http::header;
+use axum::response::{IntoResponse, Response};
+use serde::Serialize;
+use tollgate::{Error, Limit, Policy};
+
+use crate::app::App;
+use crate::problem::Problem;
+
+/// The limits, in the order in which calls pass them.
+#[derive(Debug, Serialize)]
+pub(crate) struct Limits<'a> {
+    pub(crate) limits: &'a [Limit],
+}
+
+/// The limits, and what each comes to.
+pub(crate) async fn get(State(app): State<App>) -> Result<Response, Problem> {
+    let stored = app.policy().await?;
+    let policy = Policy::from_json(&stored.document).map_err(Error::Policy)?;
+    let body = serde_json::to_vec(&Limits { limits: policy.limits() }).unwrap_or_default();
+    Ok(([(header::CONTENT_TYPE, "application/json")], body).into_response())
+}

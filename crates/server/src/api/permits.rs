@@ -1,0 +1,37 @@
+//! `POST /v1/{ns}/permits/{id}/settle` and `DELETE /v1/{ns}/permits/{id}`: what a call has really cost, at any replica.
+
+use axum::extract::{Path, State};
+use axum::http::StatusCode;
+use serde::Deserialize;
+
+use crate::app::App;
+use crate::body::Json;
+use crate::params::PermitPath;
+use crate::problem::Problem;
+
+/// What the call has cost.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Settle {
+    /// In tokens; 0 if it was not sent.
+    cost: u32,
+}
+
+/// Corrects the charge.
+pub(crate) async fn settle(
+    State(app): State<App>,
+    Path(PermitPath { id }): Path<PermitPath>,
+    Json(Settle { cost }): Json<Settle>,
+) -> Result<StatusCode, Problem> {
+    app.gate.take_back(&id)?.settle(cost).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// Gives everything back: the call was not sent.
+pub(crate) async fn give_back(
+    State(app): State<App>,
+    Path(PermitPath { id }): Path<PermitPath>,
+) -> Result<StatusCode, Problem> {
+    app.gate.take_back(&id)?.give_back().await?;
+    Ok(StatusCode::NO_CONTENT)
+}

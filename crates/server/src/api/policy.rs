@@ -1,0 +1,170 @@
+//! `GET` and `PUT /v1/{ns}/policy`: the policy in force, and its next version.
+
+use std::str;
+
+use axum::Json;
+use axum::extract::{FromRequest, Request, State};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+use tollgate::{Change, Error, Limit, Policy, PolicyVersion};
+
+use crate::app::App;
+use crate::body;
+use crate::entity_tag::{self, Condition};
+use crate::params::Query;
+use crate::problem::{Kind, Problem};
+
+/// As large as a policy may be.
+const POLICY_BYTES_MAX: usize = 1 << 20;
+
+/// Who changes the policy, and what for. Kept with the version, and told with it.
+const AUTHOR: HeaderName = HeaderName::from_static("tollgate-author");
+const REASON: HeaderName = HeaderName::from_static("tollgate-reason");
+const AUTHOR_BYTES_MAX: usize = 256;
+const REASON_BYTES_MAX: usize = 1_024;
+
+/// Who changes it where nobody says so: there are no users yet whose names could be taken.
+const AUTHOR_DEFAULT: &str = "unknown";
+
+/// The number of the version.
+const VERSION: HeaderName = HeaderName::from_static("tollgate-policy-version");
+
+/// How to change it.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Manner {
+    /// Only tell what it would become.
+    #[serde(default)]
+    dry_run: bool,
+}
+
+/// A policy that a request brings, in JSON or TOML.
+#[derive(Debug)]
+pub(crate) struct Document(Policy);
+
+/// What a change would make of the policy.
+#[derive(Debug, Serialize)]
+struct Preview<'a> {
+    dry_run: bool,
+    /// Whether it differs from the policy in force at all.
+    changes: bool,
+    policy: &'a RawValue,
+    limits: &'a [Limit],
+}
+
+/// The canonical document, with its version in the header.
+pub(crate) async fn get(State(app): State<App>, headers: HeaderMap) -> Result<Response, Problem> {
+    let known = Condition::if_none_match(&headers)?;
+    let version = app.policy().await?;
+    if known.is_some_and(|known| known.names(&version.tag)) {
+        return Ok((StatusCode::NOT_MODIFIED, fields_of(&version)).into_response());
+    }
+    Ok(written(version))
+}
+
+/// Puts another policy into force for all replicas, if the one that is in force is the one its author has seen.
+pub(crate) async fn put(
+    State(app): State<App>,
+    Query(Manner { dry_run }): Query<Manner>,
+    headers: HeaderMap,
+    Document(policy): Document,
+) -> Result<Response, Problem> {
+    let condition = Condition::if_match(&headers)?;
+    let change = change_of(&headers)?;
+    let (expected, found) = (app.gate.namespace(), policy.namespace().to_owned());
+    if found != expected {
+        return Err(Error::OtherNamespace { expected, found }.into());
+    }
+    let current = app.policy().await?;
+    if condition.as_ref().is_some_and(|condition| !condition.is_met_by(&current.tag)) {
+        return Err(changed(&current.tag));
+    }
+    if dry_run {
+        return Ok(preview(&policy, &current));
+    }
+    if condition.is_none() {
+        let detail = "name the version that this one follows, with the ETag of the policy you have read, such as If-Match: ";
+        let problem = Problem::new(Kind::PRECONDITION_REQUIRED, format!("{detail}\"{}\"", current.tag));
+        return Err(problem.field(header::IF_MATCH.as_str()));
+    }
+    match app.gate.put_policy(&policy, Some(&current.tag), &change).await {
+        Ok(version) => Ok(written(version)),
+        Err(Error::Conflict { current }) => Err(changed(&current)),
+        Err(error) => Err(error.into()),
+    }
+}
+
+fn written(version: PolicyVersion) -> Response {
+    let content_type = [(header::CONTENT_TYPE, "application/json")];
+    (fields_of(&version), content_type, version.document).into_response()
+}
+
+fn fields_of(version: &PolicyVersion) -> HeaderMap {
+    let texts = [(AUTHOR, &version.author), (REASON, &version.reason)];
+    let texts = texts.into_iter().filter(|(_, text)| !text.is_empty());
+    let texts = texts.filter_map(|(name, text)| Some((name, HeaderValue::from_bytes(text.as_bytes()).ok()?)));
+    let tag = entity_tag::header_of(&version.tag).map(|tag| (header::ETAG, tag));
+    tag.into_iter().chain([(VERSION, HeaderValue::from(version.version))]).chain(texts).collect()
+}
+
+fn changed(tag: &str) -> Problem {
+    let detail = format!("the policy is at \"{tag}\" now; read it again and make the change on it");
+    Problem::new(Kind::CHANGED, detail).field(header::IF_MATCH.as_str())
+}
+
+fn preview(policy: &Policy, current: &PolicyVersion) -> Response {
+    let document = policy.to_json();
+    let changes = document != current.document;
+    match RawValue::from_string(document) {
+        Ok(document) => Json(Preview { dry_run: true, changes, policy: &document, limits: policy.limits() })
+            .into_response(),
+        Err(error) => Problem::new(Kind::INTERNAL, error.to_string()).into_response(),
+    }
+}
+
+fn change_of(headers: &HeaderMap) -> Result<Change, Problem> {
+    let author = text_of(headers, &AUTHOR, AUTHOR_BYTES_MAX)?.unwrap_or(AUTHOR_DEFAULT).to_owned();
+    let reason = text_of(headers, &REASON, REASON_BYTES_MAX)?.unwrap_or_default().to_owned();
+    Ok(Change { author, reason })
+}
+
+fn text_of<'a>(
+    headers: &'a HeaderMap,
+    name: &HeaderName,
+    bytes_max: usize,
+) -> Result<Option<&'a str>, Problem> {
+    let Some(value) = headers.get(name) else {
+        return Ok(None);
+    };
+    let text = str::from_utf8(value.as_bytes()).ok().filter(|text| text.len() <= bytes_max);
+    let text = text.filter(|text| !text.contains(char::is_control));
+    text.map(Some).ok_or_else(|| {
+        let detail =
+            format!("{name} takes at most {bytes_max} bytes of UTF-8 text without control characters");
+        Problem::new(Kind::INVALID_VALUE, detail).field(name.as_str())
+    })
+}
+
+impl<S: Sync> FromRequest<S> for Document {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, _: &S) -> Result<Self, Problem> {
+        let media_type = body::media_type(request.headers());
+        let bytes = body::read(request.into_body(), POLICY_BYTES_MAX).await?;
+        let parse = match media_type.as_str() {
+            "application/json" => Policy::from_json,
+            "application/toml" | "text/toml" => Policy::from_toml,
+            _ => {
+                let expected =
+                    "expected \"content-type: application/json\" or \"content-type: application/toml\"";
+                let detail = format!("the body is {media_type:?}, {expected}");
+                return Err(Problem::new(Kind::UNSUPPORTED_MEDIA_TYPE, detail));
+            }
+        };
+        let text = str::from_utf8(&bytes)
+            .map_err(|error| Problem::new(Kind::MALFORMED, format!("the body is not UTF-8: {error}")))?;
+        Ok(Self(parse(text)?))
+    }
+}

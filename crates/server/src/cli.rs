@@ -1,0 +1,43 @@
+//! The command line.
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use crate::commands::{check_policy, health, serve};
+
+/// Limits what a fleet sends to other people's APIs, together: token buckets in Redis, charged at once or not at all.
+#[derive(Debug, Parser)]
+#[command(name = "tollgate", version, max_term_width = 110)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    Serve(Box<serve::Arguments>),
+    Health(health::Arguments),
+    CheckPolicy(check_policy::Arguments),
+}
+
+/// Runs the binary `tollgate` on the arguments of this process.
+#[must_use]
+pub fn run() -> ExitCode {
+    match Cli::parse().command {
+        Command::Serve(arguments) => serve::run(*arguments),
+        Command::Health(arguments) => health::run(&arguments),
+        Command::CheckPolicy(arguments) => check_policy::run(&arguments),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Cli::command().debug_assert();
+    }
+}

@@ -1,0 +1,83 @@
+//! `tollgate check-policy`: what a policy file comes to, or what is wrong with it.
+
+use std::fmt::Write as _;
+use std::io::{self, Write as _};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use clap::Args;
+use tollgate::{Limit, Mode, Policy, PolicyError};
+
+use super::{USAGE, failed};
+use crate::policy_file::{self, PolicyFileError};
+
+/// Check a policy file and show what its limits come to
+///
+/// Exit codes: 0 the policy is right, 1 it is not and the problems are shown, 2 the file can't be read.
+#[derive(Args, Debug)]
+pub(crate) struct Arguments {
+    /// The file, .toml or .json
+    file: PathBuf,
+}
+
+/// Shows the limits on standard output, or the problems on standard error.
+pub(crate) fn run(Arguments { file }: &Arguments) -> ExitCode {
+    match policy_file::read(file) {
+        Ok(policy) => {
+            // Whoever closes the pipe has seen enough.
+            let _ = io::stdout().write_all(shown(&policy).as_bytes());
+            ExitCode::SUCCESS
+        }
+        Err(PolicyFileError::Invalid { source, .. }) => {
+            let _ = io::stderr().write_all(listed(file, &source).as_bytes());
+            ExitCode::from(1)
+        }
+        Err(error) => failed(&error.into(), USAGE),
+    }
+}
+
+fn listed(file: &Path, error: &PolicyError) -> String {
+    error.problems().iter().fold(String::new(), |mut text, problem| {
+        let _ = writeln!(text, "{}: {problem}", file.display());
+        text
+    })
+}
+
+fn shown(policy: &Policy) -> String {
+    let mut text = format!("namespace {}, version {}\n", policy.namespace(), policy.digest());
+    for limit in policy.limits() {
+        let _ = writeln!(text, "\n{}", described(limit));
+    }
+    text
+}
+
+fn described(limit: &Limit) -> String {
+    let per: Vec<String> = limit.per().iter().map(ToString::to_string).collect();
+    let per = if per.is_empty() {
+        "one bucket for all calls".to_owned()
+    } else {
+        format!("per {}", per.join(", "))
+    };
+    let allows = match (limit.quota(), limit.rate()) {
+        (Some(quota), _) => format!("never more than {quota} in any window"),
+        (None, rate) => rate.unwrap_or_default().to_owned(),
+    };
+    let terms = limit.terms();
+    let every_us = terms.credit().div_ceil(terms.refill());
+    let mode = if limit.mode() == Mode::Observe { "\n  observed: it counts and refuses nothing" } else { "" };
+    format!(
+        "limit {}: {per}\n  {allows}: {} at once, then one every {}{mode}",
+        limit.name(),
+        limit.burst(),
+        interval(every_us)
+    )
+}
+
+/// A time in the largest unit that leaves three digits.
+fn interval(us: u64) -> String {
+    match us {
+        0..10_000 => format!("{us} us"),
+        10_000..10_000_000 => format!("{} ms", us.div_ceil(1_000)),
+        _ => format!("{} s", us.div_ceil(1_000_000)),
+    }
+}

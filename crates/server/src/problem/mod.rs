@@ -1,0 +1,80 @@
+//! Every error as `application/problem+json` (RFC 9457): what went wrong, where, and what would be right.
+
+mod failure;
+mod kind;
+
+pub(crate) use kind::Kind;
+
+use axum::http::{HeaderValue, header};
+use axum::response::{IntoResponse, Response};
+use serde::Serialize;
+
+use crate::outage_log::StoreFailed;
+
+/// How long to wait, in seconds, where it is not the limits that refuse.
+const RETRY_AFTER: HeaderValue = HeaderValue::from_static("1");
+
+/// An answer that says why there is no other.
+#[derive(Debug)]
+pub(crate) struct Problem {
+    kind: Kind,
+    detail: String,
+    field: Option<String>,
+    problems: Vec<tollgate::Problem>,
+}
+
+/// As it is written.
+#[derive(Serialize)]
+struct Written<'a> {
+    r#type: String,
+    title: &'static str,
+    status: u16,
+    detail: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    field: Option<&'a str>,
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    problems: &'a [tollgate::Problem],
+}
+
+impl Problem {
+    pub(crate) fn new(kind: Kind, detail: impl Into<String>) -> Self {
+        Self { kind, detail: detail.into(), field: None, problems: Vec::new() }
+    }
+
+    /// The field of the request that is wrong, as a path such as `call.org`.
+    pub(crate) fn field(mut self, field: impl Into<String>) -> Self {
+        self.field = Some(field.into());
+        self
+    }
+
+    /// All that is wrong, where it was told at once.
+    pub(crate) fn problems(mut self, problems: &[tollgate::Problem]) -> Self {
+        self.problems = problems.to_vec();
+        self
+    }
+}
+
+impl IntoResponse for Problem {
+    fn into_response(self) -> Response {
+        let Self { kind, detail, field, problems } = self;
+        let written = Written {
+            r#type: format!("urn:tollgate:problem:{}", kind.name()),
+            title: kind.title(),
+            status: kind.status().as_u16(),
+            detail: &detail,
+            field: field.as_deref(),
+            problems: &problems,
+        };
+        // Texts and numbers can't fail to be written.
+        let body = serde_json::to_vec(&written).unwrap_or_default();
+        let content_type = [(header::CONTENT_TYPE, "application/problem+json")];
+        let mut response = (kind.status(), content_type, body).into_response();
+        if kind.passes() {
+            response.headers_mut().insert(header::RETRY_AFTER, RETRY_AFTER);
+        }
+        if kind.is_of_store() {
+            response.extensions_mut().insert(StoreFailed(detail));
+        }
+        response
+    }
+}

@@ -1,0 +1,236 @@
+//! The settings of `tollgate serve`: its configuration, checked once.
+
+use std::net::SocketAddr;
+use std::path::Path;
+use std::time::Duration;
+
+use tollgate::{Begin, Policy, StoreAddress, StoreAddressError};
+use tracing_subscriber::EnvFilter;
+
+use crate::config::Config;
+use crate::listen::{self, Insecure};
+use crate::logging::LogFormat;
+use crate::policy_file::{self, PolicyFileError};
+use crate::span::Span;
+
+const LISTEN_DEFAULT: &str = "127.0.0.1:8080";
+const STORE_TIMEOUT_DEFAULT: Duration = Duration::from_secs(1);
+const STORE_TIMEOUT_LEAST: Duration = Duration::from_millis(10);
+const STORE_TIMEOUT_MOST: Duration = Duration::from_secs(30);
+const DRAIN_DEFAULT: Duration = Duration::from_secs(20);
+
+/// What a newcomer starts with, who has no policy yet.
+const EXAMPLE: &str = include_str!("../../../examples/genesys.toml");
+
+/// What `tollgate serve` runs with.
+#[derive(Debug)]
+pub(crate) struct Settings {
+    pub(crate) listen: SocketAddr,
+    pub(crate) store: StoreAddress,
+    pub(crate) namespace: String,
+    /// What the namespace begins with, where the store has no policy for it.
+    pub(crate) policy: Option<Policy>,
+    /// That is the built-in example.
+    pub(crate) is_example: bool,
+    /// How its buckets begin, if it has to be said.
+    pub(crate) begin: Option<Begin>,
+    pub(crate) store_timeout: Duration,
+    pub(crate) drain: Duration,
+    pub(crate) log_format: LogFormat,
+    pub(crate) log: EnvFilter,
+}
+
+/// Why a configuration can't be run with.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum SettingsError {
+    #[error("{option}: {value:?}, expected {expected}")]
+    Value { option: &'static str, value: String, expected: String },
+    #[error(
+        "listen: {0} is not a loopback address, and nobody who connects is asked who they are: anyone could take permits \
+         and change the policy; listen on 127.0.0.1, or give --insecure-listen where the network keeps strangers out"
+    )]
+    Open(SocketAddr),
+    #[error("store: {0}")]
+    Store(#[from] StoreAddressError),
+    #[error("policy")]
+    Policy(#[from] PolicyFileError),
+    #[error("namespace: {given:?}, expected {policy:?}, which the policy is for")]
+    OtherNamespace { given: String, policy: String },
+    #[error(
+        "namespace: missing, expected the name of one that the store has a policy for, or with --policy a first one"
+    )]
+    NoNamespace,
+    #[error(
+        "policy: missing, expected a policy file for namespace {namespace:?}; the built-in example is for {example:?}"
+    )]
+    NoPolicy { namespace: String, example: String },
+}
+
+impl TryFrom<Config> for Settings {
+    type Error = SettingsError;
+
+    fn try_from(config: Config) -> Result<Self, SettingsError> {
+        let store = match &config.store {
+            Some(url) => url.as_ref().parse()?,
+            None => StoreAddress::Embedded,
+        };
+        let policy = given_policy(&config)?;
+        let is_example = policy.is_none() && matches!(store, StoreAddress::Embedded);
+        let policy = if is_example { Some(example()?) } else { policy };
+        let namespace = namespace(config.namespace.clone(), policy.as_ref(), is_example)?;
+        Ok(Self {
+            listen: listen(&config)?,
+            store,
+            namespace,
+            policy,
+            is_example,
+            begin: begin(config.begin.as_deref())?,
+            store_timeout: store_timeout(config.store_timeout)?,
+            drain: span("drain", config.drain)?.unwrap_or(DRAIN_DEFAULT),
+            log_format: log_format(config.log_format.as_deref())?,
+            log: log(config.log)?,
+        })
+    }
+}
+
+fn given_policy(config: &Config) -> Result<Option<Policy>, PolicyFileError> {
+    config.policy.as_ref().map(|file| policy_file::read(Path::new(file))).transpose()
+}
+
+fn example() -> Result<Policy, PolicyFileError> {
+    Policy::from_toml(EXAMPLE)
+        .map_err(|source| PolicyFileError::Invalid { path: "examples/genesys.toml".into(), source })
+}
+
+/// The namespace of the policy, which must be the one that was asked for, if one was.
+fn namespace(
+    given: Option<String>,
+    policy: Option<&Policy>,
+    is_example: bool,
+) -> Result<String, SettingsError> {
+    match (given, policy.map(|policy| policy.namespace().to_owned())) {
+        (Some(given), Some(of_policy)) if given != of_policy => Err(if is_example {
+            SettingsError::NoPolicy { namespace: given, example: of_policy }
+        } else {
+            SettingsError::OtherNamespace { given, policy: of_policy }
+        }),
+        (_, Some(of_policy)) => Ok(of_policy),
+        (Some(given), None) => checked_name(given),
+        (None, None) => Err(SettingsError::NoNamespace),
+    }
+}
+
+/// The name of a namespace as policies have it. It becomes part of keys, in braces.
+fn checked_name(name: String) -> Result<String, SettingsError> {
+    let plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit();
+    let fits = (1..=64).contains(&name.len())
+        && name.bytes().next().is_some_and(plain)
+        && name.bytes().all(|byte| plain(byte) || b"._-".contains(&byte));
+    if fits {
+        Ok(name)
+    } else {
+        Err(wrong("namespace", name, "1 to 64 of a-z, 0-9, '.', '_' and '-', the first a letter or a digit"))
+    }
+}
+
+fn begin(text: Option<&str>) -> Result<Option<Begin>, SettingsError> {
+    match text {
+        None => Ok(None),
+        Some("empty") => Ok(Some(Begin::Empty)),
+        Some("full") => Ok(Some(Begin::Full)),
+        Some(other) => Err(wrong("begin", other, "empty or full")),
+    }
+}
+
+fn listen(config: &Config) -> Result<SocketAddr, SettingsError> {
+    let insecure = match config.insecure_listen.as_deref() {
+        Some("true" | "1" | "yes") => Insecure::Allowed,
+        None | Some("false" | "0" | "no") => Insecure::Refused,
+        Some(other) => return Err(wrong("insecure_listen", other, "true or false")),
+    };
+    let text = config.listen.as_deref().unwrap_or(LISTEN_DEFAULT);
+    listen::parse(text, insecure).map_err(|refused| match refused {
+        listen::Refused::Unreadable => wrong(
+            "listen",
+            text,
+            "an IP address and a port, such as 127.0.0.1:8080, [::1]:8080 or localhost:8080",
+        ),
+        listen::Refused::Open(address) => SettingsError::Open(address),
+    })
+}
+
+fn store_timeout(text: Option<String>) -> Result<Duration, SettingsError> {
+    let shown = text.clone().unwrap_or_default();
+    let timeout = span("store_timeout", text)?.unwrap_or(STORE_TIMEOUT_DEFAULT);
+    if (STORE_TIMEOUT_LEAST..=STORE_TIMEOUT_MOST).contains(&timeout) {
+        return Ok(timeout);
+    }
+    Err(wrong("store_timeout", shown, "10ms to 30s"))
+}
+
+fn span(option: &'static str, text: Option<String>) -> Result<Option<Duration>, SettingsError> {
+    let Some(text) = text else { return Ok(None) };
+    match text.parse::<Span>() {
+        Ok(span) => Ok(Some(span.duration())),
+        Err(right) => Err(wrong(option, text, right.to_string())),
+    }
+}
+
+fn log_format(text: Option<&str>) -> Result<LogFormat, SettingsError> {
+    match text {
+        None | Some("text") => Ok(LogFormat::Text),
+        Some("json") => Ok(LogFormat::Json),
+        Some(other) => Err(wrong("log_format", other, "text or json")),
+    }
+}
+
+fn log(text: Option<String>) -> Result<EnvFilter, SettingsError> {
+    let text = text.unwrap_or_else(|| "info".to_owned());
+    EnvFilter::try_new(&text).map_err(|_| {
+        wrong("log", text, "error, warn, info, debug or trace, also by module, such as info,tollgate=debug")
+    })
+}
+
+fn wrong(option: &'static str, value: impl Into<String>, expected: impl Into<String>) -> SettingsError {
+    SettingsError::Value { option, value: value.into(), expected: expected.into() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn settings(text: &str) -> Result<Settings, SettingsError> {
+        toml::from_str::<Config>(text).expect(text).try_into()
+    }
+
+    #[test]
+    fn nothing_at_all_is_enough_to_begin_with() {
+        let settings = settings("").expect("the defaults are right");
+        assert_eq!((settings.namespace.as_str(), settings.listen.port()), ("genesys", 8080));
+        assert!(settings.is_example && settings.policy.is_some(), "{settings:?}");
+    }
+
+    #[test]
+    fn an_error_names_the_option_and_what_would_be_right() {
+        for (text, option, right) in [
+            ("listen = '8080'", "listen", "127.0.0.1:8080"),
+            ("listen = '0.0.0.0:8080'", "listen", "--insecure-listen"),
+            ("store = 'localhost'", "store", "redis://host:6379"),
+            ("store = 'redis://localhost'", "namespace", "--policy"),
+            ("store = 'redis://localhost'\nnamespace = 'A}b'", "namespace", "a-z"),
+            ("namespace = 'other'", "policy", "genesys"),
+            ("policy = 'policy.yaml'", "policy", ".toml or .json"),
+            ("begin = 'half'", "begin", "empty or full"),
+            ("store_timeout = '1'", "store_timeout", "250ms"),
+            ("store_timeout = '1ms'", "store_timeout", "10ms to 30s"),
+            ("drain = '2h'", "drain", "1h"),
+            ("insecure_listen = 'maybe'", "insecure_listen", "true or false"),
+            ("log_format = 'xml'", "log_format", "text or json"),
+            ("log = 'a=b=c'", "log", "info"),
+        ] {
+            let error = settings(text).expect_err(text);
+            let shown = format!("{:#}", anyhow::Error::from(error));
+            assert!(shown.starts_with(option) && shown.contains(right), "{text}: {shown}");
+        }
+    }
+}

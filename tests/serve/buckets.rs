@@ -1,0 +1,85 @@
+//! Buckets: one by its key, or pages of those that are not full.
+
+use std::collections::BTreeSet;
+
+use anyhow::Result;
+use serde_json::json;
+use tollgate_testkit::RedisServer;
+
+use super::client::{Api, TEN_EACH, call_of};
+
+/// A bucket is shown as it stands, and full where nobody has used it.
+#[tokio::test]
+async fn a_bucket_is_found_by_its_key() -> Result<()> {
+    let api = Api::embedded(TEN_EACH).await?;
+    api.acquire(&call_of("acme", 4)).await?.expect(200);
+    let page = api.get("/v1/shop/buckets?limit=org&key=acme").await?.expect(200);
+    let reset_after_ms = page["buckets"][0]["reset_after_ms"].as_u64().expect("a time");
+    assert!((14_370_000..=14_400_000).contains(&reset_after_ms), "{page}");
+    let bucket = json!({"limit": "org", "key": "acme", "mode": "enforce", "burst": 10, "remaining": 6,
+        "reset_after_ms": reset_after_ms});
+    assert_eq!(page, json!({"buckets": [bucket]}));
+    let unused = api.get("/v1/shop/buckets?limit=org&key=a%2Fb%20%C3%BC").await?.expect(200);
+    let bucket = json!({"limit": "org", "key": "a/b ü", "mode": "enforce", "burst": 10, "remaining": 10,
+        "reset_after_ms": 0});
+    assert_eq!(unused, json!({"buckets": [bucket]}));
+    Ok(())
+}
+
+/// The one bucket of a limit that all calls share has an empty key, which is not the same as no key.
+#[tokio::test]
+async fn the_bucket_of_all_calls_is_found_by_an_empty_key() -> Result<()> {
+    let api =
+        Api::embedded("namespace = 'shop'\nlimit = [{ name = 'all', per = [], rate = '1/1h', burst = 5 }]")
+            .await?;
+    api.acquire(&call_of("acme", 2)).await?.expect(200);
+    assert_eq!(api.remaining("all", "").await?, 3);
+    Ok(())
+}
+
+/// All pages together are all buckets, on both stores.
+#[tokio::test]
+async fn pages_lead_to_every_bucket() -> Result<()> {
+    let server = RedisServer::start()?;
+    for api in [Api::embedded(TEN_EACH).await?, Api::with_ten(&server.url()).await?] {
+        let orgs: BTreeSet<String> = (0..600).map(|number| format!("org-{number}")).collect();
+        for org in &orgs {
+            api.acquire(&call_of(org, 1)).await?.expect(200);
+        }
+        let (mut found, mut cursor) = (BTreeSet::new(), String::new());
+        loop {
+            let page = api.get(&format!("/v1/shop/buckets?limit=org{cursor}")).await?.expect(200);
+            for bucket in page["buckets"].as_array().expect("a list") {
+                assert_eq!((&bucket["limit"], &bucket["remaining"]), (&json!("org"), &json!(9)), "{bucket}");
+                found.insert(bucket["key"].as_str().expect("a key").to_owned());
+            }
+            let Some(next) = page["next"].as_str() else { break };
+            cursor = format!("&cursor={next}");
+        }
+        assert_eq!(found, orgs);
+    }
+    Ok(())
+}
+
+/// What is not there is not found, what can't be is told.
+#[tokio::test]
+async fn unknown_limits_keys_and_cursors_are_told() -> Result<()> {
+    let api = Api::embedded(TEN_EACH).await?;
+    for (query, status, kind, field) in [
+        ("limit=nope", 404, "unknown-limit", "limit"),
+        ("limit=nope&key=acme", 404, "unknown-limit", ""),
+        ("limit=org&key=", 404, "unknown-limit", ""),
+        ("limit=org&key=a%0Ab", 404, "unknown-limit", ""),
+        ("limit=*", 404, "unknown-limit", "limit"),
+        ("key=acme", 422, "invalid-value", "limit"),
+        ("cursor=-1", 422, "invalid-value", "cursor"),
+        ("cursor=", 422, "invalid-value", "cursor"),
+        ("cursor=99999999999999999999", 422, "invalid-value", "cursor"),
+        ("limits=org", 400, "malformed", ""),
+        ("limit=org&limit=org", 400, "malformed", ""),
+    ] {
+        let answer = api.get(&format!("/v1/shop/buckets?{query}")).await?;
+        answer.expect_problem(status, kind, field);
+    }
+    Ok(())
+}

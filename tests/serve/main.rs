@@ -1,0 +1,18 @@
+//! `tollgate serve` as its users see it: over HTTP, embedded and on a private Redis.
+
+#![expect(clippy::expect_used, reason = "helpers of tests panic as tests do")]
+
+mod acquire;
+mod bad_input;
+mod buckets;
+mod client;
+mod command_line;
+mod disconnect;
+mod hostile;
+mod options;
+mod permits;
+mod policy;
+mod ready;
+mod shutdown;
+mod stores;
+mod two_replicas;
