@@ -1,0 +1,122 @@
+//! A script of `lua/`, read as text: the contract at its head, and the code below without its comments.
+
+use std::collections::BTreeSet;
+
+use super::tree::{File, files, read};
+
+/// The words that a head has to have.
+pub(super) const SECTIONS: [&str; 6] = ["KEYS", "ARGV", "RETURNS", "ERRORS", "WRITES", "COST"];
+
+/// One part of a head: `COST` and what it says.
+pub(super) struct Section {
+    /// Without the index: `KEYS` for `KEYS[1]`.
+    pub(super) name: &'static str,
+    pub(super) index: Option<u32>,
+    pub(super) line: usize,
+    pub(super) text: String,
+}
+
+/// A script.
+pub(super) struct Script {
+    pub(super) path: String,
+    pub(super) head: Vec<Section>,
+    /// Line by line, comments taken out.
+    pub(super) code: Vec<String>,
+}
+
+impl Script {
+    /// Every script; the prelude is none.
+    pub(super) fn all() -> Vec<Self> {
+        let files = files("lua", &[".lua"]).into_iter().filter(|file| file.path != "lua/prelude.lua");
+        files.map(|file| Self::of(&file)).collect()
+    }
+
+    pub(super) fn prelude() -> Self {
+        Self::of(&File { path: "lua/prelude.lua".to_owned(), text: read("lua/prelude.lua") })
+    }
+
+    pub(super) fn of(file: &File) -> Self {
+        let mut head: Vec<Section> = Vec::new();
+        for (index, line) in file.text.lines().enumerate().take_while(|(_, line)| line.starts_with("--")) {
+            let line_text = line.trim_start_matches('-');
+            if let Some((name, key, text)) = section(line_text) {
+                head.push(Section { name, index: key, line: index + 1, text: text.to_owned() });
+            } else if let Some(last) = head.last_mut() {
+                last.text = format!("{} {}", last.text, line_text.trim());
+            }
+        }
+        let code = file.text.lines().map(|line| without_comment(line).to_owned()).collect();
+        Self { path: file.path.clone(), head, code }
+    }
+
+    /// What the head says under a name.
+    pub(super) fn said(&self, name: &str) -> Option<&Section> {
+        self.head.iter().find(|section| section.name == name)
+    }
+
+    pub(super) fn has(&self, part: &str) -> bool {
+        self.code.iter().any(|line| line.contains(part))
+    }
+
+    /// The commands in `redis.call("...")`.
+    pub(super) fn commands(&self) -> BTreeSet<String> {
+        let calls = self.code.iter().flat_map(|line| line.split("redis.call(\"").skip(1));
+        calls.filter_map(|part| Some(part.split('"').next()?.to_owned())).collect()
+    }
+
+    /// The functions of a prelude, each with its code.
+    pub(super) fn functions(&self) -> Vec<(String, String)> {
+        let mut functions: Vec<(String, String)> = Vec::new();
+        let mut inside = false;
+        for line in &self.code {
+            if let Some(rest) = line.strip_prefix("local function ") {
+                functions.push((rest.split('(').next().unwrap_or_default().to_owned(), String::new()));
+                inside = true;
+            }
+            if let Some((_, body)) = functions.last_mut().filter(|_| inside) {
+                body.push_str(line);
+                body.push('\n');
+            }
+            inside &= line != "end";
+        }
+        functions
+    }
+}
+
+/// `KEYS[1]  hash, ...` as its name, index and text.
+fn section(line: &str) -> Option<(&'static str, Option<u32>, &str)> {
+    let line = line.strip_prefix(' ')?;
+    let name = SECTIONS.into_iter().find(|name| line.starts_with(name))?;
+    let rest = &line[name.len()..];
+    let (index, rest) = match rest.strip_prefix('[').and_then(|rest| rest.split_once(']')) {
+        Some((index, rest)) => (index.parse().ok(), rest),
+        None => (None, rest),
+    };
+    rest.starts_with("  ").then(|| (name, index, rest.trim()))
+}
+
+/// The line up to its comment, if it has one outside of a text.
+fn without_comment(line: &str) -> &str {
+    let mut quoted = false;
+    let mut before = ' ';
+    for (at, letter) in line.char_indices() {
+        match letter {
+            '"' if before != '\\' => quoted = !quoted,
+            '-' if before == '-' && !quoted => return line[..at - 1].trim_end(),
+            _ => {}
+        }
+        before = letter;
+    }
+    line.trim_end()
+}
+
+#[test]
+fn a_script_is_read_as_head_and_code() {
+    let text = "-- Adds.\n--\n-- KEYS[1]  hash, the state\n-- RETURNS  a number,\n--          or none\n\nlocal x = \"a--b\"  -- why\n\
+                redis.call(\"HSET\", KEYS[1], x)";
+    let script = Script::of(&File { path: "lua/x.lua".to_owned(), text: text.to_owned() });
+    assert_eq!(script.said("RETURNS").map(|said| said.text.as_str()), Some("a number, or none"));
+    assert_eq!(script.said("KEYS").map(|said| (said.index, said.line)), Some((Some(1), 3)));
+    assert!(script.has("\"a--b\"") && !script.has("why"));
+    assert_eq!(script.commands(), ["HSET".to_owned()].into());
+}
