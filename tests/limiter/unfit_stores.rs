@@ -115,3 +115,16 @@ async fn a_server_that_takes_no_writes_is_named() -> Result<()> {
     }
     spent_exactly(&gate, "acme", 0).await
 }
+
+/// A namespace becomes part of keys: one that could reach those of another is refused before anything is asked.
+#[tokio::test]
+async fn a_namespace_that_is_no_name_is_refused() -> Result<()> {
+    for namespace in ["", "a}:state{b", "Upper", "with space", &"x".repeat(65)] {
+        let error = Tollgate::builder(namespace).connect().await.map(drop);
+        ensure!(
+            matches!(&error, Err(Error::Namespace { namespace: named }) if named == namespace),
+            "{error:?}"
+        );
+    }
+    Ok(())
+}

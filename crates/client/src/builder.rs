@@ -12,7 +12,7 @@ use crate::gate::Tollgate;
 use crate::in_force::InForce;
 use crate::keeper::Keeper;
 use crate::library::{Change, Library};
-use crate::policy::Policy;
+use crate::policy::{Policy, is_name};
 use crate::store::{Store, StoreAddress};
 
 /// Longest that a call waits for the store, unless set otherwise.
@@ -95,10 +95,14 @@ impl Builder {
     /// Must be called within a tokio runtime, on which the limiter's tasks then run.
     ///
     /// # Errors
-    /// [`Error::Store`] if the store can't be reached or is not fit, [`Error::NoPolicy`] if neither the store nor the builder
-    /// has one, [`Error::Policy`] if the stored one can't be read, [`Error::OtherNamespace`] if the given one is for another
-    /// namespace.
+    /// [`Error::Namespace`] if the namespace is no name, [`Error::Store`] if the store can't be reached or is not fit,
+    /// [`Error::NoPolicy`] if neither the store nor the builder has one, [`Error::Policy`] if the stored one can't be read,
+    /// [`Error::OtherNamespace`] if the given one is for another namespace.
     pub async fn connect(self) -> Result<Tollgate, Error> {
+        // It becomes part of the keys, and of what decides which server holds them.
+        if !is_name(&self.namespace) {
+            return Err(Error::Namespace { namespace: self.namespace });
+        }
         // An answer that was lost is to be asked for again while its callers still wait.
         let store = match self.address {
             StoreAddress::Embedded => Store::embedded(self.clock.clone()),

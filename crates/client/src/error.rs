@@ -28,6 +28,14 @@ pub enum Error {
     /// The permit can't be settled.
     #[error(transparent)]
     Permit(#[from] PermitError),
+    /// The text can't name a namespace.
+    #[error(
+        "namespace {namespace:?} is no name: 1 to 64 of a-z, 0-9, '.', '_' and '-', the first a letter or a digit"
+    )]
+    Namespace {
+        /// What was given.
+        namespace: String,
+    },
     /// The namespace has no policy yet.
     #[error("namespace {namespace} has no policy; give one with `policy`, or PUT it to a running service")]
     NoPolicy {

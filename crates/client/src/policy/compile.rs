@@ -47,12 +47,16 @@ pub(super) fn policy(document: Document<LimitDocument>) -> Result<Policy, Policy
 
 /// Checks that a text is a name: it becomes part of Redis keys, of URLs and of the names of metrics.
 fn check_name(name: &str) -> Result<(), Wrong> {
-    let plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit();
-    let right = name.len() <= 64
-        && name.bytes().next().is_some_and(plain)
-        && name.bytes().all(|byte| plain(byte) || b"._-".contains(&byte));
     let expected = "1 to 64 of a-z, 0-9, '.', '_' and '-', the first a letter or a digit";
-    if right { Ok(()) } else { Err(Wrong::text(name, expected)) }
+    if is_name(name) { Ok(()) } else { Err(Wrong::text(name, expected)) }
+}
+
+/// Whether a text can name a namespace or a limit.
+pub(crate) fn is_name(text: &str) -> bool {
+    let plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit();
+    text.len() <= 64
+        && text.bytes().next().is_some_and(plain)
+        && text.bytes().all(|byte| plain(byte) || b"._-".contains(&byte))
 }
 
 fn check_unique(limits: &[LimitDocument], problems: &mut Problems) {

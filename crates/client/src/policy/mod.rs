@@ -68,6 +68,7 @@ mod tests;
 
 pub use attribute::Attribute;
 pub use checked::Policy;
+pub(crate) use compile::is_name;
 pub use document::Mode;
 pub use error::PolicyError;
 pub use limit::Limit;
