@@ -1,5 +1,6 @@
 //! The policy document as it is written: its fields, their types, and nothing checked beyond that.
 
+use super::table::{Table, table, tables, word};
 use serde::de::{Error, MapAccess, SeqAccess, Visitor, value::SeqAccessDeserializer};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::collections::BTreeMap;
@@ -13,7 +14,7 @@ pub(super) struct Document<L> {
     pub(super) namespace: String,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) provider: Option<String>,
-    #[serde(default = "Vec::new")]
+    #[serde(default = "Vec::new", deserialize_with = "tables", bound(deserialize = "L: Deserialize<'de>"))]
     pub(super) limit: Vec<L>,
 }
 
@@ -24,7 +25,7 @@ pub(super) struct LimitDocument {
     pub(super) name: String,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(super) names: Vec<String>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "table")]
     pub(super) when: Option<When>,
     pub(super) per: Vec<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -35,17 +36,17 @@ pub(super) struct LimitDocument {
     pub(super) burst: Option<u64>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) slack: Option<String>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "word")]
     pub(super) mode: Option<Mode>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) max_keys: Option<u64>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "word")]
     pub(super) on_outage: Option<OnOutage>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) concurrent: Option<u64>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) spacing: Option<String>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "table")]
     pub(super) cost: Option<Cost>,
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty", deserialize_with = "unique")]
     pub(super) weight: BTreeMap<String, u32>,
@@ -53,7 +54,7 @@ pub(super) struct LimitDocument {
         rename = "override",
         default,
         skip_serializing_if = "BTreeMap::is_empty",
-        deserialize_with = "unique"
+        deserialize_with = "unique_tables"
     )]
     pub(super) overrides: BTreeMap<String, Override>,
 }
@@ -181,4 +182,14 @@ where
     }
 
     deserializer.deserialize_map(Unique(PhantomData))
+}
+
+/// The same of tables.
+fn unique_tables<'de, D, T>(deserializer: D) -> Result<BTreeMap<String, T>, D::Error>
+where
+    D: Deserializer<'de>,
+    T: Deserialize<'de>,
+{
+    let tables: BTreeMap<String, Table<T>> = unique(deserializer)?;
+    Ok(tables.into_iter().map(|(key, Table(table))| (key, table)).collect())
 }

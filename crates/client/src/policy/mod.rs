@@ -62,6 +62,7 @@ mod pattern;
 mod problem;
 mod quantity;
 mod read;
+mod table;
 mod terms;
 #[cfg(test)]
 mod tests;

@@ -3,6 +3,7 @@
 use super::document::{Document, LimitDocument};
 use super::error::PolicyError;
 use super::problem::{Position, Problem, Wrong, quoted, shown};
+use super::table::Table;
 use serde_path_to_error::{Path, Segment};
 
 /// Longest document, in bytes: 1 MiB, which holds some fifty thousand overrides.
@@ -16,7 +17,9 @@ pub(super) fn toml(text: &str) -> Result<Document<LimitDocument>, PolicyError> {
         problem_of(field, error.message(), position)
     };
     let reader = toml::Deserializer::parse(text).map_err(|error| problem("document".to_owned(), &error))?;
-    serde_path_to_error::deserialize(reader)
+    let document = serde_path_to_error::deserialize(reader);
+    document
+        .map(|Table(document)| document)
         .map_err(|error| problem(field_of(error.path()), error.inner()).into())
 }
 
@@ -31,7 +34,7 @@ pub(super) fn json(text: &str) -> Result<Document<LimitDocument>, PolicyError> {
         problem_of(field, message, (error.line() > 0).then_some(position))
     };
     let mut reader = serde_json::Deserializer::from_str(text);
-    let document = serde_path_to_error::deserialize(&mut reader)
+    let Table(document) = serde_path_to_error::deserialize(&mut reader)
         .map_err(|error| problem(field_of(error.path()), error.inner()))?;
     reader.end().map_err(|error| problem("document".to_owned(), &error))?;
     Ok(document)
@@ -79,5 +82,7 @@ fn problem_of(field: String, message: &str, position: Option<Position>) -> Probl
     let (value, expected) = message.split_once(", expected ").unwrap_or((message, "a policy document"));
     let value =
         value.strip_prefix("invalid type: ").or(value.strip_prefix("invalid value: ")).unwrap_or(value);
+    // The type's name says nothing to those who write policies.
+    let expected = if matches!(expected, "u32" | "u64") { "a whole number, from 0 on" } else { expected };
     Problem { field, value: shown(value), expected: expected.to_owned(), position }
 }

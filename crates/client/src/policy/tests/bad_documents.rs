@@ -51,7 +51,7 @@ fn each_field_of_a_limit_is_checked() {
         ("rate = '10/0s'", "rate", "\"10/0s\", expected"),
         ("rate = 10", "rate", "(line 5, column 8): integer `10`, expected a string"),
         ("rate = '1/s'\nburst = 0", "burst", "0, expected 1 to"),
-        ("rate = '1/s'\nburst = -1", "burst", "integer `-1`, expected"),
+        ("rate = '1/s'\nburst = -1", "burst", "integer `-1`, expected a whole number"),
         ("rate = '1/s'\nburst = 1.5", "burst", "floating point `1.5`, expected"),
         ("rate = '1/s'\nburst = 4503599628", "burst", "4503599628, expected 1 to 4503599627,"),
         ("quota = '10/1m'\nburst = 11", "burst", "11, expected at most 10, the quota"),
@@ -258,6 +258,39 @@ fn json_is_refused_with_the_same_fields() {
         assert_eq!(error.problems()[0].field, field, "in {text}: {error}");
         assert!(error.to_string().contains(words), "expected {words:?} in {error}");
     }
+}
+
+/// A list of values in the order of a table's fields, and a table in place of a word, are slips: nobody means them, and
+/// their sense would change with the next field.
+#[test]
+fn what_is_written_by_name_is_not_taken_by_position() {
+    let limit = r#"{"name":"a","per":["org"],"rate":"1/s","#;
+    #[rustfmt::skip]
+    let rows = [
+        (r#"["n",null,[]]"#.to_owned(), "document", "sequence, expected a table"),
+        (r#"{"namespace":"n","limit":[["a",[],null,["org"],"1/s"]]}"#.to_owned(), "limit[0]", "sequence, expected a table"),
+        (r#"{"namespace":"n","limit":["a"]}"#.to_owned(), "limit[0]", "string \"a\", expected a table"),
+        (format!(r#"{{"namespace":"n","limit":[{limit}"when":["/a"]}}]}}"#), "limit[0].when", "sequence, expected a table"),
+        (
+            format!(r#"{{"namespace":"n","limit":[{limit}"override":{{"x":["9/s"]}}}}]}}"#),
+            "limit[0].override.\"x\"", "sequence, expected a table",
+        ),
+        (format!(r#"{{"namespace":"n","limit":[{limit}"override":[]}}]}}"#), "limit[0].override", "sequence, expected a table"),
+        (format!(r#"{{"namespace":"n","limit":[{limit}"cost":["q",1]}}]}}"#), "limit[0].cost", "sequence, expected a table"),
+        (format!(r#"{{"namespace":"n","limit":[{limit}"mode":{{"observe":null}}}}]}}"#), "limit[0].mode", "map, expected a word"),
+        (
+            format!(r#"{{"namespace":"n","limit":[{limit}"on_outage":{{"refuse":null}}}}]}}"#),
+            "limit[0].on_outage", "map, expected a word",
+        ),
+    ];
+    for (text, field, words) in rows {
+        let error = Policy::from_json(&text).expect_err(&text);
+        assert_eq!(error.problems()[0].field, field, "in {text}: {error}");
+        assert!(error.to_string().contains(words), "expected {words:?} in {error}");
+    }
+    assert_refused("namespace = 'n'\nlimit = [['a', [], ['org']]]", "limit[0]", "sequence, expected a table");
+    let text = format!("namespace = 'n'\n[[limit]]\n{RIGHT}rate = '1/s'\nmode = {{ observe = {{}} }}");
+    assert_refused(&text, "limit[0].mode", "map, expected a word in quotes");
 }
 
 /// Errors end up in logs and in answers: they stay short and on one line whatever the document holds.
