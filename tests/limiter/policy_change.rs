@@ -4,10 +4,13 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 use tokio::time::timeout;
-use tollgate::{Change, Decision, Error};
-use tollgate_testkit::RedisServer;
+use tollgate::{CallError, Change, Decision, Error, Policy};
+use tollgate_testkit::{RedisServer, eventually};
 
 use super::{call, gate, granted, per_org, spent_exactly};
+
+/// Longer than any of it takes, also on a machine busy with compilers.
+const PATIENCE: Duration = Duration::from_secs(10);
 
 fn change(reason: &str) -> Change {
     Change { author: "operator".to_owned(), reason: reason.to_owned() }
@@ -31,6 +34,28 @@ async fn a_lower_quota_binds_the_next_call_of_another_replica() -> Result<()> {
         granted(&second, &call("acme")).await?;
     }
     spent_exactly(&second, "acme", 10).await
+}
+
+/// Goal: a change binds calls that a replica decides on without its store. Method: one replica puts a limit where there was
+/// none, then raises its burst; the other, which has only calls that are free, or cost too much, hears of both.
+#[tokio::test]
+async fn a_change_reaches_calls_that_the_store_is_not_asked_about() -> Result<()> {
+    let server = RedisServer::start()?;
+    let free = Policy::from_toml("namespace = 'test'")?;
+    let (first, second) = (gate(&server.url(), free.clone()).await?, gate(&server.url(), free).await?);
+    ensure!(granted(&second, &call("acme")).await?.limits().count() == 0);
+    first.put_policy(&per_org("rate = '1/1h'\nburst = 10")?, None, &change("a limit")).await?;
+    let limited = async || match granted(&second, &call("acme")).await {
+        Ok(permit) if permit.limits().count() == 0 => Err("it is still free".to_owned()),
+        _ => Ok(()),
+    };
+    eventually("the limit to bind the other replica", PATIENCE, limited).await?;
+    let costly = call("acme").cost(11);
+    let error = second.try_acquire(&costly).await.map(drop);
+    ensure!(matches!(error, Err(Error::Call(CallError::CostAboveBurst { burst: 10, .. }))), "{error:?}");
+    first.put_policy(&per_org("rate = '1/1h'\nburst = 11")?, None, &change("more")).await?;
+    let decided = async || second.try_acquire(&costly).await.map(drop).map_err(|error| error.to_string());
+    eventually("the raise to reach the other replica", PATIENCE, decided).await
 }
 
 /// Goal: a raise reaches calls that sleep until a time that no longer holds. Method: a call that was told an hour is granted

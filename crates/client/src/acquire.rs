@@ -68,13 +68,18 @@ impl<'a> Acquire<'a> {
     /// Asks under the policy in force.
     async fn ask(&self) -> Result<Answer, Error> {
         let in_force = self.gate.current().load();
-        let path = Arc::new(in_force.policy.path(self.call)?);
-        let (cost, generation) = (self.call.cost, in_force.generation());
+        let (path, generation) = (in_force.policy.path(self.call), in_force.generation());
+        drop(in_force);
+        // Decided here, without the store, which would have known whether the policy is still the same.
+        let is_decided = path.as_ref().map_or(true, |path| path.buckets().is_empty());
+        if is_decided && self.gate.look_again().await {
+            return Ok(Answer::Outdated);
+        }
+        let (path, cost) = (Arc::new(path?), self.call.cost);
         let name = self.call.request_id.as_deref().map(|id| permit_name(id, &path, cost));
         if path.buckets().is_empty() {
             return Ok(Answer::Granted(self.free(path, name)));
         }
-        drop(in_force);
         let (reply, answer) = oneshot::channel();
         let request =
             Request { path, cost, generation, name, patience: self.patience, queued_at: clock::now(), reply };

@@ -1,6 +1,8 @@
 //! The limiter: what applications hold.
 
-use std::sync::Arc;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use tokio::task::JoinHandle;
@@ -8,6 +10,7 @@ use tokio::task::JoinHandle;
 use crate::acquire::Acquire;
 use crate::builder::Builder;
 use crate::call::Call;
+use crate::clock::{self, Instant};
 use crate::decision::Decision;
 use crate::dispatcher::{self, Inbox, Outbox, Patience, Setup};
 use crate::error::Error;
@@ -17,6 +20,9 @@ use crate::keeper::Keeper;
 use crate::policy::Policy;
 use crate::store::StoreAddress;
 use crate::sweeper;
+
+/// How old the policy may be by which a call is decided on without the store. As often as for calls that wait.
+const LOOK_AGAIN: Duration = Duration::from_millis(200);
 
 /// A limiter over the buckets of one namespace, shared with every replica on the same store.
 ///
@@ -58,6 +64,8 @@ struct Inner {
     inbox: Inbox,
     outbox: Outbox,
     store_timeout: Duration,
+    /// When a call has last had the policy compared with the store's.
+    looked_at: Mutex<Instant>,
     sweeper: JoinHandle<()>,
 }
 
@@ -96,7 +104,8 @@ impl Tollgate {
             replica: identity::random(),
             timeout: store_timeout,
         });
-        Self { inner: Arc::new(Inner { keeper, current, inbox, outbox, store_timeout, sweeper }) }
+        let looked_at = Mutex::new(clock::now());
+        Self { inner: Arc::new(Inner { keeper, current, inbox, outbox, store_timeout, looked_at, sweeper }) }
     }
 
     /// Asks once: granted or refused, without waiting.
@@ -121,6 +130,36 @@ impl Tollgate {
 
     pub(crate) fn keeper(&self) -> &Keeper {
         &self.inner.keeper
+    }
+
+    /// Looks whether the policy is still the store's, unless a call has just had that done. Whether it has looked.
+    ///
+    /// Calls that the store decides on carry the policy's fence with them. This is for those it is never asked about: they
+    /// would go by a policy that was replaced long ago. Where the store does not answer, the policy at hand has to do.
+    pub(crate) async fn look_again(&self) -> bool {
+        if !self.keeper().library().store.is_shared() || !self.is_time_to_look() {
+            return false;
+        }
+        // Boxed: it is rare, and would make every acquire as large as itself.
+        let check: Pin<Box<dyn Future<Output = Result<(), Error>> + Send + '_>> =
+            Box::pin(self.keeper().check());
+        match clock::timeout(self.store_timeout(), check).await {
+            Some(Ok(())) => {}
+            Some(Err(error)) => tracing::debug!(%error, "the policy can't be compared with the store's"),
+            None => tracing::debug!("the policy can't be compared with the store's in time"),
+        }
+        true
+    }
+
+    /// For one call every now and then.
+    fn is_time_to_look(&self) -> bool {
+        let now = clock::now();
+        let mut looked_at = self.inner.looked_at.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_time = now.saturating_duration_since(*looked_at) >= LOOK_AGAIN;
+        if is_time {
+            *looked_at = now;
+        }
+        is_time
     }
 
     pub(crate) fn inbox(&self) -> &Inbox {
