@@ -33,6 +33,17 @@ async fn a_wrong_password_is_named_and_not_shown() -> Result<()> {
     Ok(())
 }
 
+/// Whoever is told that there is no policy is told how to give one, in the terms of the library and of the service.
+#[tokio::test]
+async fn a_namespace_without_a_policy_says_how_to_give_it_one() -> Result<()> {
+    let server = RedisServer::start()?;
+    let error = Tollgate::connect(&server.url(), "test").await.map(drop);
+    ensure!(matches!(&error, Err(Error::NoPolicy { namespace }) if namespace == "test"), "{error:?}");
+    let said = error.map_err(|error| error.to_string()).expect_err("it has none");
+    ensure!(said.contains("Tollgate::builder(..).policy(..)") && said.contains("--policy FILE"), "{said}");
+    Ok(())
+}
+
 #[tokio::test]
 async fn a_missing_permission_is_named() -> Result<()> {
     for (rules, named) in [("+@all -info", "info"), ("+@all -evalsha", "evalsha"), ("+@all -hset", "policy")]

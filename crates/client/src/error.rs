@@ -37,7 +37,10 @@ pub enum Error {
         namespace: String,
     },
     /// The namespace has no policy yet.
-    #[error("namespace {namespace} has no policy; give one with `policy`, or PUT it to a running service")]
+    #[error(
+        "namespace {namespace} has no policy; give it a first one: `Tollgate::builder(..).policy(..)` in the library, \
+         `--policy FILE` at the start of `tollgate serve`"
+    )]
     NoPolicy {
         /// The namespace that was asked for.
         namespace: String,
