@@ -13,7 +13,7 @@ use crate::in_force::InForce;
 use crate::keeper::Keeper;
 use crate::library::{Change, Library};
 use crate::policy::{Policy, is_name};
-use crate::store::{Store, StoreAddress};
+use crate::store::{Store, StoreAddress, StoreTls};
 
 /// Longest that a call waits for the store, unless set otherwise.
 const STORE_TIMEOUT: Duration = Duration::from_secs(1);
@@ -40,6 +40,7 @@ const STORE_TIMEOUT: Duration = Duration::from_secs(1);
 pub struct Builder {
     namespace: String,
     address: StoreAddress,
+    tls: StoreTls,
     clock: Clock,
     policy: Option<Policy>,
     begin: Option<Begin>,
@@ -51,6 +52,7 @@ impl Builder {
         Self {
             namespace: namespace.to_owned(),
             address: StoreAddress::Embedded,
+            tls: StoreTls::default(),
             clock: Clock::System,
             policy: None,
             begin: None,
@@ -61,6 +63,12 @@ impl Builder {
     /// Where the counters are kept. Default: [`StoreAddress::Embedded`].
     pub fn store(mut self, address: StoreAddress) -> Self {
         self.address = address;
+        self
+    }
+
+    /// Whom a `rediss://` connection trusts, and how it shows who asks. Default: Mozilla's roots, and no certificate.
+    pub fn store_tls(mut self, tls: StoreTls) -> Self {
+        self.tls = tls;
         self
     }
 
@@ -95,7 +103,8 @@ impl Builder {
     /// Must be called within a tokio runtime, on which the limiter's tasks then run.
     ///
     /// # Errors
-    /// [`Error::Namespace`] if the namespace is no name, [`Error::Store`] if the store can't be reached or is not fit,
+    /// [`Error::Namespace`] if the namespace is no name, [`Error::Address`] if certificates are given for a store without TLS,
+    /// [`Error::Store`] if the store can't be reached or is not fit,
     /// [`Error::NoPolicy`] if neither the store nor the builder has one, [`Error::Policy`] if the stored one can't be read,
     /// [`Error::OtherNamespace`] if the given one is for another namespace.
     pub async fn connect(self) -> Result<Tollgate, Error> {
@@ -103,10 +112,11 @@ impl Builder {
         if !is_name(&self.namespace) {
             return Err(Error::Namespace { namespace: self.namespace });
         }
+        self.address.check_uses(&self.tls)?;
         // An answer that was lost is to be asked for again while its callers still wait.
         let store = match self.address {
             StoreAddress::Embedded => Store::embedded(self.clock.clone()),
-            ref address => Store::open(address, self.timeout / 2)?,
+            ref address => Store::open(address, &self.tls, self.timeout / 2)?,
         };
         let library = Library { store: Arc::new(store), keys: Keys::of(&self.namespace) };
         let record = self.agree(&library).await?;

@@ -35,4 +35,4 @@ pub use gate::Tollgate;
 pub use library::Change;
 pub use permit::{LimitState, Permit, PermitError};
 pub use policy::{Attribute, Limit, Mode, Policy, PolicyError, Position, Problem, Terms};
-pub use store::{ServerAddress, StoreAddress, StoreAddressError, StoreError};
+pub use store::{ServerAddress, StoreAddress, StoreAddressError, StoreError, StoreTls, StoreTlsError};

@@ -4,9 +4,11 @@ mod address;
 mod embedded;
 mod error;
 mod redis;
+mod tls;
 
 pub use address::{ServerAddress, StoreAddress, StoreAddressError};
 pub use error::StoreError;
+pub use tls::{StoreTls, StoreTlsError};
 
 use std::time::Duration;
 
@@ -31,11 +33,15 @@ pub(crate) enum Session {
 
 impl Store {
     /// Prepares the store at `address`. Nothing is connected yet.
-    pub(crate) fn open(address: &StoreAddress, timeout: Duration) -> Result<Self, StoreError> {
+    pub(crate) fn open(
+        address: &StoreAddress,
+        tls: &StoreTls,
+        timeout: Duration,
+    ) -> Result<Self, StoreError> {
         match address {
             StoreAddress::Embedded => Ok(Self::embedded(Clock::System)),
             StoreAddress::Redis(server) => {
-                RedisStore::open(server.connection_info(), timeout).map(Self::Redis)
+                RedisStore::open(server.connection_info(), tls, timeout).map(Self::Redis)
             }
         }
     }

@@ -11,10 +11,13 @@ use std::time::Duration;
 use arc_swap::ArcSwapOption;
 use deadpool_redis::{Connection, Manager, Pool, PoolError, Runtime};
 use redis::aio::MultiplexedConnection;
-use redis::{AsyncConnectionConfig, ConnectionInfo, ErrorKind, RedisError, ServerErrorKind, Value};
+use redis::{
+    AsyncConnectionConfig, ClientTlsConfig, ConnectionInfo, ErrorKind, RedisError, ServerErrorKind,
+    TlsCertificates, Value,
+};
 use tokio::sync::Mutex;
 
-use super::StoreError;
+use super::{StoreError, StoreTls};
 use crate::clock;
 use crate::engine::Script;
 
@@ -53,7 +56,7 @@ struct Shared {
 }
 
 impl RedisStore {
-    pub(super) fn open(info: ConnectionInfo, timeout: Duration) -> Result<Self, StoreError> {
+    pub(super) fn open(info: ConnectionInfo, tls: &StoreTls, timeout: Duration) -> Result<Self, StoreError> {
         let address: Arc<str> = info.addr().to_string().into();
         if matches!(info.addr(), redis::ConnectionAddr::TcpTls { .. }) {
             // An application that has chosen its own provider keeps it.
@@ -65,6 +68,7 @@ impl RedisStore {
         };
         // The timeouts are this module's own: some calls of the client wait outside of its response timeout.
         let config = AsyncConnectionConfig::new().set_connection_timeout(None).set_response_timeout(None);
+        let info = with_certificates(info, tls).map_err(|error| unreachable(Arc::new(error)))?;
         let manager = Manager::new_with_config(info, config).map_err(|error| unreachable(Arc::new(error)))?;
         let pool = Pool::builder(manager)
             .max_size(CONNECTIONS)
@@ -205,6 +209,22 @@ impl StoreError {
     fn ends_connection(&self) -> bool {
         self.is_unanswered() || matches!(self, Self::NotWritable { .. } | Self::Unauthorized { .. })
     }
+}
+
+/// The same with the certificates that a TLS connection uses.
+fn with_certificates(info: ConnectionInfo, tls: &StoreTls) -> Result<ConnectionInfo, RedisError> {
+    if tls.is_default() {
+        return Ok(info);
+    }
+    let certificates = TlsCertificates {
+        root_cert: tls.authorities().map(<[u8]>::to_vec),
+        client_tls: tls.identity().map(|(certificate, key)| ClientTlsConfig {
+            client_cert: certificate.to_vec(),
+            client_key: key.to_vec(),
+        }),
+    };
+    let client = redis::Client::build_with_tls(info, certificates)?;
+    Ok(client.get_connection_info().clone())
 }
 
 /// What an error of the server or of the connection means to an operator.
