@@ -100,6 +100,8 @@ async fn a_call_without_limits_is_free() -> Result<()> {
     let answer = api.acquire(&free).await?;
     let body = answer.expect(200);
     assert_eq!(body["limits"], json!([]));
+    // The store, whose clock it would be, was not asked.
+    assert_eq!(body.get("granted_at_us"), None, "{body}");
     assert_eq!((answer.header("ratelimit"), answer.header("ratelimit-policy")), ("", ""));
     let settle = format!("/v1/shop/permits/{}/settle", body["permit"].as_str().expect("a permit"));
     api.post(&settle, &json!({"cost": 2})).await?.expect(204);

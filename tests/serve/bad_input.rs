@@ -38,6 +38,9 @@ async fn a_body_that_can_not_be_read_is_told_by_its_field() -> Result<()> {
         (r#"{"call":{"method":"GET","path":"/"},"max_wait":"250"}"#, "max_wait"),
         (r#"{"call":{"method":"GET","path":"/"},"max_wait":"2h"}"#, "max_wait"),
         (r#"{"call":{"method":"GET","path":"/"},"priority":"high"}"#, "priority"),
+        (r#"{"call":{"method":"GET","path":"/"},"priority":{"normal":null}}"#, "priority"),
+        (r#"{"call":{"method":"GET","path":"/"},"max_wait":"-1ms"}"#, "max_wait"),
+        (r#"{"call":{"method":"GET","path":"/"},"max_wait":"1e3s"}"#, "max_wait"),
         (r#"{"call":{"method":"GET","path":"/"},"cost":-1}"#, "cost"),
         (r#"{"call":{"method":"GET","path":"/"},"cost":1.5}"#, "cost"),
         (r#"{"call":{"method":"GET","path":"/"},"cost":4294967296}"#, "cost"),
@@ -50,6 +53,31 @@ async fn a_body_that_can_not_be_read_is_told_by_its_field() -> Result<()> {
         assert!(problem["detail"].as_str().is_some_and(|detail| detail.len() < 400), "{problem}");
     }
     assert_eq!(api.remaining("org", "acme").await?, 10);
+    Ok(())
+}
+
+/// Whatever a field is named, the answer that repeats it stays short.
+#[tokio::test]
+async fn a_name_of_any_length_does_not_make_a_long_answer() -> Result<()> {
+    let api = Api::embedded(TEN_EACH).await?;
+    let body = format!(r#"{{"{}":1}}"#, "x".repeat(60_000));
+    let answer = api.send(Method::POST, "/v1/shop/acquire", "application/json", body).await?;
+    assert_eq!(answer.expect(400)["type"], "urn:tollgate:problem:malformed");
+    let unknown = api.get(&format!("/{}", "x".repeat(60_000))).await?;
+    unknown.expect_problem(404, "unknown-route", "");
+    assert!(answer.text.len() < 5_000 && unknown.text.len() < 5_000, "{} bytes", answer.text.len());
+    Ok(())
+}
+
+/// What is wrong with a query is told by its field, as it is with a body.
+#[tokio::test]
+async fn a_query_that_can_not_be_read_is_told_by_its_field() -> Result<()> {
+    let api = Api::embedded(TEN_EACH).await?;
+    for query in ["dry_run=yes", "dry_run", "dry_run=true&dry_run=true"] {
+        let path = format!("/v1/shop/policy?{query}");
+        let answer = api.send(Method::PUT, &path, "application/toml", TEN_EACH).await?;
+        answer.expect_problem(400, "malformed", "dry_run");
+    }
     Ok(())
 }
 
@@ -147,6 +175,13 @@ async fn a_body_of_another_media_type_is_refused() -> Result<()> {
         if kind != "application/toml" {
             answer.expect_problem(415, "unsupported-media-type", "");
         }
+    }
+    for (name, value) in [("content-type", "text/plain"), ("content-encoding", "gzip")] {
+        let request =
+            api.request(Method::POST, "/v1/shop/acquire").header("content-type", "application/json");
+        let answer = Answer::of(request.header(name, value).body(body.clone())).await?;
+        let field = if name == "content-encoding" { name } else { "" };
+        answer.expect_problem(415, "unsupported-media-type", field);
     }
     for kind in ["application/json; charset=utf-8", "Application/JSON"] {
         api.send(Method::POST, "/v1/shop/acquire", kind, body.clone()).await?.expect(200);

@@ -67,16 +67,16 @@ async fn unknown_limits_keys_and_cursors_are_told() -> Result<()> {
     let api = Api::embedded(TEN_EACH).await?;
     for (query, status, kind, field) in [
         ("limit=nope", 404, "unknown-limit", "limit"),
-        ("limit=nope&key=acme", 404, "unknown-limit", ""),
-        ("limit=org&key=", 404, "unknown-limit", ""),
-        ("limit=org&key=a%0Ab", 404, "unknown-limit", ""),
+        ("limit=nope&key=acme", 404, "unknown-limit", "limit"),
+        ("limit=org&key=", 404, "unknown-limit", "key"),
+        ("limit=org&key=a%0Ab", 404, "unknown-limit", "key"),
         ("limit=*", 404, "unknown-limit", "limit"),
         ("key=acme", 422, "invalid-value", "limit"),
         ("cursor=-1", 422, "invalid-value", "cursor"),
         ("cursor=", 422, "invalid-value", "cursor"),
         ("cursor=99999999999999999999", 422, "invalid-value", "cursor"),
-        ("limits=org", 400, "malformed", ""),
-        ("limit=org&limit=org", 400, "malformed", ""),
+        ("limits=org", 400, "malformed", "limits"),
+        ("limit=org&limit=org", 400, "malformed", "limit"),
     ] {
         let answer = api.get(&format!("/v1/shop/buckets?{query}")).await?;
         answer.expect_problem(status, kind, field);

@@ -31,6 +31,7 @@ impl<S: Sync, T: DeserializeOwned> FromRequest<S> for Json<T> {
 
     async fn from_request(request: Request, _: &S) -> Result<Self, Problem> {
         let media_type = media_type(request.headers());
+        check_coding(request.headers())?;
         let bytes = read(request.into_body(), JSON_BYTES_MAX).await?;
         if media_type != "application/json" {
             return Err(Problem::new(
@@ -42,10 +43,22 @@ impl<S: Sync, T: DeserializeOwned> FromRequest<S> for Json<T> {
     }
 }
 
-/// The media type that the body claims to be of, without its parameters, in lower case; "" if none.
+/// The media type that the body claims to be of, without its parameters, in lower case; "" if none, or more than one.
 pub(crate) fn media_type(headers: &HeaderMap) -> String {
-    let value = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let mut values = headers.get_all(header::CONTENT_TYPE).into_iter();
+    let only = values.next().filter(|_| values.next().is_none());
+    let value = only.and_then(|value| value.to_str().ok()).unwrap_or_default();
     value.split(';').next().unwrap_or_default().trim().to_ascii_lowercase()
+}
+
+/// Bodies are read as they come: one that was compressed would look malformed.
+pub(crate) fn check_coding(headers: &HeaderMap) -> Result<(), Problem> {
+    let mut codings = headers.get_all(header::CONTENT_ENCODING).into_iter();
+    if codings.all(|coding| coding.as_bytes().eq_ignore_ascii_case(b"identity")) {
+        return Ok(());
+    }
+    let problem = Problem::new(Kind::UNSUPPORTED_MEDIA_TYPE, "expected a body that is not compressed");
+    Err(problem.field(header::CONTENT_ENCODING.as_str()))
 }
 
 /// Reads a body of at most `bytes_max` bytes.
@@ -78,7 +91,9 @@ async fn arrive(body: Body, bytes_max: usize) -> Result<Vec<u8>, Problem> {
 fn from_json<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
     let mut reader = serde_json::Deserializer::from_slice(bytes);
     let Object(value) = serde_path_to_error::deserialize(&mut reader).map_err(|error| {
+        // The type's name says nothing to those who write in other languages.
         let message = error.inner().to_string();
+        let message = message.replacen(", expected u32", ", expected a whole number, 0 to 4294967295", 1);
         let problem = Problem::new(Kind::MALFORMED, &message);
         match field_of(error.path(), &message) {
             field if field.is_empty() => problem,
@@ -90,7 +105,7 @@ fn from_json<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
 }
 
 /// The path of a field. That of one that is missing, or there twice, ends where it should be.
-fn field_of(path: &serde_path_to_error::Path, message: &str) -> String {
+pub(crate) fn field_of(path: &serde_path_to_error::Path, message: &str) -> String {
     let known = path.iter().filter_map(|segment| match segment {
         Segment::Map { key } => Some(key.as_str()),
         _ => None,

@@ -1,10 +1,10 @@
-//! JSON objects, and nothing else in their place.
+//! JSON objects and words, and nothing else in their place.
 
 use std::fmt;
 use std::marker::PhantomData;
 
-use serde::de::value::MapAccessDeserializer;
-use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
+use serde::de::value::{MapAccessDeserializer, StrDeserializer};
+use serde::de::{Deserialize, Deserializer, Error, IntoDeserializer, MapAccess, Visitor};
 
 /// A struct that is written as an object. Left to itself, serde would also take an array of its fields in their order,
 /// which nobody means and which would break with the next field.
@@ -29,4 +29,28 @@ impl<'de, T: Deserialize<'de>> Deserialize<'de> for Object<T> {
 
         deserializer.deserialize_map(ByName(PhantomData)).map(Self)
     }
+}
+
+/// An enum that is written as a word. Left to itself, serde would also take an object such as `{"normal": null}`.
+pub(crate) fn word<'de, D, T>(deserializer: D) -> Result<T, D::Error>
+where
+    D: Deserializer<'de>,
+    T: Deserialize<'de>,
+{
+    struct Word<T>(PhantomData<T>);
+
+    impl<'de, T: Deserialize<'de>> Visitor<'de> for Word<T> {
+        type Value = T;
+
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("a word in quotes")
+        }
+
+        fn visit_str<E: Error>(self, word: &str) -> Result<T, E> {
+            let word: StrDeserializer<'_, E> = word.into_deserializer();
+            T::deserialize(word)
+        }
+    }
+
+    deserializer.deserialize_str(Word(PhantomData))
 }

@@ -1,14 +1,18 @@
 //! What stands in the path and in the query of a request, with errors as problems.
 
-use axum::extract::rejection::RawPathParamsRejection;
+use std::error::Error;
+use std::iter;
+
+use axum::extract::rejection::{QueryRejection, RawPathParamsRejection};
 use axum::extract::{self, FromRequestParts, RawPathParams, Request, State};
 use axum::http::request::Parts;
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
-use serde::de::DeserializeOwned;
+use serde::de::{DeserializeOwned, value};
 
 use crate::app::App;
+use crate::body;
 use crate::problem::{Kind, Problem};
 
 /// The query, as a struct.
@@ -20,9 +24,18 @@ impl<S: Sync, T: DeserializeOwned> FromRequestParts<S> for Query<T> {
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
         let query = extract::Query::try_from_uri(&parts.uri);
-        query
-            .map(|extract::Query(query)| Self(query))
-            .map_err(|error| Problem::new(Kind::MALFORMED, error.body_text()))
+        query.map(|extract::Query(query)| Self(query)).map_err(|error| unreadable(&error))
+    }
+}
+
+/// The problem with a query, told by its field where the error, or one behind it, knows that.
+fn unreadable(rejection: &QueryRejection) -> Problem {
+    let problem = Problem::new(Kind::MALFORMED, rejection.body_text());
+    let mut errors = iter::successors(rejection.source(), |&error| error.source());
+    let known = errors.find_map(<dyn Error>::downcast_ref::<serde_path_to_error::Error<value::Error>>);
+    match known.map(|error| body::field_of(error.path(), &error.inner().to_string())) {
+        Some(field) if !field.is_empty() => problem.field(field),
+        _ => problem,
     }
 }
 

@@ -12,7 +12,7 @@ use tollgate::{Call, Decision, LimitState, Permit, Priority, Refused};
 use super::ms_rounded_up;
 use crate::app::App;
 use crate::body;
-use crate::object::Object;
+use crate::object::{self, Object};
 use crate::problem::{Kind, Problem};
 use crate::ratelimit_fields;
 use crate::shutdown::Stage;
@@ -30,7 +30,7 @@ pub(crate) struct Asked {
     /// In tokens.
     #[serde(default = "one")]
     cost: u32,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "object::word")]
     priority: Priority,
     /// How long the caller can wait for it.
     #[serde(default)]
@@ -68,8 +68,9 @@ impl std::fmt::Debug for AskedCall {
 struct GrantedAnswer {
     granted: bool,
     permit: String,
-    /// By the store's clock, in microseconds since 1970.
-    granted_at_us: u64,
+    /// By the store's clock, in microseconds since 1970. Not there if no limit applies: the store was not asked.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    granted_at_us: Option<u64>,
     waited_ms: u64,
     limits: Vec<LimitLeft>,
 }
@@ -130,7 +131,7 @@ fn granted(app: &App, permit: Permit) -> Response {
     let limits: Vec<LimitState> = permit.limits().collect();
     let fields = ratelimit_fields::granted(&limits);
     let waited_ms = u64::try_from(permit.waited().as_millis()).unwrap_or(u64::MAX);
-    let granted_at_us = permit.granted_at_us();
+    let granted_at_us = (!limits.is_empty()).then(|| permit.granted_at_us());
     let permit = app.gate.hand_over(permit);
     let limits = limits.into_iter().map(LimitLeft::from).collect();
     (fields, Json(GrantedAnswer { granted: true, permit, granted_at_us, waited_ms, limits })).into_response()

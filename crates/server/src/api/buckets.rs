@@ -54,12 +54,11 @@ pub(crate) async fn get(State(app): State<App>, Query(wanted): Query<Wanted>) ->
         Problem::new(Kind::INVALID_VALUE, "a key is one of a limit's: say which with limit=").field("limit")
     })?;
     let bucket = app.gate.bucket(&limit, &key).await?;
-    let bucket = bucket.ok_or_else(|| {
-        Problem::new(
-            Kind::UNKNOWN_LIMIT,
-            format!("there is no limit {limit:?} that could have the key {key:?}"),
-        )
-    })?;
+    let Some(bucket) = bucket else {
+        check_limit(&app, &limit).await?;
+        let detail = format!("no bucket of limit {limit:?} could have the key {key:?}");
+        return Err(Problem::new(Kind::UNKNOWN_LIMIT, detail).field("key"));
+    };
     Ok(Json(Page { buckets: vec![bucket.into()], next: None }))
 }
 

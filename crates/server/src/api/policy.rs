@@ -152,6 +152,7 @@ impl<S: Sync> FromRequest<S> for Document {
 
     async fn from_request(request: Request, _: &S) -> Result<Self, Problem> {
         let media_type = body::media_type(request.headers());
+        body::check_coding(request.headers())?;
         let bytes = body::read(request.into_body(), POLICY_BYTES_MAX).await?;
         let parse = match media_type.as_str() {
             "application/json" => Policy::from_json,

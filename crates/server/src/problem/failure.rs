@@ -1,5 +1,7 @@
 //! The limiter's errors as problems.
 
+use std::error::Error as _;
+
 use tollgate::{CallError, Error, PermitError, PolicyError, StoreError};
 
 use super::{Kind, Problem};
@@ -87,6 +89,11 @@ impl From<StoreError> for Problem {
             StoreError::Schema { .. } => Kind::STORE_SCHEMA,
             _ => Kind::STORE_FAILED,
         };
-        Self::new(kind, error.to_string())
+        // Whether nobody listens, or a certificate has expired, is what an operator must know.
+        let detail = match error.source() {
+            Some(cause) => format!("{error}: {cause}"),
+            None => error.to_string(),
+        };
+        Self::new(kind, detail)
     }
 }

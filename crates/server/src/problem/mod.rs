@@ -14,6 +14,10 @@ use crate::outage_log::StoreFailed;
 /// How long to wait, in seconds, where it is not the limits that refuse.
 const RETRY_AFTER: HeaderValue = HeaderValue::from_static("1");
 
+/// Longest text and longest field, in characters: names that were sent are repeated, and may be of any length.
+const DETAIL_CHARS_MAX: usize = 4_096;
+const FIELD_CHARS_MAX: usize = 256;
+
 /// An answer that says why there is no other.
 #[derive(Debug)]
 pub(crate) struct Problem {
@@ -38,12 +42,12 @@ struct Written<'a> {
 
 impl Problem {
     pub(crate) fn new(kind: Kind, detail: impl Into<String>) -> Self {
-        Self { kind, detail: detail.into(), field: None, problems: Vec::new() }
+        Self { kind, detail: cut(detail.into(), DETAIL_CHARS_MAX), field: None, problems: Vec::new() }
     }
 
     /// The field of the request that is wrong, as a path such as `call.org`.
     pub(crate) fn field(mut self, field: impl Into<String>) -> Self {
-        self.field = Some(field.into());
+        self.field = Some(cut(field.into(), FIELD_CHARS_MAX));
         self
     }
 
@@ -52,6 +56,15 @@ impl Problem {
         self.problems = problems.to_vec();
         self
     }
+}
+
+/// A text without what is beyond its longest.
+fn cut(mut text: String, chars_max: usize) -> String {
+    if let Some((end, _)) = text.char_indices().nth(chars_max) {
+        text.truncate(end);
+        text.push_str("...");
+    }
+    text
 }
 
 impl IntoResponse for Problem {
