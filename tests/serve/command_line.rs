@@ -37,8 +37,8 @@ async fn without_any_option_there_is_something_to_try() -> Result<()> {
 async fn help_explains_every_option() -> Result<()> {
     let (code, help, _) = run(&["serve", "--help"]).await?;
     assert_eq!(code, Some(0));
-    let options =
-        "config listen store policy namespace begin store-timeout drain insecure-listen log-format log";
+    let options = "config listen store store-ca store-cert store-key policy namespace begin store-timeout max-connections drain \
+         insecure-listen log-format log";
     for option in options.split(' ') {
         let (_, entry) =
             help.split_once(&format!("\n      --{option}")).context(format!("no --{option}: {help}"))?;

@@ -111,7 +111,7 @@ async fn bytes_that_are_no_request_do_no_harm() -> Result<()> {
     for target in
         ["/v1/shop/../shop/policy", "/v1/shop/permits/../../policy", "/../../etc/passwd", "//v1/shop/policy"]
     {
-        let request = format!("GET {target} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n");
+        let request = format!("GET {target} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n");
         let answer = api.raw(request.as_bytes()).await?;
         assert!(answer.starts_with("HTTP/1.1 404"), "{target}: {answer}");
     }
@@ -119,11 +119,32 @@ async fn bytes_that_are_no_request_do_no_harm() -> Result<()> {
     Ok(())
 }
 
+/// A web page can have its own name lead here and then ask as if this were its own server; but the request carries the name.
+#[tokio::test]
+async fn requests_for_the_host_of_a_stranger_are_refused() -> Result<()> {
+    let api = Api::embedded(TEN_EACH).await?;
+    let ask = async |api: &Api, host: &str| {
+        let request = api.request(Method::POST, "/v1/shop/acquire").header("host", host);
+        super::client::Answer::of(request.json(&call_of("acme", 1))).await
+    };
+    for host in ["rebound.example", "rebound.example:8080", "localhost.example", "192.168.0.1", ""] {
+        ask(&api, host).await?.expect_problem(421, "unknown-host", "host");
+    }
+    assert_eq!(api.remaining("org", "acme").await?, 10);
+    for host in ["localhost", "127.0.0.1:1", "[::1]:8080"] {
+        ask(&api, host).await?.expect(200);
+    }
+    // Behind a proxy that passes on its own name.
+    let told = tollgate_testkit::Replica::builder().policy(TEN_EACH).env("TOLLGATE_INSECURE_LISTEN", "true");
+    ask(&Api::start(told).await?, "tollgate.internal").await?.expect(200);
+    Ok(())
+}
+
 /// A body whose end never comes as announced is an error of the client, not of the service.
 #[tokio::test]
 async fn a_body_that_breaks_off_is_told() -> Result<()> {
     let api = Api::embedded(TEN_EACH).await?;
-    let head = "POST /v1/shop/acquire HTTP/1.1\r\nhost: x\r\nconnection: close\r\ncontent-type: application/json\r\n";
+    let head = "POST /v1/shop/acquire HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\ncontent-type: application/json\r\n";
     let chunked = format!("{head}transfer-encoding: chunked\r\n\r\n5\r\n{{\"cal\r\nzz\r\n");
     let answer = api.raw(chunked.as_bytes()).await?;
     assert!(

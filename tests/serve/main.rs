@@ -15,4 +15,5 @@ mod policy;
 mod ready;
 mod shutdown;
 mod stores;
+mod tls;
 mod two_replicas;

@@ -72,7 +72,7 @@ async fn idle_connections_do_not_delay_the_end() -> Result<()> {
     let address = api.replica.base_url().trim_start_matches("http://").to_owned();
     let mut silent = TcpStream::connect(&address).await?;
     let mut kept = TcpStream::connect(&address).await?;
-    kept.write_all(b"GET /healthz HTTP/1.1\r\nhost: x\r\n\r\n").await?;
+    kept.write_all(b"GET /healthz HTTP/1.1\r\nhost: localhost\r\n\r\n").await?;
     let mut answer = vec![0; 15];
     kept.read_exact(&mut answer).await?;
     assert_eq!(answer, b"HTTP/1.1 200 OK");

@@ -28,6 +28,19 @@ pub(crate) struct Config {
     #[arg(long, env = "TOLLGATE_STORE", value_name = "URL", hide_env_values = true)]
     pub(crate) store: Option<StoreUrl>,
 
+    /// The authorities, in PEM, one of which has issued the certificate of a rediss:// store; nobody else is trusted then
+    /// [default: Mozilla's roots]
+    #[arg(long, env = "TOLLGATE_STORE_CA", value_name = "FILE")]
+    pub(crate) store_ca: Option<String>,
+
+    /// The certificate, in PEM, that is shown to a rediss:// store which asks for one; needs --store-key [default: none]
+    #[arg(long, env = "TOLLGATE_STORE_CERT", value_name = "FILE")]
+    pub(crate) store_cert: Option<String>,
+
+    /// The private key of --store-cert, in PEM without a passphrase [default: none]
+    #[arg(long, env = "TOLLGATE_STORE_KEY", value_name = "FILE")]
+    pub(crate) store_key: Option<String>,
+
     /// The policy to begin with, in TOML or JSON, where the namespace has none yet; afterwards the store's counts and is
     /// changed by PUT /v1/{namespace}/policy [default: the stored one; embedded, a built-in example]
     #[arg(long, env = "TOLLGATE_POLICY", value_name = "FILE")]
@@ -46,13 +59,19 @@ pub(crate) struct Config {
     #[arg(long, env = "TOLLGATE_STORE_TIMEOUT", value_name = "TIME")]
     pub(crate) store_timeout: Option<String>,
 
+    /// Most connections at once, 1 to 1000000; further ones wait to be accepted. A call that waits holds one
+    /// [default: 10000]
+    #[arg(long, env = "TOLLGATE_MAX_CONNECTIONS", value_name = "NUMBER")]
+    pub(crate) max_connections: Option<String>,
+
     /// How long waiting calls may go on after SIGTERM or ctrl-c, 0s to 1h; after that they are answered 503
     /// [default: 20s]
     #[arg(long, env = "TOLLGATE_DRAIN", value_name = "TIME")]
     pub(crate) drain: Option<String>,
 
-    /// Listen on other addresses than the loopback although nobody is asked who they are: whoever reaches the port takes
-    /// permits and changes the policy. For containers and networks that keep strangers out [default: false]
+    /// Listen on other addresses than the loopback, and to requests for other hosts than localhost, although nobody is asked
+    /// who they are: whoever reaches the port takes permits and changes the policy. For containers and networks that keep
+    /// strangers out [default: false]
     #[arg(
         long,
         env = "TOLLGATE_INSECURE_LISTEN",
@@ -104,10 +123,14 @@ impl Config {
         Self {
             listen: first(self.listen, file.listen),
             store: first(self.store, file.store),
+            store_ca: first(self.store_ca, file.store_ca),
+            store_cert: first(self.store_cert, file.store_cert),
+            store_key: first(self.store_key, file.store_key),
             policy: first(self.policy, file.policy),
             namespace: first(self.namespace, file.namespace),
             begin: first(self.begin, file.begin),
             store_timeout: first(self.store_timeout, file.store_timeout),
+            max_connections: first(self.max_connections, file.max_connections),
             drain: first(self.drain, file.drain),
             insecure_listen: first(self.insecure_listen, file.insecure_listen),
             log_format: first(self.log_format, file.log_format),

@@ -10,6 +10,7 @@ mod cli;
 mod commands;
 mod config;
 mod entity_tag;
+mod host;
 mod listen;
 mod logging;
 mod object;

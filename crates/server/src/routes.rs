@@ -4,7 +4,7 @@ use std::any::Any;
 
 use axum::Router;
 use axum::extract::{MatchedPath, Request};
-use axum::middleware::from_fn_with_state;
+use axum::middleware::{from_fn, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{delete, get, post};
 use tollgate::Tollgate;
@@ -14,11 +14,14 @@ use tracing::{Level, Span};
 
 use crate::api::{acquire, buckets, health, limits, permits, policy};
 use crate::app::App;
+use crate::host::{self, Hosts};
 use crate::problem::{Kind, Problem};
 use crate::shutdown::Shutdown;
 use crate::{outage_log, params};
 
 /// The API over a limiter, to be served by a server of one's own. Its namespace is the only one that is known.
+///
+/// It asks nobody who they are, and takes requests for whichever host: both are up to that server.
 ///
 /// # Examples
 /// ```no_run
@@ -28,10 +31,10 @@ use crate::{outage_log, params};
 /// # }
 /// ```
 pub fn router(gate: Tollgate) -> Router {
-    with_shutdown(gate, Shutdown::new())
+    with_shutdown(gate, Shutdown::new(), Hosts::Any)
 }
 
-pub(crate) fn with_shutdown(gate: Tollgate, shutdown: Shutdown) -> Router {
+pub(crate) fn with_shutdown(gate: Tollgate, shutdown: Shutdown, hosts: Hosts) -> Router {
     let app = App::new(gate, shutdown);
     let namespace = Router::new()
         .route("/acquire", post(acquire::acquire))
@@ -42,14 +45,18 @@ pub(crate) fn with_shutdown(gate: Tollgate, shutdown: Shutdown) -> Router {
         .route("/buckets", get(buckets::get))
         .method_not_allowed_fallback(method_not_allowed)
         .route_layer(from_fn_with_state(app.clone(), params::known_namespace));
-    Router::new()
+    let api = Router::new()
         .route("/healthz", get(health::healthz))
         .route("/readyz", get(health::readyz))
         .nest("/v1/{ns}", namespace)
         .fallback(nothing_here)
         .method_not_allowed_fallback(method_not_allowed)
-        .layer(from_fn_with_state(app.clone(), outage_log::note))
-        .layer(TraceLayer::new_for_http().make_span_with(span_of).on_failure(()))
+        .layer(from_fn_with_state(app.clone(), outage_log::note));
+    let api = match hosts {
+        Hosts::Loopback => api.layer(from_fn(host::only_loopback)),
+        Hosts::Any => api,
+    };
+    api.layer(TraceLayer::new_for_http().make_span_with(span_of).on_failure(()))
         .layer(CatchPanicLayer::custom(panicked))
         .with_state(app)
 }

@@ -3,6 +3,7 @@
 use std::convert::Infallible;
 use std::io;
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
@@ -10,10 +11,13 @@ use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
 use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::JoinSet;
 use tokio::time::timeout;
+use tokio_io_timeout::TimeoutStream;
 use tollgate::Tollgate;
 
+use crate::host::Hosts;
 use crate::routes;
 use crate::shutdown::{Shutdown, Stage};
 
@@ -27,25 +31,56 @@ const LAST_ANSWERS: Duration = Duration::from_secs(2);
 /// Pause after a connection could not be accepted, mostly for want of file descriptors: others must be closed first.
 const ACCEPT_AGAIN: Duration = Duration::from_millis(100);
 
+/// How long a client may leave an answer lying before it takes the next bytes of it.
+const TAKEN_WITHIN: Duration = Duration::from_secs(30);
+
+/// Connections at once, unless set otherwise. Each takes a file descriptor and, idle, some 20 KiB.
+pub(crate) const MAX_CONNECTIONS_DEFAULT: usize = 10_000;
+
 /// The API of a limiter on a port.
 #[derive(Debug)]
 pub struct Server {
     listener: TcpListener,
-    router: Router,
+    gate: Tollgate,
+    hosts: Hosts,
     shutdown: Shutdown,
     drain: Duration,
+    max_connections: usize,
 }
 
 impl Server {
     /// Binds `address`; port 0 takes a free one. Connections are accepted from here on and served by [`Server::run`].
     ///
+    /// On the loopback, requests must be for `localhost` or an address of the loopback; see [`Server::any_host`].
+    ///
     /// # Errors
     /// Those of the operating system, mostly that the port is taken.
     pub async fn bind(address: SocketAddr, gate: Tollgate) -> io::Result<Self> {
-        let shutdown = Shutdown::new();
-        let router = routes::with_shutdown(gate, shutdown.clone());
         let listener = TcpListener::bind(address).await?;
-        Ok(Self { listener, router, shutdown, drain: Duration::from_secs(20) })
+        let is_loopback = listener.local_addr()?.ip().to_canonical().is_loopback();
+        Ok(Self {
+            listener,
+            gate,
+            hosts: if is_loopback { Hosts::Loopback } else { Hosts::Any },
+            shutdown: Shutdown::new(),
+            drain: Duration::from_secs(20),
+            max_connections: MAX_CONNECTIONS_DEFAULT,
+        })
+    }
+
+    /// Takes requests for whichever host, as behind a proxy that passes on the name it was asked for. On the loopback a web
+    /// page whose name was made to lead here could then ask for anything.
+    #[must_use]
+    pub fn any_host(mut self) -> Self {
+        self.hosts = Hosts::Any;
+        self
+    }
+
+    /// Most connections at once, at least 1. Further ones wait until there is room. Default: 10,000.
+    #[must_use]
+    pub fn max_connections(mut self, max_connections: usize) -> Self {
+        self.max_connections = max_connections.clamp(1, Semaphore::MAX_PERMITS);
+        self
     }
 
     /// How long calls that wait may go on once the end has begun. Default: 20 s.
@@ -71,13 +106,21 @@ impl Server {
 
     /// Serves until it is ended and what was in flight is answered.
     pub async fn run(self) {
-        let Self { listener, router, shutdown, drain } = self;
+        let Self { listener, gate, hosts, shutdown, drain, max_connections } = self;
+        let router = routes::with_shutdown(gate, shutdown.clone(), hosts);
+        let places = Arc::new(Semaphore::new(max_connections));
         let mut connections = JoinSet::new();
+        let mut told = false;
         loop {
             tokio::select! {
-                accepted = listener.accept() => match accepted {
-                    Ok((stream, _)) => {
-                        connections.spawn(serve(stream, router.clone(), shutdown.clone()));
+                accepted = accept(&listener, &places) => match accepted {
+                    Ok((stream, place)) => {
+                        told = told_if_full(&places, max_connections, told);
+                        let serving = serve(stream, router.clone(), shutdown.clone());
+                        connections.spawn(async move {
+                            serving.await;
+                            drop(place);
+                        });
                     }
                     Err(error) => {
                         tracing::warn!(%error, "a connection could not be accepted");
@@ -101,14 +144,35 @@ impl Server {
     }
 }
 
+/// The next connection, once there is a place for it: till then the operating system keeps it in its queue.
+async fn accept(
+    listener: &TcpListener,
+    places: &Arc<Semaphore>,
+) -> io::Result<(TcpStream, OwnedSemaphorePermit)> {
+    let place = Arc::clone(places).acquire_owned().await.map_err(io::Error::other)?;
+    let (stream, _) = listener.accept().await?;
+    Ok((stream, place))
+}
+
+/// Says that the last place is taken, once until half of them are free again.
+fn told_if_full(places: &Semaphore, max_connections: usize, told: bool) -> bool {
+    let free = places.available_permits();
+    if free == 0 && !told {
+        tracing::warn!(max_connections, "all connections are in use; further ones wait to be accepted");
+    }
+    free == 0 || (told && free < max_connections / 2)
+}
+
 /// Serves one connection to its end, or, once the end of all has begun, to the end of its request.
 async fn serve(stream: TcpStream, router: Router, shutdown: Shutdown) {
     // An answer is one small write; waiting to fill a packet would add up to 40 ms.
     let _ = stream.set_nodelay(true);
+    let mut stream = TimeoutStream::new(stream);
+    stream.set_write_timeout(Some(TAKEN_WITHIN));
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(HEAD_WITHIN)
-        .serve_connection(TokioIo::new(stream), TowerToHyperService::new(router));
+        .serve_connection(TokioIo::new(Box::pin(stream)), TowerToHyperService::new(router));
     let mut connection = std::pin::pin!(connection);
     let ended = tokio::select! {
         ended = connection.as_mut() => ended,
@@ -138,6 +202,16 @@ mod tests {
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
     use tollgate::Policy;
 
+    /// Reads what `GET /healthz` is answered, to the last byte.
+    async fn take_answer(client: &mut TcpStream) -> io::Result<()> {
+        let mut answer = Vec::new();
+        while !answer.ends_with(b"}") {
+            answer.push(client.read_u8().await?);
+        }
+        assert!(answer.starts_with(b"HTTP/1.1 200"), "{}", String::from_utf8_lossy(&answer));
+        Ok(())
+    }
+
     /// A connection that sends its request a byte a minute is closed, and one that sends nothing too. On a turned clock.
     #[tokio::test(start_paused = true)]
     async fn a_head_that_does_not_come_is_not_waited_for() -> Result<(), Box<dyn std::error::Error>> {
@@ -152,6 +226,47 @@ mod tests {
             client.read_to_end(&mut answer).await?;
             assert!(!answer.starts_with(b"HTTP/1.1 200"), "{head}: {answer:?}");
         }
+        shutdown.drain();
+        serving.await?;
+        Ok(())
+    }
+
+    /// A client that asks on and on and takes no answer is cut off. On a turned clock.
+    #[tokio::test(start_paused = true)]
+    async fn an_answer_that_nobody_takes_is_not_kept() -> Result<(), Box<dyn std::error::Error>> {
+        let gate = Tollgate::embedded(Policy::from_toml("namespace = 'n'")?).await?;
+        let server = Server::bind("127.0.0.1:0".parse()?, gate).await?;
+        let (address, shutdown) = (server.address()?, server.shutdown());
+        let serving = tokio::spawn(server.run());
+        let mut client = TcpStream::connect(address).await?;
+        let requests = "GET /healthz HTTP/1.1\r\nhost: localhost\r\n\r\n".repeat(1_000);
+        // Ends by the error of a connection that was closed; the answers fill all buffers before.
+        while client.write_all(requests.as_bytes()).await.is_ok() {}
+        shutdown.drain();
+        serving.await?;
+        Ok(())
+    }
+
+    /// Nobody is accepted beyond the number, and the next one is as soon as there is room.
+    #[tokio::test]
+    async fn connections_beyond_the_number_wait() -> Result<(), Box<dyn std::error::Error>> {
+        let gate = Tollgate::embedded(Policy::from_toml("namespace = 'n'")?).await?;
+        let server = Server::bind("127.0.0.1:0".parse()?, gate).await?.max_connections(1);
+        let (address, shutdown) = (server.address()?, server.shutdown());
+        let serving = tokio::spawn(server.run());
+        let (mut first, mut second) =
+            (TcpStream::connect(address).await?, TcpStream::connect(address).await?);
+        for client in [&mut first, &mut second] {
+            client.write_all(b"GET /healthz HTTP/1.1\r\nhost: localhost\r\n\r\n").await?;
+        }
+        take_answer(&mut first).await?;
+        // By the time that the first has its second answer, the other would long have its first, had it been accepted.
+        first.write_all(b"GET /healthz HTTP/1.1\r\nhost: localhost\r\n\r\n").await?;
+        take_answer(&mut first).await?;
+        let unanswered = second.try_read(&mut [0]).expect_err("it has no place");
+        assert_eq!(unanswered.kind(), io::ErrorKind::WouldBlock);
+        drop(first);
+        take_answer(&mut second).await?;
         shutdown.drain();
         serving.await?;
         Ok(())

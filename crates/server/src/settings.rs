@@ -1,22 +1,26 @@
 //! The settings of `tollgate serve`: its configuration, checked once.
 
+use std::fs;
+use std::io;
 use std::net::SocketAddr;
 use std::path::Path;
 use std::time::Duration;
 
-use tollgate::{Begin, Policy, StoreAddress, StoreAddressError};
+use tollgate::{Begin, Policy, StoreAddress, StoreAddressError, StoreTls, StoreTlsError};
 use tracing_subscriber::EnvFilter;
 
 use crate::config::Config;
 use crate::listen::{self, Insecure};
 use crate::logging::LogFormat;
 use crate::policy_file::{self, PolicyFileError};
+use crate::server::MAX_CONNECTIONS_DEFAULT;
 use crate::span::Span;
 
 const LISTEN_DEFAULT: &str = "127.0.0.1:8080";
 const STORE_TIMEOUT_DEFAULT: Duration = Duration::from_secs(1);
 const STORE_TIMEOUT_LEAST: Duration = Duration::from_millis(10);
 const STORE_TIMEOUT_MOST: Duration = Duration::from_secs(30);
+const MAX_CONNECTIONS_MOST: usize = 1_000_000;
 const DRAIN_DEFAULT: Duration = Duration::from_secs(20);
 
 /// What a newcomer starts with, who has no policy yet.
@@ -26,7 +30,10 @@ const EXAMPLE: &str = include_str!("../../../examples/genesys.toml");
 #[derive(Debug)]
 pub(crate) struct Settings {
     pub(crate) listen: SocketAddr,
+    /// Whether it is reached under whatever name.
+    pub(crate) insecure: Insecure,
     pub(crate) store: StoreAddress,
+    pub(crate) store_tls: StoreTls,
     pub(crate) namespace: String,
     /// What the namespace begins with, where the store has no policy for it.
     pub(crate) policy: Option<Policy>,
@@ -35,6 +42,7 @@ pub(crate) struct Settings {
     /// How its buckets begin, if it has to be said.
     pub(crate) begin: Option<Begin>,
     pub(crate) store_timeout: Duration,
+    pub(crate) max_connections: usize,
     pub(crate) drain: Duration,
     pub(crate) log_format: LogFormat,
     pub(crate) log: EnvFilter,
@@ -52,6 +60,14 @@ pub(crate) enum SettingsError {
     Open(SocketAddr),
     #[error("store: {0}")]
     Store(#[from] StoreAddressError),
+    #[error("{option}: can't read the file {path}")]
+    UnreadablePem { option: &'static str, path: String, source: io::Error },
+    #[error("{option}: the file {path} can't be used")]
+    Pem { option: &'static str, path: String, source: StoreTlsError },
+    #[error("{option}: is for TLS, expected a store whose address begins with rediss://")]
+    NotTls { option: &'static str },
+    #[error("{option}: missing, expected a file in PEM, as {other} needs it")]
+    Half { option: &'static str, other: &'static str },
     #[error("policy")]
     Policy(#[from] PolicyFileError),
     #[error("namespace: {given:?}, expected {policy:?}, which the policy is for")]
@@ -74,23 +90,59 @@ impl TryFrom<Config> for Settings {
             Some(url) => url.as_ref().parse()?,
             None => StoreAddress::Embedded,
         };
+        let store_tls = store_tls(&config, &store)?;
         let policy = given_policy(&config)?;
         let is_example = policy.is_none() && matches!(store, StoreAddress::Embedded);
         let policy = if is_example { Some(example()?) } else { policy };
         let namespace = namespace(config.namespace.clone(), policy.as_ref(), is_example)?;
         Ok(Self {
             listen: listen(&config)?,
+            insecure: insecure(&config)?,
             store,
+            store_tls,
             namespace,
             policy,
             is_example,
             begin: begin(config.begin.as_deref())?,
             store_timeout: store_timeout(config.store_timeout)?,
+            max_connections: max_connections(config.max_connections)?,
             drain: span("drain", config.drain)?.unwrap_or(DRAIN_DEFAULT),
             log_format: log_format(config.log_format.as_deref())?,
             log: log(config.log)?,
         })
     }
+}
+
+/// The certificates for the store, which must be one that uses them.
+fn store_tls(config: &Config, store: &StoreAddress) -> Result<StoreTls, SettingsError> {
+    let (ca, cert, key) = (&config.store_ca, &config.store_cert, &config.store_key);
+    let given = [("store_ca", ca), ("store_cert", cert), ("store_key", key)];
+    if let Some((option, _)) = given.into_iter().find(|(_, file)| file.is_some() && !store.is_tls()) {
+        return Err(SettingsError::NotTls { option });
+    }
+    let mut tls = StoreTls::default();
+    if let Some(path) = ca {
+        tls = tls.trust_only(pem("store_ca", path)?).map_err(|source| unusable("store_ca", path, source))?;
+    }
+    match (cert, key) {
+        (None, None) => Ok(tls),
+        (None, Some(_)) => Err(SettingsError::Half { option: "store_cert", other: "store_key" }),
+        (Some(_), None) => Err(SettingsError::Half { option: "store_key", other: "store_cert" }),
+        (Some(cert), Some(key)) => {
+            tls.identify_by(pem("store_cert", cert)?, pem("store_key", key)?).map_err(|source| match source {
+                StoreTlsError::Key => unusable("store_key", key, source),
+                _ => unusable("store_cert", cert, source),
+            })
+        }
+    }
+}
+
+fn pem(option: &'static str, path: &str) -> Result<Vec<u8>, SettingsError> {
+    fs::read(path).map_err(|source| SettingsError::UnreadablePem { option, path: path.to_owned(), source })
+}
+
+fn unusable(option: &'static str, path: &str, source: StoreTlsError) -> SettingsError {
+    SettingsError::Pem { option, path: path.to_owned(), source }
 }
 
 fn given_policy(config: &Config) -> Result<Option<Policy>, PolicyFileError> {
@@ -143,11 +195,7 @@ fn begin(text: Option<&str>) -> Result<Option<Begin>, SettingsError> {
 }
 
 fn listen(config: &Config) -> Result<SocketAddr, SettingsError> {
-    let insecure = match config.insecure_listen.as_deref() {
-        Some("true" | "1" | "yes") => Insecure::Allowed,
-        None | Some("false" | "0" | "no") => Insecure::Refused,
-        Some(other) => return Err(wrong("insecure_listen", other, "true or false")),
-    };
+    let insecure = insecure(config)?;
     let text = config.listen.as_deref().unwrap_or(LISTEN_DEFAULT);
     listen::parse(text, insecure).map_err(|refused| match refused {
         listen::Refused::Unreadable => wrong(
@@ -157,6 +205,21 @@ fn listen(config: &Config) -> Result<SocketAddr, SettingsError> {
         ),
         listen::Refused::Open(address) => SettingsError::Open(address),
     })
+}
+
+fn insecure(config: &Config) -> Result<Insecure, SettingsError> {
+    match config.insecure_listen.as_deref() {
+        Some("true" | "1" | "yes") => Ok(Insecure::Allowed),
+        None | Some("false" | "0" | "no") => Ok(Insecure::Refused),
+        Some(other) => Err(wrong("insecure_listen", other, "true or false")),
+    }
+}
+
+fn max_connections(text: Option<String>) -> Result<usize, SettingsError> {
+    let Some(text) = text else { return Ok(MAX_CONNECTIONS_DEFAULT) };
+    let plain = text.bytes().all(|byte| byte.is_ascii_digit());
+    let number = text.parse().ok().filter(|number| plain && (1..=MAX_CONNECTIONS_MOST).contains(number));
+    number.ok_or_else(|| wrong("max_connections", text, format!("1 to {MAX_CONNECTIONS_MOST}")))
 }
 
 fn store_timeout(text: Option<String>) -> Result<Duration, SettingsError> {
@@ -220,6 +283,18 @@ mod tests {
             ("store = 'redis://localhost'\nnamespace = 'A}b'", "namespace", "a-z"),
             ("namespace = 'other'", "policy", "genesys"),
             ("policy = 'policy.yaml'", "policy", ".toml or .json"),
+            ("store = 'redis://h'\nstore_ca = 'ca.pem'", "store_ca", "rediss://"),
+            ("store_key = 'key.pem'", "store_key", "rediss://"),
+            (
+                "store = 'rediss://h'\nstore_ca = '/nowhere/ca.pem'",
+                "store_ca",
+                "/nowhere/ca.pem: No such file",
+            ),
+            ("store = 'rediss://h'\nstore_ca = '/dev/null'", "store_ca", "BEGIN CERTIFICATE"),
+            ("store = 'rediss://h'\nstore_cert = '/dev/null'", "store_key: missing", "store_cert"),
+            ("store = 'rediss://h'\nstore_key = '/dev/null'", "store_cert: missing", "store_key"),
+            ("max_connections = '0'", "max_connections", "1 to 1000000"),
+            ("max_connections = '+1'", "max_connections", "1 to 1000000"),
             ("begin = 'half'", "begin", "empty or full"),
             ("store_timeout = '1'", "store_timeout", "250ms"),
             ("store_timeout = '1ms'", "store_timeout", "10ms to 30s"),

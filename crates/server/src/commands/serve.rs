@@ -11,6 +11,7 @@ use tollgate::{Error, StoreAddress, Tollgate};
 
 use super::{USAGE, failed};
 use crate::config::Config;
+use crate::listen::Insecure;
 use crate::logging;
 use crate::server::Server;
 use crate::settings::Settings;
@@ -70,12 +71,15 @@ fn settle(Arguments { config, options }: Arguments) -> anyhow::Result<Settings> 
 async fn serve(settings: Settings) -> anyhow::Result<()> {
     let Settings {
         listen,
+        insecure,
         store,
+        store_tls,
         namespace,
         policy,
         is_example,
         begin,
         store_timeout,
+        max_connections,
         drain,
         log_format,
         log,
@@ -88,7 +92,8 @@ async fn serve(settings: Settings) -> anyhow::Result<()> {
              --store redis://host:6379 shares and keeps them"
         );
     }
-    let mut builder = Tollgate::builder(&namespace).store(store.clone()).store_timeout(store_timeout);
+    let mut builder = Tollgate::builder(&namespace).store(store.clone()).store_tls(store_tls);
+    builder = builder.store_timeout(store_timeout);
     if let Some(policy) = policy {
         builder = builder.policy(policy);
     }
@@ -96,8 +101,9 @@ async fn serve(settings: Settings) -> anyhow::Result<()> {
         builder = builder.begin(begin);
     }
     let gate = builder.connect().await.map_err(|error| why_not_set_up(error, &namespace, &store))?;
-    let server =
-        Server::bind(listen, gate).await.with_context(|| format!("can't listen on {listen}"))?.drain(drain);
+    let server = Server::bind(listen, gate).await.with_context(|| format!("can't listen on {listen}"))?;
+    let server = server.drain(drain).max_connections(max_connections);
+    let server = if insecure == Insecure::Allowed { server.any_host() } else { server };
     let address = server.address().context("can't tell the port")?;
     tokio::spawn(signals.carry_out(server.shutdown()));
     announce(address, &namespace, &store);
@@ -111,7 +117,7 @@ async fn serve(settings: Settings) -> anyhow::Result<()> {
 
 fn why_not_set_up(error: Error, namespace: &str, store: &StoreAddress) -> anyhow::Error {
     match error {
-        // The limiter's own words also name a way that there is only once a service runs.
+        // The limiter's own words also speak of the library.
         Error::NoPolicy { .. } => anyhow::anyhow!(
             "the store at {store} has no policy for namespace {namespace}: give a first one with --policy"
         ),

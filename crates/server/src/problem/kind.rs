@@ -25,6 +25,7 @@ impl Kind {
     pub(crate) const CHANGED: Self = Self::of(S::PRECONDITION_FAILED, "policy-changed", "Another policy is in force");
     pub(crate) const TOO_LARGE: Self = Self::of(S::PAYLOAD_TOO_LARGE, "too-large", "The body is too large");
     pub(crate) const UNSUPPORTED_MEDIA_TYPE: Self = Self::of(S::UNSUPPORTED_MEDIA_TYPE, "unsupported-media-type", "The body's media type is not taken here");
+    pub(crate) const UNKNOWN_HOST: Self = Self::of(S::MISDIRECTED_REQUEST, "unknown-host", "This is not the host that the request is for");
     pub(crate) const INVALID_CALL: Self = Self::of(S::UNPROCESSABLE_ENTITY, "invalid-call", "The call can't be decided on as it is");
     pub(crate) const INVALID_POLICY: Self = Self::of(S::UNPROCESSABLE_ENTITY, "invalid-policy", "The policy can't be used");
     pub(crate) const INVALID_VALUE: Self = Self::of(S::UNPROCESSABLE_ENTITY, "invalid-value", "A value can't be taken");
