@@ -23,10 +23,13 @@ use crate::store::StoreError;
 ///
 /// # Errors
 /// [`Error::Refused`] at once where the wait would go past its deadline, with the earliest time that could work;
-/// [`Error::Call`] if the call can't be decided on as it is; [`Error::Store`] if the store does not answer in time.
+/// [`Error::Call`] if the call can't be decided on as it is; [`Error::Store`] if the store does not answer within its
+/// timeout, or is not fit; [`Error::Policy`] and [`Error::Conflict`] if another policy has come into force that can't be
+/// taken up; [`Error::Closed`] if the runtime of the limiter was shut down.
 ///
 /// # Cancel safety
-/// Dropped before it is done it gives back what it may have been granted meanwhile, and leaves its place in line.
+/// Dropped before it is done it gives back what it may have been granted meanwhile, and leaves its place in line. Of a call
+/// with a [`request_id`](crate::Call::request_id) the charge is kept, for whoever asks again.
 #[derive(Debug)]
 #[must_use = "nothing is asked for until it is awaited"]
 pub struct Acquire<'a> {
@@ -40,7 +43,10 @@ impl<'a> Acquire<'a> {
         Self { gate, call, patience }
     }
 
-    /// Waits no longer than `wait` from now.
+    /// Waits for tokens no longer than `wait` from now; a wait that would take longer is refused at once.
+    ///
+    /// An answer of the store that is on its way is waited for, also past the deadline. Where the store falls silent that
+    /// ends when its timeout has passed since the beginning, or a quarter of it since the deadline, whichever is later.
     pub fn within(mut self, wait: Duration) -> Self {
         // Beyond what the clock can tell is without end.
         self.patience = clock::now().checked_add(wait).map_or(Patience::Endless, Patience::Until);

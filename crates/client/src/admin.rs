@@ -44,7 +44,7 @@ pub struct BucketState {
     pub reset_after: Duration,
 }
 
-/// Some of the buckets that are not full.
+/// Some of the buckets that the store holds.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Buckets {
@@ -133,7 +133,8 @@ impl Tollgate {
         }
     }
 
-    /// A page of the buckets that are not full, of all limits or of one, from `cursor` on (`None`: from the beginning).
+    /// A page of the buckets that the store holds, of all limits or of one, from `cursor` on (`None`: from the beginning):
+    /// those that are not full, and those that have become full since the last sweep.
     ///
     /// # Errors
     /// [`Error::Store`], also for a cursor that no page has given.

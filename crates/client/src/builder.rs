@@ -91,8 +91,12 @@ impl Builder {
         self
     }
 
-    /// Longest that a call waits for the store to answer, from 10 ms on. Default: 1 s. An answer that is lost is asked for
-    /// again after half of it.
+    /// Longest that a call waits for the store to answer, at least 10 ms; less is taken for that. Default: 1 s.
+    ///
+    /// Each answer of the server is waited for half as long, and then asked for again while there is time. So a
+    /// [`StoreError::Timeout`] of [`Builder::connect`] tells of half of it.
+    ///
+    /// [`StoreError::Timeout`]: crate::StoreError::Timeout
     pub fn store_timeout(mut self, timeout: Duration) -> Self {
         self.timeout = timeout.max(Duration::from_millis(10));
         self
@@ -107,6 +111,9 @@ impl Builder {
     /// [`Error::Store`] if the store can't be reached or is not fit,
     /// [`Error::NoPolicy`] if neither the store nor the builder has one, [`Error::Policy`] if the stored one can't be read,
     /// [`Error::OtherNamespace`] if the given one is for another namespace.
+    ///
+    /// # Cancel safety
+    /// Dropped before it is done the given policy may have been stored or not.
     pub async fn connect(self) -> Result<Tollgate, Error> {
         // It becomes part of the keys, and of what decides which server holds them.
         if !is_name(&self.namespace) {

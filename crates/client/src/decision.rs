@@ -28,8 +28,8 @@ pub struct Refused {
     pub terms: Terms,
     /// What there is too little of.
     pub reason: Reason,
-    /// Exact to the microsecond by the store's clock: asked again one microsecond earlier the call would be refused, at
-    /// this time granted, if nobody else came.
+    /// From when the store decided, exact to the microsecond by its clock: decided on one microsecond earlier the call would
+    /// be refused again, at this time granted, if nobody else came. With [`Reason::Buckets`] it is a guess of one second.
     pub retry_after: Duration,
 }
 

@@ -72,13 +72,17 @@ struct Inner {
 impl Tollgate {
     /// A limiter on the store at `address` for a namespace that has a policy already.
     ///
+    /// As [`Builder::connect`], which says more; [`Tollgate::builder`] takes a first policy.
+    ///
     /// # Errors
-    /// As for [`Builder::connect`].
+    /// [`Error::Address`] if the address can't be read, else those of [`Builder::connect`].
     pub async fn connect(address: &str, namespace: &str) -> Result<Self, Error> {
         Self::builder(namespace).store(address.parse::<StoreAddress>()?).connect().await
     }
 
     /// A limiter of this process alone, with full buckets. Nothing is shared, nothing outlives it.
+    ///
+    /// Must be called within a tokio runtime, on which the limiter's tasks then run.
     ///
     /// # Errors
     /// [`Error::Store`] if the engine does not start.
@@ -108,13 +112,13 @@ impl Tollgate {
         Self { inner: Arc::new(Inner { keeper, current, inbox, outbox, store_timeout, looked_at, sweeper }) }
     }
 
-    /// Asks once: granted or refused, without waiting.
+    /// Asks once: granted or refused, without waiting for tokens. The store's answer it waits for.
     ///
     /// # Errors
-    /// [`Error::Call`] if the call can't be decided on as it is, [`Error::Store`] if the store does not answer in time.
+    /// As for [`Acquire`], but for [`Error::Refused`].
     ///
     /// # Cancel safety
-    /// Dropped before it is done it gives back what it may have been granted meanwhile.
+    /// As for [`Acquire`].
     pub async fn try_acquire(&self, call: &Call) -> Result<Decision, Error> {
         Acquire::new(self, call, Patience::None).decide().await
     }

@@ -18,12 +18,13 @@ pub(crate) struct Library {
     pub(crate) keys: Keys,
 }
 
-/// Who changes a policy, and what for. It is kept with the version.
+/// Who changes a policy, and what for. It is kept with the version, and read with it by every replica: short texts, of which
+/// the HTTP API takes 256 bytes for the author and 1,024 for the reason.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Change {
-    /// Who makes the change, at most 256 bytes.
+    /// Who makes the change.
     pub author: String,
-    /// What for, at most 1,024 bytes.
+    /// What for.
     pub reason: String,
 }
 

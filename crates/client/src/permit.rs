@@ -61,7 +61,7 @@ impl Permit {
         self.grant.charge()
     }
 
-    /// How long the call waited for it.
+    /// How long the call waited for it; zero if it was taken back by its id.
     #[must_use]
     pub fn waited(&self) -> Duration {
         self.waited
@@ -73,7 +73,7 @@ impl Permit {
         self.charge().granted_at_us
     }
 
-    /// Tokens that were charged to every limit on the path.
+    /// Tokens that were charged to every limit on the path; 0 if no limit applies to the call.
     #[must_use]
     pub fn cost(&self) -> u32 {
         self.charge().cost
@@ -85,7 +85,8 @@ impl Permit {
         self.grant.is_over()
     }
 
-    /// The limits on the call's path, in the order of the policy, as they stood after the grant.
+    /// The limits on the call's path, in the order of the policy, as they stood after the grant. None if the permit was taken
+    /// back by its id, which does not carry them.
     pub fn limits(&self) -> impl Iterator<Item = LimitState> + '_ {
         self.charge()
             .path
@@ -101,7 +102,10 @@ impl Permit {
     /// since. More is charged in addition, even where the limit has no room left: the next calls wait the longer.
     ///
     /// # Errors
-    /// [`Error::Store`] if the store did not answer in time; the correction may have been made or not.
+    /// [`Error::Store`] if the store did not answer in time, and the correction may have been made or not;
+    /// [`Error::Permit`] if the permit was settled before or more than 10 minutes ago granted, which only those of a call with
+    /// a [`request_id`](crate::Call::request_id) and those taken back by their id can be told; [`Error::Closed`] if the
+    /// runtime of the limiter was shut down.
     ///
     /// # Cancel safety
     /// Once polled the correction is on its way, whether or not the future is polled to its end.

@@ -15,7 +15,7 @@ pub struct PolicyError {
 }
 
 impl PolicyError {
-    /// What is wrong, in the order of the document; never empty.
+    /// What is wrong; never empty.
     #[must_use]
     pub fn problems(&self) -> &[Problem] {
         &self.problems
