@@ -79,7 +79,11 @@ async fn a_wrong_option_is_told_by_its_name() -> Result<()> {
     for (arguments, environment, parts) in [
         (vec!["--listen", "8080"], vec![], ["listen: \"8080\"", "127.0.0.1:8080"]),
         (vec![], vec![("TOLLGATE_LISTEN", "nowhere")], ["listen: \"nowhere\"", "localhost:8080"]),
-        (vec!["--store", "s3cret"], vec![], ["store: ", "redis://host:6379"]),
+        (
+            vec!["--store", "s3cret"],
+            vec![],
+            ["store: the store's address has no scheme", "redis://host:6379"],
+        ),
         (vec![], vec![("TOLLGATE_STORE", "http://:s3cret@host")], ["store: ", "unix:///path/to/socket"]),
         (vec!["--store", "redis://:s3cret@host"], vec![], ["namespace: missing", "--policy"]),
         (vec!["--policy", "/nowhere/p.toml"], vec![], ["policy: ", "/nowhere/p.toml: No such file"]),
@@ -98,6 +102,7 @@ async fn a_wrong_option_is_told_by_its_name() -> Result<()> {
         (vec!["--store-timeout", "1ms"], vec![], ["store_timeout: \"1ms\"", "10ms to 30s"]),
         (vec!["--log-format", "xml"], vec![], ["log_format: \"xml\"", "text or json"]),
         (vec!["--log", "=;="], vec![], ["log: \"=;=\"", "debug"]),
+        (vec!["--log", "verbose"], vec![], ["log: \"verbose\"", "debug"]),
         (vec!["--insecure-listen=perhaps"], vec![], ["insecure_listen: \"perhaps\"", "true or false"]),
         (vec!["--config", "/nowhere/c.toml"], vec![], ["/nowhere/c.toml", "No such file"]),
         (vec!["--liste", "x"], vec![], ["--liste", "--listen"]),
@@ -115,7 +120,8 @@ async fn a_wrong_file_is_told_by_its_line() -> Result<()> {
         ("listen = \"127.0.0.1:0\"\nstor = \"redis://:s3cret@host\"", ["line 2", "unknown field `stor`"]),
         ("store = redis://:s3cret@host", ["line 1", ""]),
         ("store = [\"redis://:s3cret@host\"]", ["line 1", "expected a string"]),
-        ("drain = 20", ["line 1", "expected a string"]),
+        ("drain = 20", ["line 1", "expected a string in quotes, such as \"20s\""]),
+        ("insecure_listen = true", ["line 1", "or \"true\""]),
     ] {
         let config = file(text)?;
         let said = refused(&["--config", config.path().to_str().context("a path of UTF-8")?], &[]).await?;

@@ -23,6 +23,7 @@ async fn refusal_on(store: &str) -> Result<String> {
 async fn a_store_that_is_not_there_is_named() -> Result<()> {
     let said = refusal_on("redis://:s3cret@127.0.0.1:1/").await?;
     assert!(said.contains("the store at 127.0.0.1:1 can't be reached"), "{said}");
+    assert_eq!(said.matches("Connection refused").count(), 1, "a cause is told once: {said}");
     let said = refusal_on("unix:///nowhere/redis.sock?pass=s3cret").await?;
     assert!(said.contains("the store at /nowhere/redis.sock can't be reached"), "{said}");
     Ok(())
@@ -37,6 +38,15 @@ async fn a_wrong_password_is_told_and_not_shown() -> Result<()> {
         let said = refusal_on(&format!("unix://{}{password}", socket.display())).await?;
         assert!(said.contains("refuses the user or the password"), "{said}");
     }
+    Ok(())
+}
+
+/// The address names a database that the server does not have.
+#[tokio::test]
+async fn a_database_that_is_not_there_is_told() -> Result<()> {
+    let server = RedisServer::start()?;
+    let said = refusal_on(&format!("unix://{}?db=99", server.socket().display())).await?;
+    assert!(said.contains("refuses the connection: ERR DB index is out of range"), "{said}");
     Ok(())
 }
 

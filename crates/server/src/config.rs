@@ -114,7 +114,17 @@ impl Config {
         toml::from_str(&text).map_err(|error| {
             let before = error.span().and_then(|span| text.get(..span.start)).unwrap_or_default();
             let line = before.matches('\n').count() + 1;
-            ConfigFileError::Invalid { path: path.to_owned(), line, message: error.message().to_owned() }
+            // Numbers and truths are what people write first.
+            let quotes = if error.message().ends_with("expected a string") {
+                " in quotes, such as \"20s\" or \"true\""
+            } else {
+                ""
+            };
+            ConfigFileError::Invalid {
+                path: path.to_owned(),
+                line,
+                message: format!("{}{quotes}", error.message()),
+            }
         })
     }
 

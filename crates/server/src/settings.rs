@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use tollgate::{Begin, Policy, StoreAddress, StoreAddressError, StoreTls, StoreTlsError};
 use tracing_subscriber::EnvFilter;
+use tracing_subscriber::filter::LevelFilter;
 
 use crate::config::Config;
 use crate::listen::{self, Insecure};
@@ -73,7 +74,7 @@ pub(crate) enum SettingsError {
     #[error("namespace: {given:?}, expected {policy:?}, which the policy is for")]
     OtherNamespace { given: String, policy: String },
     #[error(
-        "namespace: missing, expected the name of one that the store has a policy for, or with --policy a first one"
+        "namespace: missing; name one that the store has a policy for (--namespace), or give a first policy (--policy)"
     )]
     NoNamespace,
     #[error(
@@ -249,7 +250,12 @@ fn log_format(text: Option<&str>) -> Result<LogFormat, SettingsError> {
 
 fn log(text: Option<String>) -> Result<EnvFilter, SettingsError> {
     let text = text.unwrap_or_else(|| "info".to_owned());
-    EnvFilter::try_new(&text).map_err(|_| {
+    // A word that is no level would be taken for a module, and nothing else be logged, not even errors.
+    let names_levels = text.split(',').all(|part| {
+        let level = part.rsplit_once('=').map_or(part, |(_, level)| level);
+        level.parse::<LevelFilter>().is_ok() && !level.is_empty()
+    });
+    EnvFilter::try_new(&text).ok().filter(|_| names_levels).ok_or_else(|| {
         wrong("log", text, "error, warn, info, debug or trace, also by module, such as info,tollgate=debug")
     })
 }
@@ -271,6 +277,13 @@ mod tests {
         let settings = settings("").expect("the defaults are right");
         assert_eq!((settings.namespace.as_str(), settings.listen.port()), ("genesys", 8080));
         assert!(settings.is_example && settings.policy.is_some(), "{settings:?}");
+    }
+
+    #[test]
+    fn a_log_filter_names_levels_also_by_module() {
+        for text in ["error", "warn", "INFO", "debug", "trace", "off", "info,tollgate=debug,hyper=off"] {
+            assert!(settings(&format!("log = '{text}'")).is_ok(), "{text}");
+        }
     }
 
     #[test]
@@ -302,6 +315,8 @@ mod tests {
             ("insecure_listen = 'maybe'", "insecure_listen", "true or false"),
             ("log_format = 'xml'", "log_format", "text or json"),
             ("log = 'a=b=c'", "log", "info"),
+            ("log = 'verbose'", "log", "debug"),
+            ("log = 'info,tollgate='", "log", "tollgate=debug"),
         ] {
             let error = settings(text).expect_err(text);
             let shown = format!("{:#}", anyhow::Error::from(error));

@@ -4,7 +4,7 @@ use std::fmt;
 use std::str::FromStr;
 use std::time::Duration;
 
-use serde::de::{Deserialize, Deserializer, Error};
+use serde::de::{Deserialize, Deserializer, Error, Unexpected, Visitor};
 
 /// Longest span: nobody holds a connection for longer than an hour.
 const LONGEST: Duration = Duration::from_secs(3_600);
@@ -50,9 +50,22 @@ impl fmt::Display for NoSpan {
 
 impl<'de> Deserialize<'de> for Span {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let text = String::deserialize(deserializer)?;
-        text.parse()
-            .map_err(|right| D::Error::custom(format_args!("invalid value: {text:?}, expected {right}")))
+        deserializer.deserialize_str(SpanText)
+    }
+}
+
+/// Reads a span as a text. Whoever gives a number without a unit is told what would be right.
+struct SpanText;
+
+impl Visitor<'_> for SpanText {
+    type Value = Span;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(&NoSpan, f)
+    }
+
+    fn visit_str<E: Error>(self, text: &str) -> Result<Span, E> {
+        text.parse().map_err(|_| E::invalid_value(Unexpected::Str(text), &self))
     }
 }
 
@@ -69,6 +82,14 @@ mod tests {
             ["", "5", "s", "-1s", "+1s", "1.5s", "5 s", "61m", "2h", "18446744073709551615h", "1d", "٣s"]
         {
             assert_eq!(text.parse::<Span>(), Err(NoSpan), "{text}");
+        }
+    }
+
+    #[test]
+    fn whatever_is_no_span_is_told_what_would_be_right() {
+        for json in ["2", "true", "null", "[]", "\"2\"", "\"2h\""] {
+            let error = serde_json::from_str::<Span>(json).expect_err(json).to_string();
+            assert!(error.contains("a whole number with its unit (ms, s, m, h)"), "{json}: {error}");
         }
     }
 }

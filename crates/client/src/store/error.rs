@@ -31,6 +31,14 @@ pub enum StoreError {
         /// The server's words.
         detail: String,
     },
+    /// The server refuses the connection for another reason, such as a database that it does not have.
+    #[error("the store at {address} refuses the connection: {detail}")]
+    Refused {
+        /// Host and port, or the socket's path.
+        address: String,
+        /// The server's words.
+        detail: String,
+    },
     /// The user may not run a command that is needed.
     #[error("the store's user lacks a permission: {detail}; docs/OPERATIONS.md lists the commands it needs")]
     Forbidden {

@@ -132,7 +132,13 @@ impl RedisStore {
     }
 
     fn refusal(&self, error: RedisError) -> StoreError {
-        refusal("INFO", &self.address, error)
+        match refusal("INFO", &self.address, error) {
+            // No script has run yet.
+            StoreError::Script { detail, .. } => {
+                StoreError::Refused { address: self.address.to_string(), detail }
+            }
+            refusal => refusal,
+        }
     }
 }
 

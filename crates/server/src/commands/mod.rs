@@ -12,6 +12,30 @@ const USAGE: u8 = 2;
 /// Tells why a command failed, with its causes, on standard error.
 #[expect(clippy::print_stderr, reason = "this is where a command's errors go")]
 fn failed(error: &anyhow::Error, code: u8) -> ExitCode {
-    eprintln!("error: {error:#}");
+    eprintln!("error: {}", told(error));
     ExitCode::from(code)
+}
+
+/// An error and its causes. A cause that says again what was said last, as those of libraries do, is left out.
+fn told(error: &anyhow::Error) -> String {
+    let mut told = String::new();
+    for cause in error.chain().map(ToString::to_string) {
+        if !told.ends_with(&cause) {
+            let separator = if told.is_empty() { "" } else { ": " };
+            told = told + separator + &cause;
+        }
+    }
+    told
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_is_said_twice() {
+        let error =
+            anyhow::anyhow!("refused").context("address: refused").context("no store").context("no service");
+        assert_eq!(told(&error), "no service: no store: address: refused");
+    }
 }
