@@ -62,12 +62,13 @@ impl Dispatcher {
         }
     }
 
+    /// Tells the calls of a batch that they were not decided on. Who came into their lines meanwhile is asked for next.
     fn fail(&mut self, cargo: Acquires, error: &StoreError) {
-        for party in cargo.parties {
-            for request in party.requests {
+        for mut party in cargo.parties {
+            for request in party.requests.drain(..) {
                 request.answer(Err(Error::Store(error.clone())));
             }
-            self.waiting.release(party.line, Vec::new());
+            self.ask_again(party, &cargo.in_force);
         }
     }
 
@@ -141,5 +142,84 @@ impl Dispatcher {
                 self.upkeep = Upkeep::Failed { again_at: now + RENEW_AGAIN };
             }
         }
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a test ends where what it relies on is not so")]
+mod tests {
+    use super::*;
+    use crate::call::Call;
+    use crate::dispatcher::{Answer, Patience, Request, Setup};
+    use crate::embedded::Clock;
+    use crate::engine::{Keys, PolicyRecord};
+    use crate::keeper::Keeper;
+    use crate::library::Library;
+    use crate::policy::Policy;
+    use crate::store::Store;
+    use tokio::sync::{mpsc, oneshot};
+
+    fn in_force(version: u64, limits: &str) -> InForce {
+        let policy = Policy::from_toml(&format!("namespace = 'test'\n{limits}")).unwrap();
+        let text = String::new;
+        InForce::compile(PolicyRecord {
+            version,
+            fence: crate::in_force::fence(version, &policy),
+            written_at_us: 0,
+            author: text(),
+            reason: text(),
+            document: policy.to_json(),
+            seal: text(),
+        })
+        .unwrap()
+    }
+
+    fn request(in_force: &InForce) -> (Request, oneshot::Receiver<Result<Answer, Error>>) {
+        let (reply, answer) = oneshot::channel();
+        let request = Request {
+            path: Arc::new(in_force.policy.path(&Call::get("/").org("acme")).unwrap()),
+            cost: 1,
+            generation: in_force.generation(),
+            name: None,
+            patience: Patience::Endless,
+            queued_at: clock::now(),
+            reply,
+        };
+        (request, answer)
+    }
+
+    /// Goal: no call is asked for with the buckets of a policy that is no longer in force. Method: a call comes into a line
+    /// while a batch with its calls is on its way, the policy changes, and the batch fails. The call once stood ready
+    /// then, and went with the next batch as if its path were of the new policy.
+    #[tokio::test]
+    async fn a_call_behind_a_batch_that_fails_is_resolved_anew_after_a_change() {
+        let held = in_force(1, "[[limit]]\nname = 'org'\nper = ['org']\nrate = '1/s'");
+        let (first, first_answer) = request(&held);
+        let (second, mut second_answer) = request(&held);
+        let current = Arc::new(arc_swap::ArcSwap::from_pointee(held));
+        let store = Arc::new(Store::embedded(Clock::System));
+        let keys = Keys::of("test");
+        let library = Library { store: Arc::clone(&store), keys: keys.clone() };
+        let keeper = Arc::new(Keeper::new(library, Arc::clone(&current)));
+        let (_inbox, acquires) = mpsc::channel(1);
+        let (outbox, settlements) = mpsc::unbounded_channel();
+        let timeout = Duration::from_secs(1);
+        let replica = "r".to_owned();
+        let setup = Setup { store, keys, current: Arc::clone(&current), keeper, replica, timeout };
+        let mut dispatcher = Dispatcher::new(setup, acquires, settlements, outbox.downgrade());
+
+        dispatcher.join(first);
+        let mut cargo = Acquires::new(Arc::clone(&dispatcher.in_force));
+        cargo.push(dispatcher.waiting.next_party().unwrap());
+        dispatcher.join(second);
+        current.store(Arc::new(in_force(2, "")));
+        dispatcher.follow_policy();
+        let lane = dispatcher.lanes.pop().unwrap();
+        let reply = Err(StoreError::NotWritable { detail: "OOM".to_owned() });
+        dispatcher.land_acquires(Landed { lane, cargo, reply });
+
+        assert!(matches!(first_answer.await, Ok(Err(Error::Store(_)))));
+        assert!(matches!(second_answer.try_recv(), Ok(Ok(Answer::Outdated))));
+        assert!(!dispatcher.waiting.has_ready());
     }
 }
