@@ -3,11 +3,12 @@
 use std::future::{Future, IntoFuture};
 use std::pin::pin;
 use std::task::{Context, Waker};
+use std::time::Duration;
 
 use anyhow::Result;
 use tokio::task::JoinSet;
 use tollgate::Tollgate;
-use tollgate_testkit::RedisServer;
+use tollgate_testkit::{RedisServer, eventually};
 
 use super::{call, gate, granted, holds, per_org, spent_exactly};
 
@@ -91,4 +92,21 @@ async fn a_call_that_gives_up_leaves_its_place_in_line() -> Result<()> {
     drop(first);
     second.await?;
     Ok(())
+}
+
+/// Goal: a limiter that is dropped leaves no task behind. Method: an acquire that would wait for an hour is given up, then the
+/// limiter; its tasks once lived on until that call was due, looking for a new policy all the while.
+#[tokio::test]
+async fn a_dropped_limiter_ends_its_tasks_though_a_call_it_had_would_wait_for_hours() -> Result<()> {
+    let gate = Tollgate::embedded(per_org("rate = '1/1h'\nburst = 1")?).await?;
+    let acme = call("acme");
+    let permit = granted(&gate, &acme).await?;
+    dropped_after(20, gate.acquire(&acme).into_future()).await;
+    drop((permit, gate));
+    let tasks = || tokio::runtime::Handle::current().metrics().num_alive_tasks();
+    eventually("no task", Duration::from_secs(10), async || match tasks() {
+        0 => Ok(()),
+        count => Err(format!("{count} tasks")),
+    })
+    .await
 }

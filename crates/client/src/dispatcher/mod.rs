@@ -141,6 +141,10 @@ impl Dispatcher {
                 biased;
                 count = self.acquires.recv_many(&mut requests, INBOX_SIZE), if acquires_open => {
                     acquires_open = count > 0;
+                    if !acquires_open {
+                        // Nobody is left who could be told: the calls in line have been given up.
+                        self.waiting.outdate();
+                    }
                     requests.drain(..).for_each(|request| self.join(request));
                 }
                 count = self.settlements.recv_many(&mut self.corrections, INBOX_SIZE), if settlements_open => {
