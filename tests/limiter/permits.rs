@@ -37,6 +37,22 @@ async fn a_settlement_beyond_the_burst_makes_the_next_call_wait() -> Result<()> 
     Ok(())
 }
 
+/// Goal: what an observed limit would have refused, and did not charge, is not given back to it. Method: its burst is spent,
+/// then one more call passes and is given back, as a permit and by its id.
+#[tokio::test]
+async fn an_observed_limit_gets_nothing_back_that_it_was_not_charged() -> Result<()> {
+    let gate = Tollgate::embedded(per_org("rate = '1/1h'\nburst = 10\nmode = 'observe'")?).await?;
+    let _spent = granted(&gate, &call("acme").cost(10)).await?;
+    for by_id in [false, true] {
+        let permit = granted(&gate, &call("acme")).await?;
+        ensure!(permit.would_be_refused());
+        let permit = if by_id { gate.take_back(&gate.hand_over(permit))? } else { permit };
+        permit.give_back().await?;
+        spent_exactly(&gate, "acme", 10).await?;
+    }
+    Ok(())
+}
+
 /// Goal: any replica can settle a permit, once. Method: ids go from one limiter to another, twice; and to one of another
 /// namespace, cut short, and with a character changed.
 #[tokio::test]

@@ -1,5 +1,6 @@
 //! A grant: what was charged, and what is left.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::oneshot;
@@ -7,7 +8,7 @@ use tokio::sync::oneshot;
 use crate::dispatcher::{Charge, Grant};
 use crate::engine::SettlementReply;
 use crate::error::Error;
-use crate::policy::{Bucket, Mode, Terms};
+use crate::policy::{Bucket, Mode, Path, Terms};
 
 /// A grant to send one call.
 ///
@@ -59,6 +60,10 @@ impl Permit {
 
     pub(crate) fn charge(&self) -> &Charge {
         self.grant.charge()
+    }
+
+    pub(crate) fn charged_path(&self) -> Arc<Path> {
+        self.grant.charged_path()
     }
 
     /// How long the call waited for it; zero if it was taken back by its id.

@@ -48,8 +48,8 @@ impl Tollgate {
             e: charge.epoch,
             t: charge.granted_at_us,
             c: charge.cost,
-            b: charge
-                .path
+            b: permit
+                .charged_path()
                 .buckets()
                 .iter()
                 .map(|bucket| (bucket.limit_name().to_owned(), bucket.key().to_owned()))

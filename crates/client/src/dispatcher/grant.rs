@@ -47,13 +47,22 @@ impl Grant {
         &self.charge
     }
 
+    /// The buckets that were charged: an observed one that had no room may not be among them, and is taken not to be.
+    pub(crate) fn charged_path(&self) -> Arc<Path> {
+        if !self.over {
+            return Arc::clone(&self.charge.path);
+        }
+        let enforced = self.charge.path.buckets().iter().filter(|bucket| bucket.is_enforced());
+        Arc::new(Path::of(enforced.cloned().collect()))
+    }
+
     pub(crate) fn is_over(&self) -> bool {
         self.over
     }
 
     /// Sends a correction.
     pub(crate) fn settle(&self, give_back: i64, reply: SettleReply) -> Result<(), Error> {
-        let request = SettleRequest::new(&self.charge, give_back, Some(reply));
+        let request = SettleRequest::new(&self.charge, self.charged_path(), give_back, Some(reply));
         self.charge.outbox.send(request).map_err(|_| Error::Closed)
     }
 }
@@ -64,7 +73,8 @@ impl Drop for Grant {
         if !self.taken && self.charge.name.is_none() {
             let give_back = i64::from(self.charge.cost);
             // Fails only when the dispatcher is gone; the store's refill makes up for it.
-            let _ = self.charge.outbox.send(SettleRequest::new(&self.charge, give_back, None));
+            let request = SettleRequest::new(&self.charge, self.charged_path(), give_back, None);
+            let _ = self.charge.outbox.send(request);
         }
     }
 }

@@ -91,14 +91,15 @@ impl Patience {
 }
 
 impl SettleRequest {
-    pub(crate) fn new(charge: &Charge, give_back: i64, reply: Option<SettleReply>) -> Self {
+    /// `path` has the buckets of the charge's that were charged.
+    pub(crate) fn new(charge: &Charge, path: Arc<Path>, give_back: i64, reply: Option<SettleReply>) -> Self {
         let settlement = Settlement {
             permit: charge.name.clone(),
             epoch: charge.epoch,
             granted_at_us: charge.granted_at_us,
             give_back,
         };
-        Self { path: Arc::clone(&charge.path), generation: charge.generation, settlement, reply }
+        Self { path, generation: charge.generation, settlement, reply }
     }
 
     /// How many buckets it corrects at most.
