@@ -82,7 +82,7 @@ local function read_debt(record, field, head, now, terms)
 end
 
 local function pack_debt(head, now, bucket)
-  return cmsgpack.pack(SCHEMA, head.epoch, bucket.debt, now, bucket.terms.refill, bucket.terms.credit)
+  return cmsgpack.pack(SCHEMA, head.epoch, bucket.debt, bucket.as_of or now, bucket.terms.refill, bucket.terms.credit)
 end
 
 -- The limits, terms and buckets of a request from args[i] on. Returns the buckets, the limits, and the index behind them.
@@ -110,14 +110,14 @@ local function bind_buckets(args, i)
   return buckets, limits, i
 end
 
--- Reads what each bucket owes at `now` from its record, stored[b + before], into bucket.debt. Returns an error where one
--- can't be read, and whether any of them has no record.
+-- Reads what each bucket owes at `now`, or as of a time of its own, from its record, stored[b + before], into bucket.debt.
+-- Returns an error where one can't be read, and whether any of them has no record.
 local function read_debts(buckets, stored, before, head, now)
   local any_new = false
   for b = 1, #buckets do
     local bucket, record = buckets[b], stored[b + before]
     local problem
-    bucket.debt, problem = read_debt(record, bucket.field, head, now, bucket.terms)
+    bucket.debt, problem = read_debt(record, bucket.field, head, bucket.as_of or now, bucket.terms)
     if problem then return problem, false end
     if not record then bucket.new, any_new = true, true end
   end

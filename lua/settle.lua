@@ -42,11 +42,16 @@ if not head then return cmsgpack.pack({LOST}) end
 local now = tell_time(head)
 enter_epoch(head, server, now)
 
--- A record counts in its own terms: whoever settles may not know the policy that is in force, nor need to.
+-- A record counts in its own terms: whoever settles may not know the policy that is in force, nor need to. One from before
+-- the last change of the policy is taken, and left, as it was at the change: its terms don't say how fast it has been paid off
+-- since. What is charged more to it was granted before the change, too.
 for b = 1, #buckets do
   if stored[b + 2] then
-    local _, epoch, _, _, refill, credit = cmsgpack.unpack(stored[b + 2])
-    if epoch == head.epoch then buckets[b].terms = {refill = refill, credit = credit, limit = buckets[b].terms.limit} end
+    local _, epoch, _, at, refill, credit = cmsgpack.unpack(stored[b + 2])
+    if epoch == head.epoch then
+      buckets[b].terms = {refill = refill, credit = credit, limit = buckets[b].terms.limit}
+      if at <= head.ruled then buckets[b].as_of = head.ruled end
+    end
   end
 end
 problem = read_debts(buckets, stored, 2, head, now)

@@ -4,8 +4,11 @@
 -- KEYS[1]  hash, the namespace's state
 -- ARGV[1]  msgpack array, flat:
 --            looked      integer  about how many fields to look at, 1..1000
+--            fence       string   policy that the limits are of
+--            limits      count, then each: counter field, and the terms of its slowest bucket: refill (credits per us),
+--                        credit (credits per token)
 -- RETURNS  msgpack array, flat:
---            status      0 ok | 1 no such namespace
+--            status      0 ok | 1 no such namespace | 2 the policy is another one
 --            looked      fields looked at, 0 if nothing was due
 --            removed     fields removed
 --            wait        us until the next call finds work
@@ -19,18 +22,33 @@ local PASS_GAP_US = 10000000 -- between two passes
 local CALL_GAP_US = 100000   -- within a pass that finds little to remove
 local RICH = 4               -- at least one field in so many removed: go on at once
 
-local looked_most = cmsgpack.unpack(ARGV[1])[1]
+local args = cmsgpack.unpack(ARGV[1])
+local looked_most, fence = args[1], args[2]
+local slowest = {}
+for l = 1, args[3] do slowest[args[3 * l + 1]] = {refill = args[3 * l + 2], credit = args[3 * l + 3]} end
 
 local stored = redis.call("HMGET", KEYS[1], "head", "sweep")
 local head, problem = read_head(stored[1])
 if problem then return problem end
 if not head then return cmsgpack.pack({LOST}) end
+if head.fence ~= fence then return cmsgpack.pack({STALE, head.fence}) end
 local now = tell_time(head)
 
 local schema, cursor, due = SCHEMA, "0", now
 if stored[2] then schema, cursor, due = cmsgpack.unpack(stored[2]) end
 if schema ~= SCHEMA then return unknown_schema("sweep", schema) end
 if due > now then return cmsgpack.pack({OK, 0, 0, due - now}) end
+
+-- Whether a bucket of this epoch owes nothing more. A record from before the last change of the policy may have been paid
+-- off more slowly since than its own terms say. Which terms its key has now is not known here, so it is counted by the
+-- slowest of its limit: what is paid off at those is paid off at any. Where the limit is gone, nobody asks for the bucket.
+local function paid_off(record, field, counter)
+  local _, _, debt, at, refill = cmsgpack.unpack(record)
+  if at <= head.ruled and slowest[counter] then
+    return read_debt(record, field, head, now, slowest[counter]) == 0
+  end
+  return pay_off(debt, refill, now - at) == 0
+end
 
 local page = redis.call("HSCAN", KEYS[1], cursor, "COUNT", string.format("%d", looked_most))
 local found = page[2]
@@ -41,11 +59,11 @@ for f = 1, #found, 2 do
   local kind = string.sub(field, 1, 2)
   local spent = false
   if kind == "b:" then
-    local version, epoch, debt, at, refill = cmsgpack.unpack(record)
+    local version, epoch = cmsgpack.unpack(record)
     if version ~= SCHEMA then return unknown_schema(field, version) end
-    spent = epoch ~= head.epoch or pay_off(debt, refill, now - at) == 0
+    local counter = "n:" .. string.match(field, "^b:([^:]*)")
+    spent = epoch ~= head.epoch or paid_off(record, field, counter)
     if spent then
-      local counter = "n:" .. string.match(field, "^b:([^:]*)")
       if not shrunk[counter] then shrunk[#shrunk + 1] = counter end
       shrunk[counter] = (shrunk[counter] or 0) + 1
     end

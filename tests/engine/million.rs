@@ -109,18 +109,18 @@ impl Crowd<'_> {
     }
 }
 
-fn sweep(store: &mut impl Store, clock_us: u64) -> Result<SweepReply> {
-    match Sweep.decode(&store.ask(Script::SWEEP, &Sweep.encode(), clock_us)?)? {
+fn sweep(store: &mut impl Store, sweeping: &[u8], clock_us: u64) -> Result<SweepReply> {
+    match Sweep.decode(&store.ask(Script::SWEEP, sweeping, clock_us)?)? {
         Reply::Done(reply) => Ok(reply),
         other => anyhow::bail!("{other:?}"),
     }
 }
 
 /// One pass, each call when the last one said that there is work.
-fn one_pass(store: &mut impl Store, clock_us: &mut u64) -> Result<(u64, u64)> {
+fn one_pass(store: &mut impl Store, sweeping: &[u8], clock_us: &mut u64) -> Result<(u64, u64)> {
     let (mut calls, mut looked_most) = (0, 0);
     loop {
-        let reply = sweep(store, *clock_us)?;
+        let reply = sweep(store, sweeping, *clock_us)?;
         calls += 1;
         looked_most = looked_most.max(reply.looked);
         *clock_us += reply.wait_us;
@@ -144,8 +144,9 @@ fn come_and_go(store: &mut impl Store, whom: &str) -> Result<()> {
         reason: "",
         seal: "secret",
     };
+    let sweeping = Sweep.encode(&policy, &fence);
     store.ask(Script::POLICY, &write.encode("server", Begin::Full), clock_us)?;
-    one_pass(store, &mut clock_us)?;
+    one_pass(store, &sweeping, &mut clock_us)?;
     let (fields, bytes) = (store.fields()?, store.bytes()?);
 
     let mut crowd = Crowd { policy: &policy, fence, number: 0 };
@@ -153,13 +154,13 @@ fn come_and_go(store: &mut impl Store, whom: &str) -> Result<()> {
     let (fields_full, bytes_full) = (store.fields()?, store.bytes()?);
     // And the limit's counter, and the answer of the last batch.
     ensure!(fields_full == fields + ORGS + 2, "{whom}: {fields_full} fields");
-    let looked = sweep(store, clock_us)?;
+    let looked = sweep(store, &sweeping, clock_us)?;
     ensure!(looked.removed == 0, "{whom}: {looked:?} while nobody is full again");
 
     // Time enough for every bucket and for the answer. That sweep has begun a pass, which has to end first.
     clock_us += 601_000_000;
-    let (begun, looked_most) = one_pass(store, &mut clock_us)?;
-    let (whole, _) = one_pass(store, &mut clock_us)?;
+    let (begun, looked_most) = one_pass(store, &sweeping, &mut clock_us)?;
+    let (whole, _) = one_pass(store, &sweeping, &mut clock_us)?;
     let (fields_left, bytes_swept) = (store.fields()?, store.bytes()?);
 
     // A server moves a hash into a smaller table a step at a time, with every look into it. The days of a few go by.
@@ -169,7 +170,7 @@ fn come_and_go(store: &mut impl Store, whom: &str) -> Result<()> {
             clock_us += 2_000_000;
         }
         clock_us += 601_000_000;
-        one_pass(store, &mut clock_us)?;
+        one_pass(store, &sweeping, &mut clock_us)?;
     }
     let bytes_left = store.bytes()?;
     println!(

@@ -4,8 +4,8 @@ use std::rc::Rc;
 
 use tollgate::embedded::Reply as Raw;
 use tollgate::engine::{
-    AcquireBatch, AcquireReply, BatchId, Begin, PolicyWrite, Repeated, Reply, Script, Sweep, SweepReply,
-    WriteMode,
+    AcquireBatch, AcquireReply, BatchId, Begin, PolicyWrite, Repeated, Reply, Script, SettleBatch,
+    Settlement, SettlementReply, Sweep, SweepReply, WriteMode,
 };
 use tollgate::policy::Path;
 use tollgate::{Call, Policy};
@@ -24,14 +24,14 @@ pub(crate) struct Namespace {
     pub(crate) trace: Trace,
     policy: Rc<Policy>,
     fence: String,
+    version: u64,
     batches: u64,
 }
 
 impl Namespace {
     /// A namespace whose buckets are full. The document is all of the policy but its namespace.
     pub(crate) fn new(limits: &str) -> Self {
-        let document = format!("namespace = \"history\"\n{limits}");
-        let policy = Rc::new(Policy::from_toml(&document).expect("a policy"));
+        let policy = policy_of(limits);
         let fence = format!("1-{}", policy.digest());
         let mut namespace = Self {
             lab: Lab::new(Programs::original()),
@@ -39,6 +39,7 @@ impl Namespace {
             trace: Trace::default(),
             policy,
             fence,
+            version: 1,
             batches: 0,
         };
         let argument = namespace.write();
@@ -46,11 +47,25 @@ impl Namespace {
         namespace
     }
 
+    /// Another policy comes into force.
+    pub(crate) fn change(&mut self, limits: &str) {
+        let before = self.fence.clone();
+        self.policy = policy_of(limits);
+        self.version += 1;
+        self.fence = format!("{}-{}", self.version, self.policy.digest());
+        let argument = self.write_after(&before);
+        self.ask(Script::POLICY, argument);
+    }
+
     /// The argument that writes the policy for the first time.
     pub(crate) fn write(&self) -> Vec<u8> {
+        self.write_after("")
+    }
+
+    fn write_after(&self, expected: &str) -> Vec<u8> {
         let write = PolicyWrite {
-            mode: WriteMode::Put { expected: "" },
-            version: 1,
+            mode: WriteMode::Put { expected },
+            version: self.version,
             fence: &self.fence,
             document: &self.policy.to_json(),
             author: "story",
@@ -130,10 +145,30 @@ impl Namespace {
         }
     }
 
+    /// Gives tokens of a call back that was granted at a time, or charges more; by the terms of any policy.
+    pub(crate) fn settle(&mut self, path: &Path, policy: &Policy, granted_at_us: u64, give_back: i64) {
+        let mut batch = SettleBatch::default();
+        batch.push(path, Settlement { permit: None, epoch: 0, granted_at_us, give_back });
+        self.batches += 1;
+        let id = BatchId { answer: "r0:s", number: self.batches, server: "server" };
+        let argument = batch.encode(&id, policy);
+        let reply = batch.decode(&self.ask(Script::SETTLE, argument)).expect("a reply");
+        assert_eq!(reply, Reply::Done(vec![SettlementReply::Settled]));
+    }
+
+    /// The argument that sweeps.
+    pub(crate) fn sweeping(&self) -> Vec<u8> {
+        Sweep.encode(&self.policy, &self.fence)
+    }
+
     pub(crate) fn sweep(&mut self) -> SweepReply {
-        match Sweep.decode(&self.ask(Script::SWEEP, Sweep.encode())).expect("a reply") {
+        match Sweep.decode(&self.ask(Script::SWEEP, self.sweeping())).expect("a reply") {
             Reply::Done(reply) => reply,
             other => panic!("{other:?}"),
         }
     }
+}
+
+fn policy_of(limits: &str) -> Rc<Policy> {
+    Rc::new(Policy::from_toml(&format!("namespace = \"history\"\n{limits}")).expect("a policy"))
 }

@@ -4,7 +4,7 @@ use anyhow::{Result, ensure};
 use tollgate::Call;
 use tollgate::embedded::Reply as Raw;
 use tollgate::engine::{
-    AcquireBatch, BatchId, BucketsPage, Peek, PolicyRead, Script, SettleBatch, Settlement, Sweep,
+    AcquireBatch, BatchId, BucketsPage, Peek, PolicyRead, Script, SettleBatch, Settlement,
 };
 
 use crate::lab::State;
@@ -65,7 +65,7 @@ fn argument(namespace: &mut Namespace, script: &str) -> Vec<u8> {
             question.encode(namespace.policy(), namespace.fence(), "server")
         }
         "list" => BucketsPage { cursor: "0", limit: None }.encode(),
-        "sweep" => Sweep.encode(),
+        "sweep" => namespace.sweeping(),
         "policy" => namespace.write(),
         _ => PolicyRead(None).encode(),
     }

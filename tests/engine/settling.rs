@@ -183,8 +183,10 @@ impl Fleet {
         }
     }
 
+    /// The first replica sweeps.
     pub(crate) fn sweep(&mut self) -> Result<(), String> {
-        let called = self.call(Script::SWEEP, Sweep.encode())?;
+        let held = Rc::clone(&self.replicas[0].held);
+        let called = self.call(Script::SWEEP, Sweep.encode(&held.policy, &held.fence))?;
         let reply = Sweep.decode(&called.reply).map_err(|error| error.to_string())?;
         let gone =
             called.before.state.iter().filter(|(field, _)| {
@@ -197,6 +199,10 @@ impl Fleet {
                 Err(format!("SWEEP: {} removed, but {gone:?} are gone", reply.removed))
             }
             Reply::Done(_) => Ok(()),
+            Reply::Stale { .. } => {
+                self.unchanged_since(&called.before, "a sweep by another policy")?;
+                self.renew(0)
+            }
             _ => self.unchanged_since(&called.before, "a sweep of nothing"),
         }
     }

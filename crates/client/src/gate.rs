@@ -99,7 +99,7 @@ impl Tollgate {
     pub(crate) fn start(keeper: Keeper, current: Current, store_timeout: Duration) -> Self {
         let keeper = Arc::new(keeper);
         let library = keeper.library();
-        let sweeper = tokio::spawn(sweeper::run(Arc::clone(&library.store), library.keys.clone()));
+        let sweeper = tokio::spawn(sweeper::run(Arc::clone(&keeper)));
         let (inbox, outbox) = dispatcher::start(Setup {
             store: Arc::clone(&library.store),
             keys: library.keys.clone(),

@@ -29,6 +29,11 @@ impl Keeper {
         &self.library
     }
 
+    /// The policy that this replica holds.
+    pub(crate) fn held(&self) -> Arc<InForce> {
+        self.current.load_full()
+    }
+
     pub(crate) fn saw_epoch(&self, epoch: u64) {
         self.epoch.fetch_max(epoch, Ordering::Relaxed);
     }

@@ -4,8 +4,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::clock;
-use crate::engine::{Keys, Reply, Script, Sweep, SweepReply};
-use crate::store::{Store, StoreError};
+use crate::engine::{Reply, Script, Sweep, SweepReply};
+use crate::error::Error;
+use crate::keeper::Keeper;
+use crate::store::StoreError;
 
 /// Pause after an error, and while the namespace is unknown.
 const PAUSE: Duration = Duration::from_secs(5);
@@ -14,22 +16,30 @@ const PAUSE: Duration = Duration::from_secs(5);
 const PAUSE_LONGEST: Duration = Duration::from_secs(10);
 
 /// Sweeps for as long as it is polled. The store says when there is work: of a whole fleet one call in its time does it.
-pub(crate) async fn run(store: Arc<Store>, keys: Keys) {
+pub(crate) async fn run(keeper: Arc<Keeper>) {
     loop {
-        let pause = match sweep(&store, &keys).await {
-            Ok(Reply::Done(reply)) => Duration::from_micros(reply.wait_us).min(PAUSE_LONGEST),
-            Ok(_) => PAUSE,
-            Err(error) => {
-                tracing::debug!(%error, "the sweep failed");
-                PAUSE
-            }
-        };
+        let pause = step(&keeper).await.unwrap_or_else(|error| {
+            tracing::debug!(%error, "the sweep failed");
+            PAUSE
+        });
         clock::sleep_until(clock::now() + pause).await;
     }
 }
 
-async fn sweep(store: &Store, keys: &Keys) -> Result<Reply<SweepReply>, StoreError> {
-    let session = store.session().await?;
-    let reply = session.call(Script::SWEEP, &[keys.state()], &Sweep.encode()).await?;
+/// One call. Returns how long to wait for the next one.
+async fn step(keeper: &Keeper) -> Result<Duration, Error> {
+    match sweep(keeper).await? {
+        Reply::Done(reply) => Ok(Duration::from_micros(reply.wait_us).min(PAUSE_LONGEST)),
+        // A replica that nobody asks for anything hears of a change of the policy here.
+        Reply::Stale { .. } => keeper.renew().await.map(|()| PAUSE),
+        Reply::Lost | Reply::Superseded => Ok(PAUSE),
+    }
+}
+
+async fn sweep(keeper: &Keeper) -> Result<Reply<SweepReply>, StoreError> {
+    let (library, held) = (keeper.library(), keeper.held());
+    let session = library.store.session().await?;
+    let argument = Sweep.encode(&held.policy, held.fence());
+    let reply = session.call(Script::SWEEP, &[library.keys.state()], &argument).await?;
     Sweep.decode(&reply).map_err(|error| StoreError::answer(Script::SWEEP, &error))
 }

@@ -1,7 +1,9 @@
 //! The arguments and the reply of `sweep.lua`.
 
+use super::batch::COUNTER;
 use super::flat::{Malformed, Writer};
 use super::reply::Reply;
+use crate::policy::Policy;
 
 /// Fields that one call looks at: a few hundred microseconds of a server's time.
 const LOOKED: u64 = 250;
@@ -22,11 +24,19 @@ pub struct SweepReply {
 }
 
 impl Sweep {
-    /// The script's argument.
+    /// The script's argument. `policy` is the one that the sweep goes by, `fence` its mark in the store.
     #[must_use]
-    pub fn encode(self) -> Vec<u8> {
+    pub fn encode(self, policy: &Policy, fence: &str) -> Vec<u8> {
         let mut args = Writer::new();
         args.integer(LOOKED);
+        args.text(fence);
+        args.count(policy.limits().len());
+        for limit in policy.limits() {
+            let slowest = limit.slowest_terms();
+            args.joined(COUNTER, limit.name());
+            args.integer(slowest.refill());
+            args.integer(slowest.credit());
+        }
         args.finish()
     }
 

@@ -93,6 +93,11 @@ impl Limit {
         self.overrides.get(key).copied().unwrap_or(self.terms)
     }
 
+    /// The terms, of all that its keys may have, that take longest to earn a token.
+    pub(crate) fn slowest_terms(&self) -> Terms {
+        self.overrides.values().copied().fold(self.terms, Terms::slower)
+    }
+
     /// The bucket of a call that this limit applies to.
     ///
     /// An observed limit never stands in a call's way: a call that it could not count, for want of a value or

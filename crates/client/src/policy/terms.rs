@@ -130,6 +130,12 @@ impl Terms {
         u64::try_from(missing.div_ceil(u128::from(self.refill))).unwrap_or(u64::MAX)
     }
 
+    /// Of the two the terms that take longer to earn a token.
+    pub(super) fn slower(self, other: Terms) -> Terms {
+        let speed = |refill: u64, credit: u64| u128::from(refill) * u128::from(credit);
+        if speed(other.refill, self.credit) < speed(self.refill, other.credit) { other } else { self }
+    }
+
     /// A debt that was recorded in credits of another unit: in whole tokens, rounded up, as the scripts do it.
     pub(crate) fn converted(self, debt: u64, credit: u64) -> u64 {
         if credit == self.credit { debt } else { debt.div_ceil(credit.max(1)).saturating_mul(self.credit) }
