@@ -9,7 +9,8 @@
 //!   fastest refill in force between them times their distance. While nothing changes, that is `burst + refill * t`.
 //!   A change of the policy keeps what is owed, so it is the later burst that bounds what can be there at the end. A loss
 //!   of state keeps nothing: every bucket begins empty, as large as it is then, and where the policy has changed as well,
-//!   it is the largest burst in force between them that counts.
+//!   it is the largest burst in force between them that counts. A raise of the burst lets the difference pass at once, and what
+//!   was spent before the loss is not there to be set against it: each loss adds as much as bursts differ between them.
 //! * While the same quota of `N` is in force all along, a closed window of its length and slack holds at most `N`.
 //!
 //! A grant counts with what it was charged, or with what it was settled to, where that is less. Grants count wherever they
@@ -79,18 +80,21 @@ impl Judge {
 
     fn never_over(&self, limit: usize, key: &str, grants: &[&Grant]) -> Result<(), String> {
         for (l, later) in grants.iter().enumerate() {
-            let mut total = 0;
+            let (mut total, mut losses, mut epoch) = (0, 0, later.epoch);
             // From the later grant backward: the sum and the rules in force only grow.
             for earlier in grants[..=l].iter().rev() {
                 total += earlier.cost;
+                losses += u64::from(earlier.epoch != epoch);
+                epoch = earlier.epoch;
                 let in_force: Vec<Allowance> = self.eras[earlier.era..=later.era]
                     .iter()
                     .filter_map(|(_, rules)| rules.allowance(limit, key))
                     .collect();
                 let length_us = later.at_us.checked_sub(earlier.at_us).ok_or("TIME: it went back")?;
-                let kept = earlier.epoch == later.epoch;
-                let burst = if kept { in_force.last() } else { in_force.iter().max_by_key(|one| one.burst) };
-                let burst = burst.map_or(0, |allowance| allowance.burst);
+                let bursts = || in_force.iter().map(|allowance| allowance.burst);
+                let (largest, smallest) = (bursts().max().unwrap_or(0), bursts().min().unwrap_or(0));
+                let last = bursts().next_back().unwrap_or(0);
+                let burst = if losses == 0 { last } else { largest + losses * (largest - smallest) };
                 if let Some(bound) = exceeded(&in_force, burst, total, length_us) {
                     return Err(format!(
                         "OVER: {total} granted by {:?} for {key:?} from {} us to {} us, which is {length_us} us; {bound}",

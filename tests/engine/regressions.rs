@@ -11,13 +11,14 @@ const SECOND_US: u64 = 1_000_000;
 type Story = (&'static str, fn() -> History);
 
 /// All of them.
-pub(crate) const STORIES: [Story; 8] = [
+pub(crate) const STORIES: [Story; 9] = [
     ("a late correction", late_correction),
     ("a raise", raise),
     ("a cut", cut),
     ("a missed raise", missed_raise),
     ("a missed cut", missed_cut),
     ("two failovers", two_failovers),
+    ("a raise after a loss", raise_after_a_loss),
     ("an old name", old_name),
     ("a name used again", name_used_again),
 ];
@@ -111,6 +112,20 @@ fn two_failovers() -> History {
     ];
     let second = [Event::Failover { to_copy: true }, unanswered, acquire(2)];
     history(secondly(), [&first[..], &second].concat())
+}
+
+/// A burst that is cut before a loss and raised after it lets the difference pass at once, on top of what passed before the
+/// loss. The judge once took that for too much.
+#[test]
+fn a_raise_after_a_loss_lets_the_difference_pass() {
+    live(raise_after_a_loss);
+}
+
+fn raise_after_a_loss() -> History {
+    let fast = |burst| shared(1, SECOND_US, burst);
+    let before = [acquire(4), put(fast(1)), Event::Failover { to_copy: false }];
+    let after = [acquire(1), forward(SECOND_US), acquire(1), put(fast(3)), acquire(2)];
+    history(fast(4), [&before[..], &after].concat())
 }
 
 /// A call that was granted under a name and is asked for again 10 minutes later is not given back as if it had been charged
