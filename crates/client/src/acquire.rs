@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use sha2::{Digest, Sha256};
+use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::oneshot;
 
 use crate::call::Call;
@@ -59,38 +60,49 @@ impl<'a> Acquire<'a> {
     /// As for the type, but for [`Error::Refused`].
     pub async fn decide(self) -> Result<Decision, Error> {
         let began = clock::now();
+        let mut asked = began;
         loop {
-            match self.in_time(began, self.ask()).await? {
+            match self.in_time(began, self.ask(asked)).await? {
                 Answer::Granted(grant) => {
                     let waited = clock::now().saturating_duration_since(began);
                     return Ok(Decision::Granted(Permit::new(grant, waited)));
                 }
                 Answer::Refused(refused) => return Ok(Decision::Refused(refused)),
-                Answer::Outdated => {}
+                Answer::Outdated => asked = clock::now(),
             }
         }
     }
 
-    /// Asks under the policy in force.
-    async fn ask(&self) -> Result<Answer, Error> {
+    /// Asks under the policy in force; `now` is when.
+    async fn ask(&self, now: Instant) -> Result<Answer, Error> {
         let in_force = self.gate.current().load();
-        let (path, generation) = (in_force.policy.path(self.call), in_force.generation());
+        let (path, generation) = (in_force.path(self.call), in_force.generation());
         drop(in_force);
         // Decided here, without the store, which would have known whether the policy is still the same.
         let is_decided = path.as_ref().map_or(true, |path| path.buckets().is_empty());
         if is_decided && self.gate.look_again().await {
             return Ok(Answer::Outdated);
         }
-        let (path, cost) = (Arc::new(path?), self.call.cost);
+        let (path, cost) = (path?, self.call.cost);
         let name = self.call.request_id.as_deref().map(|id| permit_name(id, &path, cost));
         if path.buckets().is_empty() {
             return Ok(Answer::Granted(self.free(path, name)));
         }
         let (reply, answer) = oneshot::channel();
-        let request =
-            Request { path, cost, generation, name, patience: self.patience, queued_at: clock::now(), reply };
-        self.gate.inbox().send(request).await.map_err(|_| Error::Closed)?;
+        let patience = self.patience;
+        let request = Request { path, cost, generation, name, patience, queued_at: now, reply };
+        self.put_in(request).await?;
         answer.await.map_err(|_| Error::Closed)?
+    }
+
+    /// Puts a request into the inbox; waits only if that is full, which is dearer to find out.
+    async fn put_in(&self, request: Request) -> Result<(), Error> {
+        let inbox = self.gate.inbox();
+        match inbox.try_send(request) {
+            Ok(()) => Ok(()),
+            Err(TrySendError::Full(request)) => inbox.send(request).await.map_err(|_| Error::Closed),
+            Err(TrySendError::Closed(_)) => Err(Error::Closed),
+        }
     }
 
     /// The grant of a call that no limit applies to.

@@ -5,8 +5,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use arc_swap::ArcSwap;
 
+use crate::call::{Call, CallError};
 use crate::engine::PolicyRecord;
-use crate::policy::{Policy, PolicyError};
+use crate::policy::{KnownPaths, Path, Policy, PolicyError};
 
 /// A policy with the mark by which the store knows it.
 #[derive(Debug)]
@@ -14,6 +15,8 @@ pub(crate) struct InForce {
     pub(crate) policy: Policy,
     pub(crate) record: PolicyRecord,
     generation: u64,
+    /// Gone with it: no path is looked up under a policy that it was not found by.
+    known_paths: KnownPaths,
 }
 
 /// The policy in force, read by every call and replaced whenever the store has another.
@@ -24,7 +27,13 @@ impl InForce {
     pub(crate) fn compile(record: PolicyRecord) -> Result<Self, PolicyError> {
         static GENERATIONS: AtomicU64 = AtomicU64::new(1);
         let policy = Policy::from_json(&record.document)?;
-        Ok(Self { policy, record, generation: GENERATIONS.fetch_add(1, Ordering::Relaxed) })
+        let known_paths = KnownPaths::of(&policy);
+        Ok(Self { policy, record, generation: GENERATIONS.fetch_add(1, Ordering::Relaxed), known_paths })
+    }
+
+    /// The buckets that a call passes.
+    pub(crate) fn path(&self, call: &Call) -> Result<Arc<Path>, CallError> {
+        self.known_paths.path(&self.policy, call)
     }
 
     /// Tells apart what this process has compiled.

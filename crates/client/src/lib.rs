@@ -14,6 +14,7 @@ pub mod embedded;
 pub mod engine;
 mod error;
 mod gate;
+mod hashed;
 mod identity;
 mod in_force;
 mod keeper;

@@ -2,7 +2,7 @@
 //!
 //! Everything about who waits for what is in this module, so that fairness across replicas can take its place.
 
-use std::collections::{BTreeSet, HashMap, VecDeque};
+use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -13,6 +13,7 @@ use super::request::{Answer, Patience, Request};
 use super::told::Told;
 use crate::clock::{self, Instant};
 use crate::error::Error;
+use crate::hashed::QuickMap;
 use crate::policy::Path;
 use crate::store::StoreError;
 
@@ -58,7 +59,8 @@ pub(super) struct Waiting {
     /// No call that is neither parked nor on its way waits for longer than its patience before then.
     expiry: Option<Instant>,
     lines: Slab<Line>,
-    index: HashMap<LineKey, LineId>,
+    /// Their paths bring along a hash that callers can't foresee.
+    index: QuickMap<LineKey, LineId>,
     ready: VecDeque<LineId>,
     parked: BTreeSet<(Instant, LineId)>,
 }
@@ -108,7 +110,7 @@ impl Waiting {
             patience,
             expiry: None,
             lines: Slab::new(),
-            index: HashMap::new(),
+            index: QuickMap::default(),
             ready: VecDeque::new(),
             parked: BTreeSet::new(),
         }

@@ -1,12 +1,11 @@
 //! The buckets of a batch, each once, with their terms and limits.
 
-use std::collections::HashMap;
 use std::hash::Hash;
-use std::sync::Arc;
 
 use super::batch::{BUCKET, COUNTER};
 use super::flat::Writer;
-use crate::policy::{Bucket, Mode, Path, Policy, Terms};
+use crate::hashed::QuickMap;
+use crate::policy::{Bucket, BucketName, Mode, Path, Policy, Terms};
 
 /// Buckets, terms and limits in the order in which they were first named, counted from 1 as Lua does.
 #[derive(Clone, Debug, Default)]
@@ -14,7 +13,7 @@ pub(super) struct BucketTable {
     buckets: Vec<Bucket>,
     /// For each bucket the index of its terms.
     terms_of: Vec<u32>,
-    index: HashMap<Arc<str>, u32>,
+    index: QuickMap<BucketName, u32>,
     terms: Numbered<(u32, Mode, Terms)>,
     /// Where the limits stand in the policy.
     limits: Numbered<u16>,
@@ -24,7 +23,7 @@ pub(super) struct BucketTable {
 #[derive(Clone, Debug)]
 struct Numbered<T> {
     values: Vec<T>,
-    numbers: HashMap<T, u32>,
+    numbers: QuickMap<T, u32>,
 }
 
 impl BucketTable {
@@ -38,14 +37,14 @@ impl BucketTable {
     }
 
     pub(super) fn index_of(&mut self, bucket: &Bucket) -> u32 {
-        if let Some(&index) = self.index.get(bucket.name()) {
+        if let Some(&index) = self.index.get(bucket.bucket_name()) {
             return index;
         }
         let limit = self.limits.number_of(bucket.limit());
         self.terms_of.push(self.terms.number_of((limit, bucket.mode(), bucket.terms())));
         self.buckets.push(bucket.clone());
         let index = number(self.buckets.len());
-        self.index.insert(bucket.shared_name(), index);
+        self.index.insert(bucket.bucket_name().clone(), index);
         index
     }
 
@@ -75,7 +74,7 @@ impl BucketTable {
 
 impl<T> Default for Numbered<T> {
     fn default() -> Self {
-        Self { values: Vec::new(), numbers: HashMap::new() }
+        Self { values: Vec::new(), numbers: QuickMap::default() }
     }
 }
 

@@ -1,11 +1,12 @@
 //! The policy: all limits of a namespace, checked and compiled.
 
+use super::bucket_name::BucketName;
 use super::document::{Document, LimitDocument};
 use super::error::PolicyError;
 use super::key::check_key;
 use super::limit::Limit;
 use super::path::{Bucket, Path};
-use super::pattern::Patterns;
+use super::pattern::{LimitSet, Patterns};
 use super::{compile, read};
 use crate::call::{Call, CallError, fingerprint};
 
@@ -107,7 +108,11 @@ impl Policy {
     /// [`CallError`] says what is wrong with the call.
     pub fn path(&self, call: &Call) -> Result<Path, CallError> {
         call.fault()?;
-        let by_path = self.patterns.matching(call.path());
+        self.path_where(call, self.patterns.matching(call.path()))
+    }
+
+    /// The buckets that a faultless call passes, given the limits of which a pattern matches its path.
+    pub(super) fn path_where(&self, call: &Call, by_path: LimitSet) -> Result<Path, CallError> {
         let mut buckets = Vec::with_capacity(self.limits.len());
         for (index, limit) in (0_u16..).zip(&self.limits) {
             if limit.condition.holds(call, by_path.contains(index)) {
@@ -121,7 +126,7 @@ impl Policy {
     pub(crate) fn bucket(&self, limit: &str, key: &str) -> Option<Bucket> {
         let (index, limit) = (0_u16..).zip(&self.limits).find(|(_, known)| known.name() == limit)?;
         check_key(&limit.per, key).ok()?;
-        let name = format!("{}:{key}", limit.name()).into();
+        let name = BucketName::new(&format!("{}:{key}", limit.name()));
         Some(Bucket { limit: index, name, terms: limit.terms_of(key), mode: limit.mode() })
     }
 

@@ -45,6 +45,16 @@ impl Condition {
         (condition, patterns)
     }
 
+    /// The values that it asks for, beside the path.
+    pub(super) fn looks_at(&self) -> impl Iterator<Item = Attribute> {
+        let asked = [
+            (&self.methods, Attribute::Method),
+            (&self.orgs, Attribute::Org),
+            (&self.clients, Attribute::Client),
+        ];
+        asked.into_iter().filter(|(values, _)| !values.is_empty()).map(|(_, attribute)| attribute)
+    }
+
     /// Whether a call is meant, given whether one of the path patterns matches it.
     pub(super) fn holds(&self, call: &Call, path_matches: bool) -> bool {
         (path_matches || !self.by_path)

@@ -1,6 +1,7 @@
 //! A limit: one checked rule of a policy.
 
 use super::attribute::Attribute;
+use super::bucket_name::BucketName;
 use super::condition::Condition;
 use super::document::{LimitDocument, Mode, Override, When};
 use super::key::{key_bytes, push_key};
@@ -98,6 +99,12 @@ impl Limit {
         self.overrides.values().copied().fold(self.terms, Terms::slower)
     }
 
+    /// The values of a call on which it depends whether it passes this limit, and by which bucket; beside its cost, and the
+    /// patterns that match its path.
+    pub(super) fn looks_at(&self) -> impl Iterator<Item = Attribute> {
+        self.condition.looks_at().chain(self.per.iter().cloned())
+    }
+
     /// The bucket of a call that this limit applies to.
     ///
     /// An observed limit never stands in a call's way: a call that it could not count, for want of a value or
@@ -124,7 +131,7 @@ impl Limit {
         if u64::from(call.cost) > burst {
             return Err(CallError::CostAboveBurst { limit: self.name().to_owned(), cost: call.cost, burst });
         }
-        Ok(Bucket { limit, name: name.into(), terms, mode: self.mode() })
+        Ok(Bucket { limit, name: BucketName::new(&name), terms, mode: self.mode() })
     }
 }
 

@@ -50,12 +50,14 @@
 
 mod allowance;
 mod attribute;
+mod bucket_name;
 mod checked;
 mod compile;
 mod condition;
 mod document;
 mod error;
 mod key;
+mod known_paths;
 mod limit;
 mod path;
 mod pattern;
@@ -68,10 +70,12 @@ mod terms;
 mod tests;
 
 pub use attribute::Attribute;
+pub(crate) use bucket_name::BucketName;
 pub use checked::Policy;
 pub(crate) use compile::is_name;
 pub use document::Mode;
 pub use error::PolicyError;
+pub(crate) use known_paths::KnownPaths;
 pub use limit::Limit;
 pub use path::{Bucket, Path};
 pub use problem::{Position, Problem};

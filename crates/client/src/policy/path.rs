@@ -1,10 +1,11 @@
 //! The path of a call: the buckets it passes.
 
-use std::hash::{DefaultHasher, Hash, Hasher};
-use std::sync::Arc;
+use std::hash::{Hash, Hasher};
 
+use super::bucket_name::BucketName;
 use super::document::Mode;
 use super::terms::Terms;
+use crate::hashed::Folding;
 
 /// The buckets a call passes, in the order of the policy. Without any, the call passes free of charge.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -19,8 +20,8 @@ pub struct Path {
 pub struct Bucket {
     /// Index of the limit in the policy.
     pub(super) limit: u16,
-    /// The name it is stored under, `limit:key`.
-    pub(super) name: Arc<str>,
+    /// The name it is stored under.
+    pub(super) name: BucketName,
     pub(super) terms: Terms,
     pub(super) mode: Mode,
 }
@@ -28,9 +29,9 @@ pub struct Bucket {
 impl Path {
     /// The path over `buckets`.
     pub(crate) fn of(buckets: Vec<Bucket>) -> Path {
-        let mut hasher = DefaultHasher::new();
+        let mut hasher = Folding::default();
         for bucket in &buckets {
-            hasher.write(bucket.name.as_bytes());
+            bucket.name.hash(&mut hasher);
         }
         Path { hash: hasher.finish(), buckets }
     }
@@ -52,23 +53,24 @@ impl Bucket {
     /// The name it is stored under, `limit:key`.
     #[must_use]
     pub fn name(&self) -> &str {
-        &self.name
+        self.name.as_str()
     }
 
-    pub(crate) fn shared_name(&self) -> Arc<str> {
-        Arc::clone(&self.name)
+    /// The same, with its hash.
+    pub(crate) fn bucket_name(&self) -> &BucketName {
+        &self.name
     }
 
     /// The name of its limit.
     #[must_use]
     pub fn limit_name(&self) -> &str {
-        self.name.split_once(':').map_or(&self.name, |(limit, _)| limit)
+        self.name().split_once(':').map_or(self.name(), |(limit, _)| limit)
     }
 
     /// The key, which is what stands behind the first colon: names of limits have none.
     #[must_use]
     pub fn key(&self) -> &str {
-        self.name.split_once(':').map_or("", |(_, key)| key)
+        self.name().split_once(':').map_or("", |(_, key)| key)
     }
 
     /// What it earns, costs and holds.

@@ -114,4 +114,9 @@ impl LimitSet {
     pub(super) fn contains(self, limit: u16) -> bool {
         self.0[usize::from(limit) / 64] & 1 << (limit % 64) != 0
     }
+
+    /// All of it, for comparing.
+    pub(super) fn words(&self) -> &[u64] {
+        &self.0
+    }
 }

@@ -7,7 +7,7 @@ use proptest::prelude::*;
 fn name_of(policy: &Policy, call: &Call) -> String {
     let path = policy.path(call).unwrap();
     assert_eq!(path.buckets().len(), 1, "{path:?}");
-    path.buckets()[0].name.to_string()
+    path.buckets()[0].name().to_owned()
 }
 
 #[test]

@@ -4,6 +4,7 @@ mod bad_documents;
 mod documents;
 mod hostile;
 mod keys;
+mod known_paths;
 mod matching;
 mod windows;
 
