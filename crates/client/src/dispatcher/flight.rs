@@ -17,6 +17,7 @@ const PAUSE_LONGEST: Duration = Duration::from_secs(1);
 /// A name under which batches are answered once, each in its turn.
 #[derive(Debug)]
 pub(super) struct Lane {
+    index: usize,
     answer: String,
     number: u64,
 }
@@ -51,11 +52,17 @@ pub(super) struct Landed<C> {
     pub(super) lane: Lane,
     pub(super) cargo: C,
     pub(super) reply: Result<Vec<u8>, StoreError>,
+    /// How long it took, or the first command of its connection if that was sooner; if it was answered at the first try.
+    pub(super) took: Option<Duration>,
 }
 
 impl Lane {
     pub(super) fn new(replica: &str, index: usize) -> Self {
-        Self { answer: format!("{replica}:{index}"), number: 0 }
+        Self { index, answer: format!("{replica}:{index}"), number: 0 }
+    }
+
+    pub(super) fn index(&self) -> usize {
+        self.index
     }
 }
 
@@ -66,13 +73,21 @@ impl Route {
         lane.number += 1;
         let mut repeated = Repeated::No;
         let mut pause = PAUSE_FIRST;
+        let took_off = clock::now();
+        let mut at_once = true;
         loop {
-            let (sent, reply) = self.attempt(&lane, &cargo, repeated).await;
+            let (round_trip, reply) = self.attempt(&lane, &cargo, repeated).await;
             let error = match reply {
                 Err(error) if error.is_unanswered() => error,
-                reply => return Landed { lane, cargo, reply },
+                reply => {
+                    // Under load flights are slow from the first one on; the connection was made before.
+                    let took = clock::now().saturating_duration_since(took_off);
+                    let took = round_trip.filter(|_| at_once).map(|round_trip| round_trip.min(took));
+                    return Landed { lane, cargo, reply, took };
+                }
             };
-            if sent {
+            at_once = false;
+            if round_trip.is_some() {
                 repeated = Repeated::Yes;
             }
             let waited = clock::now().saturating_duration_since(since);
@@ -81,7 +96,7 @@ impl Route {
             }
             let on_board = cargo.trim();
             if waited >= REPEAT_FOR || (!on_board && repeated == Repeated::No) {
-                return Landed { lane, cargo, reply: Err(error) };
+                return Landed { lane, cargo, reply: Err(error), took: None };
             }
             let next = clock::now() + pause;
             clock::sleep_until(if on_board { next.min(since + self.timeout) } else { next }).await;
@@ -89,19 +104,19 @@ impl Route {
         }
     }
 
-    /// One try. Whether the batch may have reached the store, and its answer.
+    /// One try. If the batch may have reached the store, the round trip of the connection; and the answer.
     async fn attempt<C: Cargo>(
         &self,
         lane: &Lane,
         cargo: &C,
         repeated: Repeated,
-    ) -> (bool, Result<Vec<u8>, StoreError>) {
+    ) -> (Option<Duration>, Result<Vec<u8>, StoreError>) {
         let session = match self.store.session().await {
             Ok(session) => session,
-            Err(error) => return (false, Err(error)),
+            Err(error) => return (None, Err(error)),
         };
         let id = BatchId { answer: &lane.answer, number: lane.number, server: session.server() };
         let argument = cargo.encode(&id, repeated);
-        (true, session.call(C::SCRIPT, &[self.keys.state()], &argument).await)
+        (Some(session.round_trip()), session.call(C::SCRIPT, &[self.keys.state()], &argument).await)
     }
 }

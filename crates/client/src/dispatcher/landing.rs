@@ -28,8 +28,8 @@ impl Dispatcher {
     }
 
     fn land_acquires(&mut self, landed: Landed<Acquires>) {
-        let Landed { lane, mut cargo, reply } = landed;
-        self.lanes.push(lane);
+        let Landed { lane, mut cargo, reply, took } = landed;
+        self.lanes.land(lane, took);
         let reply = reply.and_then(|reply| {
             cargo.batch.decode(&reply).map_err(|error| StoreError::answer(Script::ACQUIRE, &error))
         });
@@ -110,7 +110,7 @@ impl Dispatcher {
     }
 
     fn land_settlements(&mut self, landed: Landed<Settlements>) {
-        let Landed { lane, cargo, reply } = landed;
+        let Landed { lane, cargo, reply, .. } = landed;
         self.settle_lane = Some(lane);
         let reply = reply.and_then(|reply| {
             cargo.batch.decode(&reply).map_err(|error| StoreError::answer(Script::SETTLE, &error))
@@ -214,9 +214,9 @@ mod tests {
         dispatcher.join(second);
         current.store(Arc::new(in_force(2, "")));
         dispatcher.follow_policy();
-        let lane = dispatcher.lanes.pop().unwrap();
+        let lane = dispatcher.lanes.take(clock::now()).unwrap();
         let reply = Err(StoreError::NotWritable { detail: "OOM".to_owned() });
-        dispatcher.land_acquires(Landed { lane, cargo, reply });
+        dispatcher.land_acquires(Landed { lane, cargo, reply, took: None });
 
         assert!(matches!(first_answer.await, Ok(Err(Error::Store(_)))));
         assert!(matches!(second_answer.try_recv(), Ok(Ok(Answer::Outdated))));

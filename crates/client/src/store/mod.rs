@@ -73,6 +73,14 @@ impl Session {
         }
     }
 
+    /// How long the way there and back took when it was connected, with nothing else to do.
+    pub(crate) fn round_trip(&self) -> Duration {
+        match self {
+            Self::Redis(session) => session.round_trip(),
+            Self::Embedded(_) => Duration::ZERO,
+        }
+    }
+
     /// Runs a script. After [`StoreError::is_unanswered`] it may have run or not.
     pub(crate) async fn call(
         &self,

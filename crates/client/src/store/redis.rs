@@ -52,6 +52,8 @@ struct Shared {
     server: String,
     address: Arc<str>,
     timeout: Duration,
+    /// How long its first command took.
+    round_trip: Duration,
     broken: AtomicBool,
 }
 
@@ -106,11 +108,13 @@ impl RedisStore {
             other => StoreError::Unreachable { address: self.address.to_string(), source: Arc::new(other) },
         })?;
         let mut connection = (*pooled).clone();
+        let asked = clock::now();
         let info: String = redis::cmd("INFO")
             .arg("server")
             .query_async(&mut connection)
             .await
             .map_err(|error| self.refusal(error))?;
+        let round_trip = clock::now().saturating_duration_since(asked);
         let field = |name: &str| {
             info.lines()
                 .find_map(|line| line.strip_prefix(name)?.strip_prefix(':'))
@@ -126,6 +130,7 @@ impl RedisStore {
             server: field("run_id"),
             address: Arc::clone(&self.address),
             timeout: self.timeout,
+            round_trip,
             broken: AtomicBool::new(false),
         };
         Ok(RedisSession { shared: Arc::new(shared), connection })
@@ -145,6 +150,10 @@ impl RedisStore {
 impl RedisSession {
     pub(super) fn server(&self) -> &str {
         &self.shared.server
+    }
+
+    pub(super) fn round_trip(&self) -> Duration {
+        self.shared.round_trip
     }
 
     fn is_broken(&self) -> bool {
