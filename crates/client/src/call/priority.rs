@@ -2,10 +2,11 @@
 
 use serde::{Deserialize, Serialize};
 
-/// How urgent a call is.
+/// How urgent a call is: by which weight it shares a limit with the calls that wait there.
 ///
-/// The priority is carried today and changes nothing; sharing a limit by priority comes later. Until then the calls
-/// of one process wait in the order in which they came.
+/// The weights are the policy's, by default 128, 8 and 1. A priority that is asked for little waits little: while 50
+/// organisations saturate a limit with calls of the next lower priority, one call waits for about three of its tokens. None
+/// starves: each gets its share of what all want.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Default, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Priority {

@@ -1,12 +1,13 @@
 //! The policy: all limits of a namespace, checked and compiled.
 
-use super::bucket_name::BucketName;
 use super::document::{Document, LimitDocument};
 use super::error::PolicyError;
+use super::hashed_name::HashedName;
 use super::key::check_key;
 use super::limit::Limit;
 use super::path::{Bucket, Path};
 use super::pattern::{LimitSet, Patterns};
+use super::weights::{Weights, flow};
 use super::{compile, read};
 use crate::call::{Call, CallError, fingerprint};
 
@@ -46,6 +47,7 @@ pub struct Policy {
     pub(super) namespace: String,
     pub(super) provider: Option<String>,
     pub(super) limits: Vec<Limit>,
+    pub(super) weights: Weights,
     pub(super) patterns: Patterns,
 }
 
@@ -114,19 +116,24 @@ impl Policy {
     /// The buckets that a faultless call passes, given the limits of which a pattern matches its path.
     pub(super) fn path_where(&self, call: &Call, by_path: LimitSet) -> Result<Path, CallError> {
         let mut buckets = Vec::with_capacity(self.limits.len());
+        let mut weights = Vec::with_capacity(self.limits.len());
         for (index, limit) in (0_u16..).zip(&self.limits) {
-            if limit.condition.holds(call, by_path.contains(index)) {
-                buckets.extend(limit.bucket(index, call)?);
+            if !limit.condition.holds(call, by_path.contains(index)) {
+                continue;
+            }
+            if let Some(bucket) = limit.bucket(index, call)? {
+                buckets.push(bucket);
+                weights.push(self.weights.of(limit.name(), call));
             }
         }
-        Ok(Path::of(buckets))
+        Ok(Path::new(flow(call), buckets, weights.into()))
     }
 
     /// The bucket of a limit by its key, if there is such a limit and a call could have that key.
     pub(crate) fn bucket(&self, limit: &str, key: &str) -> Option<Bucket> {
         let (index, limit) = (0_u16..).zip(&self.limits).find(|(_, known)| known.name() == limit)?;
         check_key(&limit.per, key).ok()?;
-        let name = BucketName::new(&format!("{}:{key}", limit.name()));
+        let name = HashedName::new(&format!("{}:{key}", limit.name()));
         Some(Bucket { limit: index, name, terms: limit.terms_of(key), mode: limit.mode() })
     }
 
@@ -134,6 +141,7 @@ impl Policy {
         Document {
             namespace: self.namespace.clone(),
             provider: self.provider.clone(),
+            priority: self.weights.written(),
             limit: self.limits.iter().map(|limit| &limit.written).collect(),
         }
     }

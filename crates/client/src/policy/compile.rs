@@ -11,6 +11,7 @@ use super::limit::Limit;
 use super::pattern::{Pattern, Patterns};
 use super::problem::{Problems, Wrong, quoted};
 use super::terms::Terms;
+use super::weights::Weights;
 use crate::call::{VALUE_BYTES_MAX, fault_in};
 use std::collections::{HashMap, HashSet};
 
@@ -21,7 +22,7 @@ const MAX_KEYS_MAX: u64 = 100_000_000;
 
 /// Checks a document and compiles it.
 pub(super) fn policy(document: Document<LimitDocument>) -> Result<Policy, PolicyError> {
-    let Document { namespace, provider, limit: written } = document;
+    let Document { namespace, provider, priority, limit: written } = document;
     if written.len() > LIMITS_MAX {
         let wrong = Wrong::plain(format!("{} limits", written.len()), format!("at most {LIMITS_MAX}"));
         return Err(wrong.at("limit").into());
@@ -32,6 +33,7 @@ pub(super) fn policy(document: Document<LimitDocument>) -> Result<Policy, Policy
         problems.take("provider", check_name(provider));
     }
     check_unique(&written, &mut problems);
+    let weights = Weights::check(priority.as_ref(), &written, &mut problems);
     let mut limits = Vec::with_capacity(written.len());
     let mut patterns = Vec::new();
     for (index, written) in (0_u16..).zip(written) {
@@ -42,7 +44,7 @@ pub(super) fn policy(document: Document<LimitDocument>) -> Result<Policy, Policy
     }
     PolicyError::of(problems)?;
     let patterns = Patterns::compile(patterns)?;
-    Ok(Policy { namespace, provider, limits, patterns })
+    Ok(Policy { namespace, provider, limits, weights, patterns })
 }
 
 /// Checks that a text is a name: it becomes part of Redis keys, of URLs and of the names of metrics.
@@ -146,8 +148,6 @@ fn refuse_unsupported(limit: &LimitDocument, field: &str, problems: &mut Problem
     refuse("spacing", limit.spacing.as_deref().map(quoted));
     let cost = limit.cost.as_ref();
     refuse("cost", cost.map(|cost| format!("{} of {}", cost.per, quoted(&cost.query))));
-    let weighted = limit.weight.keys().next();
-    refuse("weight", weighted.map(|key| format!("a weight of {}", quoted(key))));
     if let Some(other @ (OnOutage::Share | OnOutage::Allow)) = limit.on_outage {
         let expected = "\"refuse\", as others are not supported yet";
         let wrong = Wrong::plain(format!("{other:?}").to_lowercase(), expected);

@@ -14,8 +14,22 @@ pub(super) struct Document<L> {
     pub(super) namespace: String,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) provider: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "table")]
+    pub(super) priority: Option<PriorityDocument>,
     #[serde(default = "Vec::new", deserialize_with = "tables", bound(deserialize = "L: Deserialize<'de>"))]
     pub(super) limit: Vec<L>,
+}
+
+/// `[priority]`: the weights of the priorities.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct PriorityDocument {
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) interactive: Option<u32>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) normal: Option<u32>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) batch: Option<u32>,
 }
 
 /// One `[[limit]]`. Optional fields stay absent when they are: defaults are worked out later, never written.

@@ -31,7 +31,8 @@ thread_local! {
 /// whole. Slots are chosen by a secret of the process, so that nobody can choose calls that drive each other out.
 #[derive(Debug)]
 pub(crate) struct KnownPaths {
-    /// The values that a limit of the policy looks at. No other can change a path.
+    /// The values that a limit of the policy looks at, and the organisation, whose turns a path takes. With the priority,
+    /// no other can change a path.
     attributes: Vec<Attribute>,
     slots: Box<[ArcSwapOption<Known>]>,
     secret: RandomState,
@@ -51,7 +52,7 @@ impl KnownPaths {
     }
 
     pub(super) fn with_slots(policy: &Policy, slots: usize) -> Self {
-        let mut attributes = Vec::new();
+        let mut attributes = vec![Attribute::Org];
         for attribute in policy.limits.iter().flat_map(Limit::looks_at) {
             if !attributes.contains(&attribute) {
                 attributes.push(attribute);
@@ -97,6 +98,7 @@ impl KnownPaths {
         facts.clear();
         // Above the burst of an observed limit the call passes it by.
         facts.extend(call.cost.to_le_bytes());
+        facts.push(call.priority as u8);
         by_path.words().iter().for_each(|word| facts.extend(word.to_le_bytes()));
         for attribute in &self.attributes {
             // No value has a control character in it, so they can't run into each other, and none is no empty one.

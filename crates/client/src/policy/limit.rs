@@ -1,9 +1,9 @@
 //! A limit: one checked rule of a policy.
 
 use super::attribute::Attribute;
-use super::bucket_name::BucketName;
 use super::condition::Condition;
 use super::document::{LimitDocument, Mode, Override, When};
+use super::hashed_name::HashedName;
 use super::key::{key_bytes, push_key};
 use super::path::Bucket;
 use super::terms::Terms;
@@ -131,7 +131,7 @@ impl Limit {
         if u64::from(call.cost) > burst {
             return Err(CallError::CostAboveBurst { limit: self.name().to_owned(), cost: call.cost, burst });
         }
-        Ok(Bucket { limit, name: BucketName::new(&name), terms, mode: self.mode() })
+        Ok(Bucket { limit, name: HashedName::new(&name), terms, mode: self.mode() })
     }
 }
 

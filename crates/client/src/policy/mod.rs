@@ -4,6 +4,9 @@
 //!
 //! * `namespace`: a name; one account at a provider.
 //! * `provider`: optional, a name; whose answers are understood.
+//! * `priority`: optional, the weights of `interactive`, `normal` and `batch`, 1 to 1,000 each; by default 128, 8
+//!   and 1. Where calls wait at a limit, each organisation's calls of one priority share it with those of the
+//!   others by the product of the two weights.
 //! * `limit`: the limits, in the order in which calls pass them.
 //!
 //! A name is 1 to 64 of `a-z`, `0-9`, `.`, `_` and `-`, the first a letter or a digit. A span of time is a
@@ -29,7 +32,10 @@
 //! * `on_outage`: `refuse`, the default: without the store, calls are refused. `share` and `allow` are not
 //!   supported yet.
 //!
-//! `weight`, `concurrent`, `spacing` and `cost` are known and refused: they are not supported yet.
+//! * `weight`: by organisation, its weight where calls wait at this limit, 1 to 1,000; 1 by default. What a limit
+//!   counted `per = ["org"]` says holds at every limit that says nothing of the organisation.
+//!
+//! `concurrent`, `spacing` and `cost` are known and refused: they are not supported yet.
 //!
 //! # Paths
 //!
@@ -50,12 +56,12 @@
 
 mod allowance;
 mod attribute;
-mod bucket_name;
 mod checked;
 mod compile;
 mod condition;
 mod document;
 mod error;
+mod hashed_name;
 mod key;
 mod known_paths;
 mod limit;
@@ -68,13 +74,14 @@ mod table;
 mod terms;
 #[cfg(test)]
 mod tests;
+mod weights;
 
 pub use attribute::Attribute;
-pub(crate) use bucket_name::BucketName;
 pub use checked::Policy;
 pub(crate) use compile::is_name;
 pub use document::Mode;
 pub use error::PolicyError;
+pub(crate) use hashed_name::HashedName;
 pub(crate) use known_paths::KnownPaths;
 pub use limit::Limit;
 pub use path::{Bucket, Path};

@@ -1,9 +1,10 @@
 //! The path of a call: the buckets it passes.
 
 use std::hash::{Hash, Hasher};
+use std::sync::Arc;
 
-use super::bucket_name::BucketName;
 use super::document::Mode;
+use super::hashed_name::HashedName;
 use super::terms::Terms;
 use crate::hashed::Folding;
 
@@ -13,6 +14,9 @@ pub struct Path {
     /// Of the names, worked out once: equal calls are found by it.
     hash: u64,
     buckets: Vec<Bucket>,
+    flow: HashedName,
+    /// The weight of the flow at each bucket.
+    weights: Arc<[u32]>,
 }
 
 /// A limit for one key.
@@ -21,19 +25,42 @@ pub struct Bucket {
     /// Index of the limit in the policy.
     pub(super) limit: u16,
     /// The name it is stored under.
-    pub(super) name: BucketName,
+    pub(super) name: HashedName,
     pub(super) terms: Terms,
     pub(super) mode: Mode,
 }
 
 impl Path {
-    /// The path over `buckets`.
-    pub(crate) fn of(buckets: Vec<Bucket>) -> Path {
+    /// The path over `buckets`, with the weight that `flow` has at each.
+    pub(super) fn new(flow: HashedName, buckets: Vec<Bucket>, weights: Arc<[u32]>) -> Path {
         let mut hasher = Folding::default();
+        flow.hash(&mut hasher);
         for bucket in &buckets {
             bucket.name.hash(&mut hasher);
         }
-        Path { hash: hasher.finish(), buckets }
+        Path { hash: hasher.finish(), buckets, flow, weights }
+    }
+
+    /// The path over `buckets` of nobody in particular.
+    pub(crate) fn of(buckets: Vec<Bucket>) -> Path {
+        let weights = vec![1; buckets.len()].into();
+        Path::new(HashedName::new(""), buckets, weights)
+    }
+
+    /// Whose turn a call on this path takes, an organisation's at a priority.
+    #[must_use]
+    pub fn flow(&self) -> &str {
+        self.flow.as_str()
+    }
+
+    pub(crate) fn flow_name(&self) -> HashedName {
+        self.flow.clone()
+    }
+
+    /// The weight of the flow at each of the buckets.
+    #[must_use]
+    pub fn weights(&self) -> Arc<[u32]> {
+        Arc::clone(&self.weights)
     }
 
     /// The buckets, in the order of the policy.
@@ -57,7 +84,7 @@ impl Bucket {
     }
 
     /// The same, with its hash.
-    pub(crate) fn bucket_name(&self) -> &BucketName {
+    pub(crate) fn bucket_name(&self) -> &HashedName {
         &self.name
     }
 
@@ -90,7 +117,7 @@ impl Bucket {
     }
 }
 
-/// By the names of its buckets alone, as within a policy all the rest follows from them.
+/// By its flow and the names of its buckets alone, as within a policy all the rest follows from them.
 impl Hash for Path {
     fn hash<H: Hasher>(&self, state: &mut H) {
         state.write_u64(self.hash);

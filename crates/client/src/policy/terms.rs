@@ -136,6 +136,12 @@ impl Terms {
         if speed(other.refill, self.credit) < speed(self.refill, other.credit) { other } else { self }
     }
 
+    /// Microseconds in which so many tokens are earned, rounded down. Saturates at `u64::MAX`.
+    pub(crate) fn earned_in_us(self, tokens: u64) -> u64 {
+        let credits = u128::from(tokens) * u128::from(self.credit);
+        u64::try_from(credits / u128::from(self.refill)).unwrap_or(u64::MAX)
+    }
+
     /// A debt that was recorded in credits of another unit: in whole tokens, rounded up, as the scripts do it.
     pub(crate) fn converted(self, debt: u64, credit: u64) -> u64 {
         if credit == self.credit { debt } else { debt.div_ceil(credit.max(1)).saturating_mul(self.credit) }

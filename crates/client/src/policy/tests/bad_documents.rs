@@ -176,7 +176,6 @@ fn what_is_not_supported_yet_is_refused_as_that() {
         ("concurrent = 5", "concurrent", "5, expected no such field, as it is not supported yet"),
         ("spacing = '200ms'", "spacing", "\"200ms\", expected no such field, as it is not supported yet"),
         ("cost = { query = 'pageSize', per = 25 }", "cost", "25 of \"pageSize\", expected no such field"),
-        ("weight.acme = 3", "weight", "a weight of \"acme\", expected no such field"),
         ("on_outage = 'share'", "on_outage", "share, expected \"refuse\", as others are not supported yet"),
         ("on_outage = 'allow'", "on_outage", "allow, expected \"refuse\", as others are not supported yet"),
         ("on_outage = 'open'", "on_outage", "unknown variant `open`, expected one of"),
@@ -189,6 +188,41 @@ fn what_is_not_supported_yet_is_refused_as_that() {
         assert_refused(&text, &format!("limit[0].{field}"), words);
     }
     policy(&[&format!("{RIGHT}rate = '1/s'\non_outage = 'refuse'")]);
+}
+
+#[test]
+fn weights_are_small_whole_numbers() {
+    for (field_text, field, words) in [
+        ("weight.acme = 0", "weight.\"acme\"", "0, expected 1 to 1000"),
+        ("weight.acme = 1001", "weight.\"acme\"", "1001, expected 1 to 1000"),
+        ("weight.\"\" = 2", "weight.\"\"", "expected"),
+    ] {
+        let text = format!("namespace = 'n'\n[[limit]]\n{RIGHT}rate = '1/s'\n{field_text}");
+        assert_refused(&text, &format!("limit[0].{field}"), words);
+    }
+    for (field_text, field, words) in [
+        ("interactive = 0", "priority.interactive", "0, expected 1 to 1000"),
+        ("batch = 1001", "priority.batch", "1001, expected 1 to 1000"),
+        ("urgent = 2", "priority.urgent", "unknown field `urgent`"),
+    ] {
+        assert_refused(&format!("namespace = 'n'\n[priority]\n{field_text}"), field, words);
+    }
+}
+
+#[test]
+fn two_limits_per_org_give_an_organisation_one_weight() {
+    let two = |first: u32, second: u32| {
+        format!(
+            "namespace = 'n'\n[[limit]]\n{RIGHT}rate = '1/s'\nweight.acme = {first}\n\
+             [[limit]]\nname = 'b'\nper = ['org']\nrate = '1/s'\nweight.acme = {second}"
+        )
+    };
+    assert!(Policy::from_toml(&two(3, 3)).is_ok());
+    assert_refused(
+        &two(3, 4),
+        "limit[1].weight.\"acme\"",
+        "4, expected the weight that another limit per org",
+    );
 }
 
 #[test]

@@ -6,6 +6,7 @@ mod hostile;
 mod keys;
 mod known_paths;
 mod matching;
+mod weights;
 mod windows;
 
 use super::*;
