@@ -1,4 +1,4 @@
--- Grants the calls of a batch: each call is charged to every bucket on its path, or to none.
+-- Grants the calls of a batch: each call is charged to every bucket on its path, or to none. Calls that wait take their turns.
 --
 -- KEYS[1]  hash, the namespace's state
 -- ARGV[1]  msgpack array, flat:
@@ -7,6 +7,11 @@
 --            repeated    0|1      1: sent before, its answer never came
 --            fence       string   policy the batch was compiled from
 --            server      string   run id of the server process on the connection
+--            askers      string   msgpack array, flat, needed only where calls wait:
+--              flows       count, then each: name
+--              entries     each: index of the flow, patience (us that the calls would wait, 0: not at all), path length, the
+--                          flow's weight (1..2^20) at each bucket, number of tickets brought, place on the path (1..), period
+--                          and tag of each
 --            limits      count, then each: counter field, most buckets it may have
 --            terms       count, then each: refill (credits per us), credit (credits per token), capacity (credits, at most
 --                        2^52), enforced 0|1, index of the limit
@@ -20,10 +25,13 @@
 --                        bucket that binds, 0 if none, negative if it is its limit's number of buckets that binds), over
 --                        (calls granted that an observed limit would have refused)
 --            buckets     each: debt (credits not yet earned back)
+--            tickets     each: index of its entry, place on the path, period, tag; by entry, place and tag. To be brought when
+--                        the calls come back, or with fewer calls to be given up
 -- ERRORS   SCHEMA  a stored record is of an unknown version
--- WRITES   only if something was granted, the epoch or the clock moved, or the batch is a repeated one:
---            head, answer (swept 10 min later), charged buckets (swept when full again), their counters, permits (20 min)
--- COST     TIME, HMGET; HMGET if a bucket is new; HSET if anything is written
+-- WRITES   only if something was granted, somebody has come to wait or waits no more, the epoch or the clock moved, or the batch
+--          is a repeated one: head, answer (swept 10 min later), buckets that were charged or are waited at (swept when full
+--          again), their counters, permits (20 min), flows (1 min)
+-- COST     TIME, HMGET; HMGET if a bucket is new; HMGET if somebody waits; HSET if anything is written
 
 local KEYS_WAIT_US = 1000000  -- a limit at its number of buckets: the sweep may have made room by then
 local NAMED_US = 600000000    -- 10 min, in which a name stands for the call that was charged under it
@@ -31,7 +39,7 @@ local NAMED_US = 600000000    -- 10 min, in which a name stands for the call tha
 local args = cmsgpack.unpack(ARGV[1])
 local answer_field, number, repeated, fence, server = args[1], args[2], args[3] == 1, args[4], args[5]
 
-local buckets, limits, next_arg = bind_buckets(args, 6)
+local buckets, limits, next_arg = bind_buckets(args, 7)
 local entry_count, first_entry = args[next_arg], next_arg + 1
 
 -- Read everything at once: the head, the remembered answer, the buckets, the permits that were named.
@@ -53,14 +61,58 @@ if head.fence ~= fence then return cmsgpack.pack({STALE, head.fence}) end
 local now = tell_time(head)
 enter_epoch(head, server, now)
 
-local any_new
-problem, any_new = read_debts(buckets, stored, 2, head, now)
+local any_new, any_queue
+problem, any_new, any_queue = read_buckets(buckets, stored, 2, head, now)
 if problem then return problem end
 if any_new then
   local counters = {}
   for l = 1, #limits do counters[l] = limits[l].counter end
   local counts = redis.call("HMGET", KEYS[1], unpack(counters))
   for l = 1, #limits do limits[l].buckets = tonumber(counts[l] or 0) end
+end
+
+-- What entry n has at the queues on its path: claims[n][place on the path]. Where nobody waits there is none.
+local askers, claims = nil, {}
+local function claim_of(n, first, p, cost)
+  local bucket, place = buckets[args[p]], p - first + 1
+  claims[n] = claims[n] or {places = args[first - 1]}
+  if not claims[n][place] then
+    bucket.opened = bucket.opened or new_queue(bucket)
+    claims[n][place] = claim_at(bucket, askers[n], place, cost)
+  end
+  return claims[n][place]
+end
+
+if any_queue then
+  askers = read_askers(args[6], entry_count)
+  for b = 1, #buckets do
+    if buckets[b].queue then buckets[b].opened = open_queue(buckets[b], now) end
+  end
+  local unread = {}
+  e = first_entry
+  for n = 1, entry_count do
+    local cost, first, last = args[e + 2], e + 4, e + 3 + args[e + 3]
+    for p = first, last do
+      local bucket = buckets[args[p]]
+      if bucket.opened and bucket.terms.enforced then expect_finish(claim_of(n, first, p, cost), unread) end
+    end
+    e = last + 1
+  end
+  for f = 1, #unread, FIELDS_MOST do
+    local names = {}
+    for u = f, math.min(#unread, f + FIELDS_MOST - 1) do names[u - f + 1] = unread[u].field end
+    local finishes = redis.call("HMGET", KEYS[1], unpack(names))
+    for u = 1, #names do
+      problem = read_finish(unread[f + u - 1], finishes[u], now)
+      if problem then return problem end
+    end
+  end
+  -- All tickets are brought before anything is decided: nothing is left for those that are given up.
+  e = first_entry
+  for n = 1, entry_count do
+    if claims[n] then bring_tickets(claims[n], askers[n], args[e + 1]) end
+    e = e + 4 + args[e + 3]
+  end
 end
 
 -- Whether the bucket would be one more than its limit may have.
@@ -74,22 +126,31 @@ local function room(bucket, cost)
   return math.max(0, math.floor((bucket.terms.capacity - bucket.debt) / (cost * bucket.terms.credit)))
 end
 
--- How many of the calls pass every enforced bucket of the path args[first..last].
-local function passing(calls, cost, first, last)
+-- How many of the calls pass every enforced bucket of the path args[first..last], each in its turn where others wait.
+local function passing(calls, cost, first, last, own)
   for p = first, last do
-    local bucket = buckets[args[p]]
-    if bucket.terms.enforced then calls = math.min(calls, room(bucket, cost)) end
+    local bucket, claim = buckets[args[p]], own and own[p - first + 1]
+    if claim then
+      calls = math.min(calls, turns(claim, calls))
+    elseif bucket.terms.enforced then
+      calls = math.min(calls, room(bucket, cost))
+    end
   end
   return calls
 end
 
-local function charge(bucket, calls, cost)
-  bucket.debt = bucket.debt + calls * cost * bucket.terms.credit
-  bucket.charged = true
+-- The bucket is to be written: it has been charged, or is waited at.
+local function keep(bucket)
+  bucket.kept = true
   if bucket.new then
     local limit = bucket.terms.limit
     limit.buckets, limit.grown, bucket.new = limit.buckets + 1, true, false
   end
+end
+
+local function charge(bucket, calls, cost)
+  bucket.debt, bucket.lost = bucket.debt + calls * cost * bucket.terms.credit, 0
+  keep(bucket)
 end
 
 -- Decide in the order of the entries. An observed bucket is charged only for what it would have let pass.
@@ -98,6 +159,7 @@ local named = #buckets + 2
 e = first_entry
 for n = 1, entry_count do
   local permit, calls, cost, first, last = args[e], args[e + 1], args[e + 2], e + 4, e + 3 + args[e + 3]
+  local own = claims[n]
   local remembered, named_before = false, 0
   if permit ~= "" then
     named = named + 1
@@ -109,16 +171,17 @@ for n = 1, entry_count do
   end
   granted[n], over[n] = calls, 0
   if not remembered then
-    granted[n] = passing(calls, cost, first, last)
+    granted[n] = passing(calls, cost, first, last, own)
     if granted[n] > 0 then
       for p = first, last do
-        local bucket = buckets[args[p]]
+        local bucket, claim = buckets[args[p]], own and own[p - first + 1]
         local fitting = granted[n]
         if not bucket.terms.enforced then
           fitting = math.min(fitting, room(bucket, cost))
           over[n] = math.max(over[n], granted[n] - fitting)
         end
         if fitting > 0 then charge(bucket, fitting, cost) end
+        if claim then serve(claim, fitting) end
       end
       if permit ~= "" then
         -- Later than the permit of its name that was used up, so that settling that one again does not settle this one.
@@ -131,38 +194,69 @@ for n = 1, entry_count do
   e = last + 1
 end
 
--- Waits are told once all charges are known: one microsecond earlier would still be too early.
-local reply = {OK, now, head.epoch}
+-- How long one more call of an entry waits, and for which bucket.
+local function bind_wait(n, cost, first, last)
+  local wait, by, at = 0, 0, first
+  for p = first, last do
+    local bucket, own = buckets[args[p]], 0
+    if bucket.terms.enforced then
+      if crowded(bucket) then
+        own = KEYS_WAIT_US
+      elseif bucket.opened then
+        own = wait_for_turn(claim_of(n, first, p, cost), 1)
+      else
+        own = math.ceil((bucket.debt + cost * bucket.terms.credit - bucket.terms.capacity) / bucket.terms.refill)
+      end
+    end
+    if own > wait then wait, by, at = own, crowded(bucket) and -args[p] or args[p], p end
+  end
+  return wait, by, at
+end
+
+-- Waits are told once all charges are known: one microsecond earlier would still be too early. Those who have the patience
+-- wait in line at the bucket that makes them wait longest, and nowhere else: nothing is held that can't be used.
+local reply, waits_at, waiting = {OK, now, head.epoch}, {}, false
 e = first_entry
 for n = 1, entry_count do
   local calls, cost, first, last = args[e + 1], args[e + 2], e + 4, e + 3 + args[e + 3]
-  local wait, by = 0, 0
+  local wait, by, at, patience = 0, 0, first, 0
   if granted[n] < calls then
-    for p = first, last do
-      local bucket = buckets[args[p]]
-      local terms = bucket.terms
-      local missing = bucket.debt + cost * terms.credit - terms.capacity
-      if terms.enforced and crowded(bucket) and wait < KEYS_WAIT_US then
-        wait, by = KEYS_WAIT_US, -args[p]
-      elseif terms.enforced and math.ceil(missing / terms.refill) > wait then
-        wait, by = math.ceil(missing / terms.refill), args[p]
-      end
+    askers = askers or read_askers(args[6], entry_count)
+    patience = askers[n].patience
+    wait, by, at = bind_wait(n, cost, first, last)
+  end
+  if patience > 0 and wait <= patience then
+    waits_at[n] = at - first + 1
+    if by > 0 then
+      wait = wait_in_line(claim_of(n, first, at, cost), calls - granted[n], patience, now)
+      keep(buckets[by])
     end
+  elseif claims[n] and give_up_all(claims[n]) and granted[n] < calls then
+    wait, by = bind_wait(n, cost, first, last)
   end
   local r = #reply
   reply[r + 1], reply[r + 2], reply[r + 3], reply[r + 4] = granted[n], wait, by, over[n]
   e = last + 1
 end
 local replied = #reply
-for b = 1, #buckets do reply[replied + b] = buckets[b].debt end
+for b = 1, #buckets do
+  reply[replied + b] = buckets[b].debt
+  waiting = waiting or (buckets[b].opened and buckets[b].opened.changed)
+end
+if waiting then reply_tickets(reply, claims, waits_at, entry_count) end
 reply = cmsgpack.pack(reply)
 
-if granted_any or head.changed or repeated then
+if granted_any or waiting or head.changed or repeated then
   local writes = {"head", pack_head(head, now), answer_field, pack_answer(number, now, reply)}
   local w = 4
   for b = 1, #buckets do
-    if buckets[b].charged then
-      writes[w + 1], writes[w + 2] = buckets[b].field, pack_debt(head, now, buckets[b])
+    local bucket, queue = buckets[b], buckets[b].opened
+    if bucket.kept or (queue and queue.changed) then
+      if queue then
+        bucket.queue = close_queue(queue)
+        w = write_finishes(bucket, now, writes, w)
+      end
+      writes[w + 1], writes[w + 2] = bucket.field, pack_bucket(head, now, bucket)
       w = w + 2
     end
   end
@@ -176,6 +270,8 @@ if granted_any or head.changed or repeated then
     writes[w + 1], writes[w + 2] = permits[p], cmsgpack.pack(SCHEMA, permits[permits[p]], 0, head.epoch)
     w = w + 2
   end
-  redis.call("HSET", KEYS[1], unpack(writes))
+  for f = 1, w, FIELDS_MOST do
+    redis.call("HSET", KEYS[1], unpack(writes, f, math.min(w, f + FIELDS_MOST - 1)))
+  end
 end
 return reply

@@ -29,7 +29,7 @@ if head.fence ~= fence then return cmsgpack.pack({STALE, head.fence}) end
 local now = tell_time(head)
 enter_epoch(head, server, now)
 
-problem = read_debts(buckets, stored, 1, head, now)
+problem = read_buckets(buckets, stored, 1, head, now)
 if problem then return problem end
 
 local reply = {OK, now, head.epoch}

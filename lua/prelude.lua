@@ -3,6 +3,8 @@
 
 local SCHEMA = 1                      -- first value of every stored record
 local CREDITS_MAX = 4503599627370496  -- 2^52: a debt plus a cost is still an exact integer in a double
+local FIELDS_MOST = 4000              -- that one command is given: the stack holds 8,000 values
+local FLOW_US = 60000000               -- 1 min: a flow that has not come for so long begins anew
 local CLOCK_HOLD_US = 1000000         -- a step back of up to 1 s is waited out, a longer one is added to the time
 
 local OK, LOST, STALE, SUPERSEDED, CONFLICT = 0, 1, 2, 3, 4  -- first value of every reply
@@ -52,11 +54,11 @@ local function enter_epoch(head, server, now)
   if head.server ~= server then begin_epoch(head, server, now) end
 end
 
--- What is left of a debt after `elapsed` microseconds. Exact: the quotient of two integers below 2^53 never rounds across
--- an integer, and the product stays below the debt.
+-- What is left of a debt after `elapsed` microseconds, and the credits that were lost because nothing was owed any more.
+-- Exact: the quotient of two integers below 2^53 never rounds across an integer, and the product stays below the debt.
 local function pay_off(debt, refill, elapsed)
-  if elapsed >= math.ceil(debt / refill) then return 0 end
-  return debt - elapsed * refill
+  if elapsed < math.ceil(debt / refill) then return debt - elapsed * refill, 0 end
+  return 0, math.min(elapsed * refill - debt, CREDITS_MAX)
 end
 
 -- What a bucket without a record owes: nothing where the namespace began full (since 0), else all that it could have
@@ -66,23 +68,45 @@ local function debt_unrecorded(head, now, terms)
   return pay_off(terms.capacity, terms.refill, now - head.since)
 end
 
--- What a bucket owes at `now`. Where the quota has changed since the record was written, the time up to the last change
--- of the policy counts at the old rate and the time since then at the new one, and a new unit rounds the debt up to whole
--- tokens: a change never refills for free. Returns nil and an error where the record can't be read.
-local function read_debt(record, field, head, now, terms)
-  if not record then return debt_unrecorded(head, now, terms) end
-  local schema, epoch, debt, at, old_refill, old_credit = cmsgpack.unpack(record)
-  if schema ~= SCHEMA then return nil, unknown_schema(field, schema) end
-  if epoch ~= head.epoch then return debt_unrecorded(head, now, terms) end
+-- Reads what a bucket owes at `now`, and who waits at it. Where the quota has changed since the record was written, the time
+-- up to the last change of the policy counts at the old rate and the time since then at the new one, and a new unit rounds
+-- the debt up to whole tokens: a change never refills for free. A queue that is older than the policy or the epoch is none.
+-- Sets bucket.debt, and where somebody waits .queue and .lost, the credits since the last charge that a full bucket could not
+-- hold.
+-- Returns an error where the record can't be read.
+local function read_bucket(bucket, record, head, now)
+  local terms = bucket.terms
+  if not record then
+    bucket.debt = debt_unrecorded(head, now, terms)
+    return nil
+  end
+  local schema, epoch, debt, at, old_refill, old_credit, queue = cmsgpack.unpack(record)
+  if schema ~= SCHEMA then return unknown_schema(bucket.field, schema) end
+  if epoch ~= head.epoch then
+    bucket.debt = debt_unrecorded(head, now, terms)
+    return nil
+  end
   local refill, credit = terms.refill, terms.credit
-  if old_refill == refill and old_credit == credit then return pay_off(debt, refill, now - at) end
-  debt = pay_off(debt, old_refill, math.max(0, head.ruled - at))
-  debt = math.min(math.ceil(debt / old_credit) * credit, CREDITS_MAX)
-  return pay_off(debt, refill, now - math.max(at, head.ruled))
+  if old_refill ~= refill or old_credit ~= credit then
+    debt = pay_off(debt, old_refill, math.max(0, head.ruled - at))
+    debt = math.min(math.ceil(debt / old_credit) * credit, CREDITS_MAX)
+    at = math.max(at, head.ruled)
+  end
+  local lost
+  bucket.debt, lost = pay_off(debt, refill, now - at)
+  if queue and queue[1] >= math.max(head.ruled, head.epoch) then
+    bucket.queue, bucket.lost = queue, math.min(lost + queue[3], CREDITS_MAX)
+  end
+  return nil
 end
 
-local function pack_debt(head, now, bucket)
-  return cmsgpack.pack(SCHEMA, head.epoch, bucket.debt, bucket.as_of or now, bucket.terms.refill, bucket.terms.credit)
+-- The record of a bucket. Of a queue it has the period, the virtual time, the credits lost, and tag, tokens and end of each
+-- ticket.
+local function pack_bucket(head, now, bucket)
+  local terms, queue, at = bucket.terms, bucket.queue, bucket.as_of or now
+  if not queue then return cmsgpack.pack(SCHEMA, head.epoch, bucket.debt, at, terms.refill, terms.credit) end
+  queue[3] = bucket.lost
+  return cmsgpack.pack(SCHEMA, head.epoch, bucket.debt, at, terms.refill, terms.credit, queue)
 end
 
 -- The limits, terms and buckets of a request from args[i] on. Returns the buckets, the limits, and the index behind them.
@@ -104,24 +128,26 @@ local function bind_buckets(args, i)
   last = args[i]
   i = i + 1
   for b = 1, last do
-    buckets[b] = {field = args[i], terms = terms[args[i + 1]]}
+    -- All fields at once: a table that grows is made anew.
+    buckets[b] = {field = args[i], terms = terms[args[i + 1]], debt = 0, lost = 0, queue = false, opened = false,
+      new = false, kept = false}
     i = i + 2
   end
   return buckets, limits, i
 end
 
--- Reads what each bucket owes at `now`, or as of a time of its own, from its record, stored[b + before], into bucket.debt.
--- Returns an error where one can't be read, and whether any of them has no record.
-local function read_debts(buckets, stored, before, head, now)
-  local any_new = false
+-- Reads each bucket at `now`, or as of a time of its own, from its record, stored[b + before]. Returns an error where one can't be read, whether any of
+-- them has no record, and whether anybody waits at any of them.
+local function read_buckets(buckets, stored, before, head, now)
+  local any_new, any_queue = false, false
   for b = 1, #buckets do
     local bucket, record = buckets[b], stored[b + before]
-    local problem
-    bucket.debt, problem = read_debt(record, bucket.field, head, bucket.as_of or now, bucket.terms)
-    if problem then return problem, false end
+    local problem = read_bucket(bucket, record, head, bucket.as_of or now)
+    if problem then return problem, false, false end
     if not record then bucket.new, any_new = true, true end
+    any_queue = any_queue or bucket.queue
   end
-  return nil, any_new
+  return nil, any_new, any_queue
 end
 
 -- An answer kept from an earlier try of the same batch, or word that a later batch has taken its place. A batch that was

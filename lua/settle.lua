@@ -54,7 +54,7 @@ for b = 1, #buckets do
     end
   end
 end
-problem = read_debts(buckets, stored, 2, head, now)
+problem = read_buckets(buckets, stored, 2, head, now)
 if problem then return problem end
 
 -- Tokens given back are worth what their bucket has not earned since: had they never been spent, the bucket might have
@@ -67,6 +67,7 @@ local function correct(bucket, tokens, granted_at)
     credits = math.max(0, credits - (now - granted_at) * bucket.terms.refill)
   end
   bucket.debt = math.min(math.max(0, bucket.debt - credits), CREDITS_MAX)
+  if credits < 0 then bucket.lost = 0 end
   bucket.corrected = bucket.corrected or credits ~= 0
 end
 
@@ -105,7 +106,7 @@ local writes = {"head", pack_head(head, now), answer_field, pack_answer(number, 
 local w = 4
 for b = 1, #buckets do
   if buckets[b].corrected then
-    writes[w + 1], writes[w + 2] = buckets[b].field, pack_debt(head, now, buckets[b])
+    writes[w + 1], writes[w + 2] = buckets[b].field, pack_bucket(head, now, buckets[b])
     w = w + 2
     if buckets[b].new then
       local counter = buckets[b].terms.limit.counter

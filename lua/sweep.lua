@@ -1,4 +1,4 @@
--- Removes what is no longer needed: buckets that are full again, old answers, old permits. Does a bounded part of a pass a
+-- Removes what is no longer needed: buckets that are full again, old answers, permits and flows. Does a bounded part of a pass a
 -- call and remembers where it stands, so that the work of a fleet is one pass, however many replicas call.
 --
 -- KEYS[1]  hash, the namespace's state
@@ -39,13 +39,24 @@ if stored[2] then schema, cursor, due = cmsgpack.unpack(stored[2]) end
 if schema ~= SCHEMA then return unknown_schema("sweep", schema) end
 if due > now then return cmsgpack.pack({OK, 0, 0, due - now}) end
 
+-- Whether nobody waits at a bucket any more.
+local function deserted(record)
+  local _, _, _, _, _, _, queue = cmsgpack.unpack(record)
+  for ends = 6, queue and #queue or 0, 3 do
+    if queue[ends] >= now then return false end
+  end
+  return true
+end
+
 -- Whether a bucket of this epoch owes nothing more. A record from before the last change of the policy may have been paid
 -- off more slowly since than its own terms say. Which terms its key has now is not known here, so it is counted by the
 -- slowest of its limit: what is paid off at those is paid off at any. Where the limit is gone, nobody asks for the bucket.
 local function paid_off(record, field, counter)
   local _, _, debt, at, refill = cmsgpack.unpack(record)
   if at <= head.ruled and slowest[counter] then
-    return read_debt(record, field, head, now, slowest[counter]) == 0
+    local bucket = {field = field, terms = slowest[counter]}
+    read_bucket(bucket, record, head, now)
+    return bucket.debt == 0
   end
   return pay_off(debt, refill, now - at) == 0
 end
@@ -62,7 +73,7 @@ for f = 1, #found, 2 do
     local version, epoch = cmsgpack.unpack(record)
     if version ~= SCHEMA then return unknown_schema(field, version) end
     local counter = "n:" .. string.match(field, "^b:([^:]*)")
-    spent = epoch ~= head.epoch or paid_off(record, field, counter)
+    spent = epoch ~= head.epoch or (paid_off(record, field, counter) and deserted(record))
     if spent then
       if not shrunk[counter] then shrunk[#shrunk + 1] = counter end
       shrunk[counter] = (shrunk[counter] or 0) + 1
@@ -71,6 +82,10 @@ for f = 1, #found, 2 do
     local version, _, at = cmsgpack.unpack(record)
     if version ~= SCHEMA then return unknown_schema(field, version) end
     spent = now - at > ANSWER_US
+  elseif kind == "f:" then
+    local version, _, _, at = cmsgpack.unpack(record)
+    if version ~= SCHEMA then return unknown_schema(field, version) end
+    spent = now - at > FLOW_US
   elseif kind == "p:" then
     local version, at = cmsgpack.unpack(record)
     if version ~= SCHEMA then return unknown_schema(field, version) end

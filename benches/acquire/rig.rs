@@ -6,7 +6,7 @@ use redis::aio::MultiplexedConnection;
 use redis::io::tcp::TcpSettings;
 use redis::{Client, IntoConnectionInfo};
 use tokio::runtime::{Builder, Runtime};
-use tollgate::engine::{AcquireBatch, BatchId, Keys, Repeated, Reply, Script};
+use tollgate::engine::{AcquireBatch, BatchId, Calls, Keys, Repeated, Reply, Script};
 use tollgate::{Begin, Call, Decision, Policy, Tollgate};
 use tollgate_testkit::RedisServer;
 
@@ -117,7 +117,7 @@ impl Rig {
     pub(crate) fn batches(&self, calls: usize) -> Batches {
         let mut batch = AcquireBatch::default();
         for number in 0..calls {
-            batch.push(&self.policy.path(&call(number)).expect("the call is valid"), 1, 1, None);
+            batch.push(&self.policy.path(&call(number)).expect("the call is valid"), Calls::trying(1));
         }
         // A name of its own for each, or one would be given the answers of another.
         let answer = format!("bench:{}", NAMES.fetch_add(1, Ordering::Relaxed));

@@ -29,13 +29,13 @@ impl Fleet {
         let charged = charged_entries(calls, reply, before);
         charged_exactly(calls, reply, owed, &charged)?;
         observed_never_refuses(calls, reply)?;
-        self.nothing_charged_on_refusal(repeated, reply, before)?;
+        self.nothing_charged_on_refusal(calls, repeated, reply, before)?;
         for (index, entry) in reply.entries.iter().enumerate() {
-            self.hand_out(calls, index, *entry, reply, charged[index]);
-            if entry.granted < calls.batch.entries()[index].calls {
+            self.hand_out(calls, index, entry, reply, charged[index]);
+            if entry.granted < calls.batch.entries()[index].calls.count {
                 self.come_back_us = Some(reply.now_us + entry.wait_us);
                 if !entry.crowded && self.watch == Watch::Everything {
-                    self.wait_is_exact(calls, index, *entry, reply.now_us)?;
+                    self.wait_is_exact(calls, index, entry, reply.now_us, before)?;
                 }
             }
         }
@@ -43,9 +43,10 @@ impl Fleet {
     }
 
     /// A batch of which nothing was granted leaves everything as it was, unless an epoch began or the clock stepped back
-    /// far: those are written down once.
+    /// far: those are written down once. Calls that wait are written down too; what they charge, another check tells.
     fn nothing_charged_on_refusal(
         &self,
+        calls: &Calls,
         repeated: Repeated,
         reply: &AcquireReply,
         before: &State,
@@ -54,7 +55,14 @@ impl Fleet {
         let (Some(was), Some(is)) = (before.head(), self.state.head()) else {
             return Err("LOST: a head came or went with a batch".to_owned());
         };
-        if granted || repeated == Repeated::Yes || was.epoch != is.epoch || was.offset_us != is.offset_us {
+        let waits = |entry: &engine::Entry| entry.calls.patience_us > 0 || !entry.calls.tickets.is_empty();
+        let waited = calls.batch.entries().iter().any(waits);
+        if granted
+            || waited
+            || repeated == Repeated::Yes
+            || was.epoch != is.epoch
+            || was.offset_us != is.offset_us
+        {
             return Ok(());
         }
         self.unchanged_since(before, "a refused batch")
@@ -65,18 +73,18 @@ impl Fleet {
         &mut self,
         calls: &Calls,
         index: usize,
-        entry: EntryReply,
+        entry: &EntryReply,
         reply: &AcquireReply,
         charged: bool,
     ) {
         let asked = &calls.batch.entries()[index];
-        let name = asked.permit.as_deref().map(str::to_owned);
+        let name = asked.calls.permit.as_deref().map(str::to_owned);
         let buckets = calls.batch.path(index).map(|bucket| calls.batch.buckets()[bucket].name().to_owned());
         let buckets: Vec<String> = buckets.collect();
         for number in 0..entry.granted {
             let at_us = self.judged(reply.now_us);
             let grant = if charged {
-                self.judge.granted(at_us, reply.epoch, calls.errands[index], asked.cost.into())
+                self.judge.granted(at_us, reply.epoch, calls.errands[index], asked.calls.cost.into())
             } else {
                 let first = self.told.iter().rev().find(|told| told.name == name);
                 // A name that was charged before this batch, or by it.
@@ -86,7 +94,7 @@ impl Fleet {
             self.told.push(Told {
                 grant,
                 errand: calls.errands[index],
-                cost: asked.cost,
+                cost: asked.calls.cost,
                 epoch: reply.epoch,
                 at_us: reply.now_us,
                 buckets: buckets.clone(),
@@ -98,25 +106,37 @@ impl Fleet {
         }
     }
 
-    /// A refused call passes exactly when it was told, if nobody else comes: a microsecond earlier it does not.
+    /// A refused call passes when it was told, with the tickets it was given, if nobody else comes. Where nobody waits before
+    /// it that is exact: a microsecond earlier it does not pass.
     fn wait_is_exact(
         &mut self,
         calls: &Calls,
         index: usize,
-        entry: EntryReply,
+        entry: &EntryReply,
         now_us: u64,
+        before: &State,
     ) -> Result<(), String> {
         let Some(head) = self.state.head() else {
             return Ok(());
         };
         let asked = &calls.batch.entries()[index];
-        let Some(path) = calls.held.path(calls.errands[index], asked.cost) else {
+        let Some(path) = calls.held.path(calls.errands[index], asked.calls.cost) else {
             return Ok(());
         };
-        self.fork.restore(&self.state)?;
-        for (early_us, expected) in [(1, 0), (0, 1)] {
+        let others_wait = |own: &[engine::Ticket]| {
+            let mut names = calls.batch.path(index).map(|bucket| calls.batch.buckets()[bucket].name());
+            names.any(|bucket| others_wait(before, bucket, own) || others_wait(&self.state, bucket, own))
+        };
+        if calls.batch.entries().len() > 1 && others_wait(&[]) {
+            // Others of the batch may have come to wait before it, or have given up their turn.
+            return Ok(());
+        }
+        let crowd = others_wait(&[entry.tickets.as_slice(), &asked.calls.tickets].concat());
+        for (early_us, expected) in [(1, 0), (0, 1)].into_iter().skip(usize::from(crowd)) {
+            self.fork.restore(&self.state)?;
             let mut batch = engine::AcquireBatch::default();
-            batch.push(&path, asked.cost, 1, None);
+            let again = engine::Calls::trying(1).costing(asked.calls.cost);
+            batch.push(&path, engine::Calls { tickets: entry.tickets.clone(), ..again });
             let id = engine::BatchId { answer: "judge:0", number: 1, server: &self.server };
             let argument = batch.encode(&id, Repeated::No, &calls.held.policy, &calls.held.fence);
             let time_us = now_us + entry.wait_us - early_us;
@@ -136,6 +156,14 @@ impl Fleet {
     }
 }
 
+/// Whether anybody but the holder of these tickets waits at a bucket.
+fn others_wait(state: &State, bucket: &str, own: &[engine::Ticket]) -> bool {
+    let record = state.get(&format!("b:{bucket}")).map(values).unwrap_or_default();
+    let Some(Value::List(queue)) = record.get(6) else { return false };
+    let tags = queue.iter().skip(3).step_by(3);
+    tags.into_iter().any(|tag| !own.iter().any(|own| *tag == Value::Integer(own.tag)))
+}
+
 /// Which entries were charged: of those with a name only the first, and only if it was not charged in the
 /// last 10 minutes, or was settled since.
 fn charged_entries(calls: &Calls, reply: &AcquireReply, before: &State) -> Vec<bool> {
@@ -143,7 +171,7 @@ fn charged_entries(calls: &Calls, reply: &AcquireReply, before: &State) -> Vec<b
     let now_us = reply.now_us;
     let entries = calls.batch.entries().iter().zip(&reply.entries);
     entries
-        .map(|(entry, reply)| match &entry.permit {
+        .map(|(entry, reply)| match &entry.calls.permit {
             None => true,
             Some(name) => {
                 let known = before.get(&format!("p:{name}")).map(values);
@@ -166,7 +194,7 @@ fn charged_exactly(
 ) -> Result<(), String> {
     let mut expected = owed.to_vec();
     for (index, entry) in calls.batch.entries().iter().enumerate().filter(|(index, _)| charged[*index]) {
-        let tokens = u64::from(reply.entries[index].granted) * u64::from(entry.cost);
+        let tokens = u64::from(reply.entries[index].granted) * u64::from(entry.calls.cost);
         for bucket in calls.batch.path(index) {
             expected[bucket] += tokens * calls.batch.buckets()[bucket].terms().credit();
         }
@@ -190,7 +218,7 @@ fn observed_never_refuses(calls: &Calls, reply: &AcquireReply) -> Result<(), Str
     for (index, (asked, entry)) in calls.batch.entries().iter().zip(&reply.entries).enumerate() {
         let observed =
             calls.batch.path(index).all(|bucket| calls.batch.buckets()[bucket].mode() == Mode::Observe);
-        if observed && entry.granted < asked.calls {
+        if observed && entry.granted < asked.calls.count {
             return Err(format!("OBSERVED: entry {index} was refused"));
         }
     }

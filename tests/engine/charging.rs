@@ -20,7 +20,7 @@ impl Fleet {
         let calls = match again {
             Some(mut calls) => {
                 if let Some(entry) = calls.batch.entries_mut().first_mut().filter(|_| asks[0].cost == 1) {
-                    entry.calls /= 2;
+                    entry.calls.count /= 2;
                 }
                 calls
             }
@@ -43,7 +43,10 @@ impl Fleet {
             return Ok(());
         }
         match reply {
-            Reply::Done(_) => Ok(()),
+            Reply::Done(reply) => {
+                self.keep_tickets(lane, &calls, &reply);
+                Ok(())
+            }
             Reply::Lost | Reply::Stale { .. } => self.renew(self.lanes[lane].replica),
             Reply::Superseded => Err("MEMORY: the last batch of its lane was superseded".to_owned()),
         }
@@ -67,19 +70,30 @@ impl Fleet {
                 org: ORGS[usize::from(ask.org) % ORGS.len()],
                 client: CLIENTS[usize::from(ask.client) % CLIENTS.len()],
                 export: ask.export,
+                urgent: ask.urgent,
             };
-            let Some(path) = held.path(errand, ask.cost.into()) else {
+            let cost = u32::from(ask.cost);
+            let Some(path) = held.path(errand, cost) else {
                 continue;
             };
             let name = ask.name.map(|name| format!("request-{name}").into());
             // All calls of one name are one call.
             let calls = if name.is_some() { 1.min(ask.calls) } else { ask.calls };
-            batch.push(&path, ask.cost.into(), calls.into(), name);
+            let calls = engine::Calls::trying(calls.into()).costing(cost).named(name);
+            let tickets = self.tickets.remove(&(lane, errand, cost)).unwrap_or_default();
+            batch.push(&path, engine::Calls { patience_us: ask.patience_us, tickets, ..calls });
             errands.push(errand);
         }
         self.lanes[lane].number += 1;
         let number = self.lanes[lane].number;
         (!errands.is_empty()).then_some(Calls { batch, errands, held, number })
+    }
+
+    /// What the calls of a lane were left with, to be brought when they come again.
+    fn keep_tickets(&mut self, lane: usize, calls: &Calls, reply: &AcquireReply) {
+        for ((entry, errand), asked) in reply.entries.iter().zip(&calls.errands).zip(calls.batch.entries()) {
+            self.tickets.insert((lane, *errand, asked.calls.cost), entry.tickets.clone());
+        }
     }
 
     /// A batch that was held up arrives. Its lane does not wait for it any more.
@@ -178,16 +192,21 @@ fn told(lane: usize, calls: &Calls, repeated: Repeated, reply: &Reply<AcquireRep
         return format!("{story} {reply:?}");
     };
     for (index, (asked, entry)) in calls.batch.entries().iter().zip(&reply.entries).enumerate() {
-        let Errand { org, client, export } = calls.errands[index];
+        let Errand { org, client, export, urgent } = calls.errands[index];
         let route = if export { " export" } else { "" };
-        let name = asked.permit.as_deref().map(|name| format!(" {name}")).unwrap_or_default();
+        let urgent = if urgent { " urgent" } else { "" };
+        let name = asked.calls.permit.as_deref().map(|name| format!(" {name}")).unwrap_or_default();
         let _ = write!(
             story,
-            " [{org}/{client}{route}{name} {}x{} -> {}",
-            asked.calls, asked.cost, entry.granted
+            " [{org}/{client}{route}{urgent}{name} {}x{} -> {}",
+            asked.calls.count, asked.calls.cost, entry.granted
         );
         if let Some(by) = entry.by {
             let _ = write!(story, ", {} us by {}", entry.wait_us, calls.batch.buckets()[by].name());
+        }
+        if !entry.tickets.is_empty() {
+            let tags: Vec<_> = entry.tickets.iter().map(|ticket| (ticket.place, ticket.tag)).collect();
+            let _ = write!(story, ", tickets {tags:?}");
         }
         story.push(']');
     }

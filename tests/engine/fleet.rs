@@ -1,13 +1,16 @@
 //! A fleet: lives through a history on the embedded engine, is checked at every step, and leaves a trace.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::rc::Rc;
+
+use tollgate::engine::Ticket;
 
 use crate::history::{Event, History, Step};
 use crate::judge::Judge;
 use crate::lab::{Lab, State};
 use crate::program::Programs;
 use crate::replica::{Calls, Corrections, Held, Lane, Replica, Straggler, Told};
+use crate::rules::Errand;
 use crate::trace::Trace;
 
 /// What the server's clock shows when a history begins.
@@ -27,6 +30,8 @@ pub(crate) struct Fleet {
     pub(crate) lanes: Vec<Lane<Calls>>,
     pub(crate) settle_lanes: Vec<Lane<Corrections>>,
     pub(crate) stragglers: Vec<Straggler>,
+    /// What waiting calls hold, by lane, errand and cost.
+    pub(crate) tickets: HashMap<(usize, Errand, u32), Vec<Ticket>>,
     pub(crate) told: Vec<Told>,
     /// When the last refused call passes, in the namespace's time.
     pub(crate) come_back_us: Option<u64>,
@@ -87,6 +92,7 @@ impl Fleet {
             lanes: vec![Lane::new("r0:0", 0), Lane::new("r0:1", 0), Lane::new("r1:0", 1)],
             settle_lanes: vec![Lane::new("r0:s", 0), Lane::new("r1:s", 1)],
             stragglers: Vec::new(),
+            tickets: HashMap::new(),
             told: Vec::new(),
             come_back_us: None,
             state: State::default(),

@@ -16,6 +16,7 @@ pub(crate) struct Head {
 pub(crate) enum Value {
     Integer(u64),
     Text(Vec<u8>),
+    List(Vec<Value>),
 }
 
 /// How far the clock may step back and be waited for: the promise is a second.
@@ -53,24 +54,44 @@ impl Head {
 /// The values of a record: msgpack values one after the other. What our records have none of ends the test.
 pub(crate) fn values(mut record: &[u8]) -> Vec<Value> {
     let mut values = Vec::new();
-    while let Some((&marker, rest)) = record.split_first() {
-        let (value, rest) = match marker {
-            0..=0x7f => (Value::Integer(marker.into()), rest),
-            0xcc..=0xcf => {
-                let (number, rest) = rest.split_at(1 << (marker - 0xcc));
-                (Value::Integer(big_endian(number)), rest)
-            }
-            0xa0..=0xbf => text(rest, usize::from(marker & 0x1f)),
-            0xd9..=0xdb => {
-                let (length, rest) = rest.split_at(1 << (marker - 0xd9));
-                text(rest, usize::try_from(big_endian(length)).expect("a short text"))
-            }
-            _ => panic!("a value in a record that is neither a whole number nor a text: {marker:#x}"),
-        };
+    while !record.is_empty() {
+        let (value, rest) = value(record);
         values.push(value);
         record = rest;
     }
     values
+}
+
+fn value(bytes: &[u8]) -> (Value, &[u8]) {
+    let (&marker, rest) = bytes.split_first().expect("a whole value");
+    match marker {
+        0..=0x7f => (Value::Integer(marker.into()), rest),
+        0xcc..=0xcf => {
+            let (number, rest) = rest.split_at(1 << (marker - 0xcc));
+            (Value::Integer(big_endian(number)), rest)
+        }
+        0xa0..=0xbf => text(rest, usize::from(marker & 0x1f)),
+        0xd9..=0xdb => {
+            let (length, rest) = rest.split_at(1 << (marker - 0xd9));
+            text(rest, usize::try_from(big_endian(length)).expect("a short text"))
+        }
+        0x90..=0x9f => list(rest, usize::from(marker & 0x0f)),
+        0xdc => {
+            let (length, rest) = rest.split_at(2);
+            list(rest, usize::try_from(big_endian(length)).expect("a short list"))
+        }
+        _ => panic!("a value in a record that is no whole number, text or list of them: {marker:#x}"),
+    }
+}
+
+fn list(mut bytes: &[u8], length: usize) -> (Value, &[u8]) {
+    let mut values = Vec::with_capacity(length);
+    for _ in 0..length {
+        let (value, rest) = value(bytes);
+        values.push(value);
+        bytes = rest;
+    }
+    (Value::List(values), bytes)
 }
 
 fn text(bytes: &[u8], length: usize) -> (Value, &[u8]) {

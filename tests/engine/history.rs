@@ -54,6 +54,8 @@ pub(crate) struct Ask {
     pub(crate) cost: u8,
     pub(crate) calls: u8,
     pub(crate) name: Option<u8>,
+    pub(crate) urgent: bool,
+    pub(crate) patience_us: u64,
 }
 
 /// A correction of one grant.
@@ -132,8 +134,20 @@ fn event(kind: Kind) -> impl Strategy<Value = Event> {
 }
 
 fn ask() -> impl Strategy<Value = Ask> {
-    (0..3_u8, 0..2_u8, any::<bool>(), 1..=3_u8, 0..=4_u8, option::weighted(0.15, 0..3_u8))
-        .prop_map(|(org, client, export, cost, calls, name)| Ask { org, client, export, cost, calls, name })
+    let patience = prop_oneof![3 => Just(0_u64), 1 => 1..=5_000_u64, 4 => Just(1 << 52)];
+    let who = (0..3_u8, 0..2_u8, any::<bool>(), option::weighted(0.15, 0..3_u8), any::<bool>());
+    (who, 1..=3_u8, 0..=4_u8, patience).prop_map(
+        |((org, client, export, name, urgent), cost, calls, patience_us)| Ask {
+            org,
+            client,
+            export,
+            cost,
+            calls,
+            name,
+            urgent,
+            patience_us,
+        },
+    )
 }
 
 fn correction() -> impl Strategy<Value = Correction> {

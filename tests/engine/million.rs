@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use anyhow::{Context, Result, ensure};
 use tollgate::engine::{
-    AcquireBatch, BatchId, Begin, PolicyWrite, Repeated, Reply, Script, Sweep, SweepReply, WriteMode,
+    AcquireBatch, BatchId, Begin, Calls, PolicyWrite, Repeated, Reply, Script, Sweep, SweepReply, WriteMode,
 };
 use tollgate::{Call, Policy};
 use tollgate_testkit::Flavor;
@@ -94,7 +94,7 @@ impl Crowd<'_> {
             let mut batch = AcquireBatch::default();
             for org in orgs {
                 let path = self.policy.path(&Call::get("/").org(format!("organisation-{org}")))?;
-                batch.push(&path, 1, 1, None);
+                batch.push(&path, Calls::trying(1));
             }
             *clock_us += 1;
             self.number += 1;

@@ -4,7 +4,7 @@ use std::rc::Rc;
 
 use tollgate::embedded::Reply as Raw;
 use tollgate::engine::{
-    AcquireBatch, AcquireReply, BatchId, Begin, PolicyWrite, Repeated, Reply, Script, SettleBatch,
+    AcquireBatch, AcquireReply, BatchId, Begin, Calls, PolicyWrite, Repeated, Reply, Script, SettleBatch,
     Settlement, SettlementReply, Sweep, SweepReply, WriteMode,
 };
 use tollgate::policy::Path;
@@ -137,7 +137,7 @@ impl Namespace {
     /// Asks for equal calls.
     pub(crate) fn acquire(&mut self, call: &Call, cost: u32, calls: u32) -> AcquireReply {
         let mut batch = AcquireBatch::default();
-        batch.push(&self.path(call), cost, calls, None);
+        batch.push(&self.path(call), Calls::trying(calls).costing(cost));
         let argument = self.argument(&batch);
         match batch.decode(&self.ask(Script::ACQUIRE, argument)).expect("a reply") {
             Reply::Done(reply) => reply,

@@ -182,7 +182,7 @@ fn acquire(calls: u8) -> Event {
 }
 
 fn ask(calls: u8, name: Option<u8>) -> Ask {
-    Ask { org: 0, client: 0, export: false, cost: 1, calls, name }
+    Ask { org: 0, client: 0, export: false, cost: 1, calls, name, urgent: false, patience_us: 0 }
 }
 
 /// The first replica changes the policy.

@@ -4,7 +4,7 @@ use std::rc::Rc;
 
 use tollgate::engine::{AcquireBatch, BatchId, Repeated, SettleBatch};
 use tollgate::policy::Path;
-use tollgate::{Call, Policy};
+use tollgate::{Call, Policy, Priority};
 
 use crate::rules::{Errand, Rules};
 
@@ -108,6 +108,7 @@ impl Held {
     /// The path of a call, if it can pass at all.
     pub(crate) fn path(&self, errand: Errand, cost: u32) -> Option<Path> {
         let call = Call::get(errand.route()).org(errand.org).client(errand.client).cost(cost);
+        let call = call.priority(if errand.urgent { Priority::Interactive } else { Priority::Batch });
         self.policy.path(&call).ok()
     }
 }

@@ -55,6 +55,8 @@ pub(crate) struct Errand {
     pub(crate) org: &'static str,
     pub(crate) client: &'static str,
     pub(crate) export: bool,
+    /// Whether it is interactive; else it is a batch call.
+    pub(crate) urgent: bool,
 }
 
 /// The organisations and the clients there are.

@@ -4,7 +4,7 @@ use anyhow::{Result, ensure};
 use tollgate::Call;
 use tollgate::embedded::Reply as Raw;
 use tollgate::engine::{
-    AcquireBatch, BatchId, BucketsPage, Peek, PolicyRead, Script, SettleBatch, Settlement,
+    AcquireBatch, BatchId, BucketsPage, Calls, Peek, PolicyRead, Script, SettleBatch, Settlement,
 };
 
 use crate::lab::State;
@@ -46,7 +46,7 @@ fn argument(namespace: &mut Namespace, script: &str) -> Vec<u8> {
     match script {
         "acquire" => {
             let mut batch = AcquireBatch::default();
-            batch.push(&path, 1, 1, Some("request".into()));
+            batch.push(&path, Calls::trying(1).named(Some("request".into())));
             namespace.argument(&batch)
         }
         "settle" => {

@@ -154,7 +154,7 @@ impl Fleet {
         let held = Rc::clone(&self.replicas[replica].held);
         let mut question = Peek::default();
         for (org, client) in ORGS.into_iter().flat_map(|org| CLIENTS.map(|client| (org, client))) {
-            let path = held.path(Errand { org, client, export: true }, 1);
+            let path = held.path(Errand { org, client, export: true, urgent: false }, 1);
             for bucket in path.iter().flat_map(Path::buckets) {
                 question.push(bucket);
             }

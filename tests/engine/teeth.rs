@@ -24,7 +24,7 @@ struct Mutant {
 const HISTORIES: usize = 1_000;
 
 /// The mutants, and by how much the product would be wrong with each.
-const MUTANTS: [Mutant; 22] = [
+const MUTANTS: [Mutant; 23] = [
     Mutant {
         what: "time goes back with the clock",
         script: "prelude",
@@ -40,32 +40,32 @@ const MUTANTS: [Mutant; 22] = [
     Mutant {
         what: "a wait is rounded down",
         script: "acquire",
-        text: "wait, by = math.ceil(missing / terms.refill), args[p]",
-        becomes: "wait, by = math.floor(missing / terms.refill), args[p]",
+        text: "own = math.ceil((bucket.debt + cost * bucket.terms.credit",
+        becomes: "own = math.floor((bucket.debt + cost * bucket.terms.credit",
     },
     Mutant {
         what: "a bucket is full a microsecond early",
         script: "prelude",
-        text: "if elapsed >= math.ceil(debt / refill) then return 0 end",
-        becomes: "if elapsed >= math.floor(debt / refill) then return 0 end",
+        text: "if elapsed < math.ceil(debt / refill) then",
+        becomes: "if elapsed < math.floor(debt / refill) then",
     },
     Mutant {
         what: "a refused batch is written",
         script: "acquire",
-        text: "if granted_any or head.changed or repeated then",
+        text: "if granted_any or waiting or head.changed or repeated then",
         becomes: "if true then",
     },
     Mutant {
         what: "the last bucket on a path refuses nothing",
         script: "acquire",
-        text: "  for p = first, last do\n    local bucket = buckets[args[p]]\n    if bucket.terms.enforced then calls",
-        becomes: "  for p = first, last - 1 do\n    local bucket = buckets[args[p]]\n    if bucket.terms.enforced then calls",
+        text: "  for p = first, last do\n    local bucket, claim = buckets[args[p]], own and own[p - first + 1]\n    if claim",
+        becomes: "  for p = first, last - 1 do\n    local bucket, claim = buckets[args[p]], own and own[p - first + 1]\n    if claim",
     },
     Mutant {
         what: "the first bucket on a path is not charged",
         script: "acquire",
-        text: "      for p = first, last do\n        local bucket = buckets[args[p]]\n        local fitting",
-        becomes: "      for p = first + 1, last do\n        local bucket = buckets[args[p]]\n        local fitting",
+        text: "      for p = first, last do\n        local bucket, claim",
+        becomes: "      for p = first + 1, last do\n        local bucket, claim",
     },
     Mutant {
         what: "any policy will do",
@@ -136,8 +136,8 @@ const MUTANTS: [Mutant; 22] = [
     Mutant {
         what: "a change counts from the next grant on",
         script: "prelude",
-        text: "  return pay_off(debt, refill, now - math.max(at, head.ruled))",
-        becomes: "  return debt",
+        text: "    at = math.max(at, head.ruled)\n",
+        becomes: "    at = now\n",
     },
     Mutant {
         what: "a permit that is used up gives back the next one",
@@ -150,6 +150,12 @@ const MUTANTS: [Mutant; 22] = [
         script: "sweep",
         text: "local PERMIT_US = 1200000000",
         becomes: "local PERMIT_US = 600000000",
+    },
+    Mutant {
+        what: "a turn is taken though the bucket is empty",
+        script: "acquire",
+        text: "while n < calls and (n + 1) * cost <= free do",
+        becomes: "while n < calls do",
     },
     Mutant {
         what: "the sweep removes buckets in debt",

@@ -1,10 +1,13 @@
 //! Who waits for what, and in which order.
 
+use std::future::{Future, IntoFuture};
+use std::pin::Pin;
 use std::sync::Arc;
+use std::task::{Context, Waker};
 
 use anyhow::{Result, ensure};
 use tokio::task::JoinSet;
-use tollgate::{Decision, Policy, Tollgate};
+use tollgate::{Acquire, Call, Decision, Error, Policy, Priority, Tollgate};
 use tollgate_testkit::RedisServer;
 
 use super::{call, gate, granted, per_org};
@@ -84,4 +87,41 @@ async fn an_observed_limit_reports_and_never_refuses() -> Result<()> {
     let refused = gate.try_acquire(&call("acme")).await?;
     ensure!(matches!(&refused, Decision::Refused(refused) if refused.limit == "org"), "{refused:?}");
     Ok(())
+}
+
+/// Goal: a demand that is never met does not pile up. Method: of one organisation and priority three may wait; the fourth is
+/// told so at once, others are not; once one of the three has been given up, the next may wait.
+#[tokio::test]
+async fn no_more_calls_wait_than_may() -> Result<()> {
+    let policy = per_org("rate = '1/1h'\nburst = 1")?;
+    let gate = Tollgate::builder("test").policy(policy).max_waiting(3).connect().await?;
+    granted(&gate, &call("acme")).await?;
+    let acme = call("acme");
+    let mut three: Vec<_> = (0..3).map(|_| waiting(&gate, &acme)).collect();
+    wait_a_little(&mut three).await;
+    let error = gate.acquire(&acme).await.expect_err("three wait already");
+    let Error::TooManyWaiting { flow, waiting: 3, most: 3 } = &error else { anyhow::bail!("{error}") };
+    ensure!(flow == "normal:acme", "{flow}");
+    ensure!(matches!(gate.try_acquire(&acme).await?, Decision::Refused(_)), "it does not wait");
+    gate.acquire(&call("other")).await?;
+    gate.acquire(&call("third").priority(Priority::Batch)).await?;
+    three.pop();
+    let mut fourth = vec![waiting(&gate, &acme)];
+    wait_a_little(&mut fourth).await;
+    Ok(())
+}
+
+fn waiting<'a>(gate: &'a Tollgate, call: &'a Call) -> <Acquire<'a> as IntoFuture>::IntoFuture {
+    gate.acquire(call).into_future()
+}
+
+/// Polls futures, none of which may be done, until the limiter has taken up what they ask for.
+async fn wait_a_little<F: Future + Unpin>(futures: &mut [F]) {
+    let mut context = Context::from_waker(Waker::noop());
+    for _ in 0..20 {
+        for future in &mut *futures {
+            assert!(Pin::new(future).poll(&mut context).is_pending(), "it does not wait");
+        }
+        tokio::task::yield_now().await;
+    }
 }

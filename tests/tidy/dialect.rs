@@ -64,7 +64,7 @@ fn joins_a_number(line: &str) -> bool {
 
 #[test]
 fn scripts_keep_to_their_dialect() {
-    let scripts = Script::all().into_iter().chain([Script::prelude()]);
+    let scripts = Script::all().into_iter().chain(Script::parts());
     assert_tidy(scripts.flat_map(|script| faults(&script)));
 }
 

@@ -7,6 +7,9 @@ use super::tree::{File, files, read};
 /// The words that a head has to have.
 pub(super) const SECTIONS: [&str; 6] = ["KEYS", "ARGV", "RETURNS", "ERRORS", "WRITES", "COST"];
 
+/// The files that are no scripts of their own, but joined in front of some.
+const PARTS: [&str; 2] = ["lua/prelude.lua", "lua/queue.lua"];
+
 /// One part of a head: `COST` and what it says.
 pub(super) struct Section {
     /// Without the index: `KEYS` for `KEYS[1]`.
@@ -25,14 +28,19 @@ pub(super) struct Script {
 }
 
 impl Script {
-    /// Every script; the prelude is none.
+    /// Every script; what is joined in front of scripts is none.
     pub(super) fn all() -> Vec<Self> {
-        let files = files("lua", &[".lua"]).into_iter().filter(|file| file.path != "lua/prelude.lua");
+        let files = files("lua", &[".lua"]).into_iter().filter(|file| !PARTS.contains(&file.path.as_str()));
         files.map(|file| Self::of(&file)).collect()
     }
 
     pub(super) fn prelude() -> Self {
         Self::of(&File { path: "lua/prelude.lua".to_owned(), text: read("lua/prelude.lua") })
+    }
+
+    /// What is joined in front of scripts.
+    pub(super) fn parts() -> Vec<Self> {
+        PARTS.map(|path| Self::of(&File { path: path.to_owned(), text: read(path) })).into()
     }
 
     pub(super) fn of(file: &File) -> Self {
@@ -64,7 +72,7 @@ impl Script {
         calls.filter_map(|part| Some(part.split('"').next()?.to_owned())).collect()
     }
 
-    /// The functions of a prelude, each with its code.
+    /// The functions of a part, each with its code.
     pub(super) fn functions(&self) -> Vec<(String, String)> {
         let mut functions: Vec<(String, String)> = Vec::new();
         let mut inside = false;

@@ -59,13 +59,13 @@ fn writes(script: &Script) -> Vec<String> {
 }
 
 /// The errors that a script can answer: those it names, and those of the functions it calls.
-fn errors(script: &Script, prelude: &Script) -> Vec<String> {
+fn errors(script: &Script, parts: &[Script]) -> Vec<String> {
     let section = script.said("ERRORS").map(|section| section.text.as_str()).unwrap_or_default();
     let mut done = BTreeSet::new();
     let own = script.code.iter().flat_map(|line| line.split("error_reply(\"").skip(1));
     done.extend(own.filter_map(|part| Some(part.split([' ', '"']).next()?.to_owned())));
     let mut failing = vec!["unknown_schema".to_owned()];
-    for (name, body) in prelude.functions() {
+    for (name, body) in parts.iter().flat_map(Script::functions) {
         if failing.iter().any(|function| name != *function && body.contains(&format!("{function}("))) {
             failing.push(name);
         }
@@ -76,9 +76,9 @@ fn errors(script: &Script, prelude: &Script) -> Vec<String> {
     compare(script, "ERRORS", &capitals(section), &done)
 }
 
-fn faults(script: &Script, prelude: &Script) -> Vec<String> {
+fn faults(script: &Script, parts: &[Script]) -> Vec<String> {
     let faults =
-        [missing_sections(script), cost(script), keys(script), writes(script), errors(script, prelude)];
+        [missing_sections(script), cost(script), keys(script), writes(script), errors(script, parts)];
     faults.concat()
 }
 
@@ -104,8 +104,8 @@ fn a_script_that_writes_nothing_says_so_and_the_others_say_what() {
 
 #[test]
 fn a_head_names_the_errors_that_its_body_answers() {
-    let prelude = Script::prelude();
-    assert_tidy(Script::all().iter().flat_map(|script| errors(script, &prelude)));
+    let parts = Script::parts();
+    assert_tidy(Script::all().iter().flat_map(|script| errors(script, &parts)));
 }
 
 #[test]
@@ -114,13 +114,13 @@ fn these_rules_have_teeth() {
     let head = "-- Adds.\n--\n-- KEYS[1]  hash\n-- ARGV[1]  integer\n-- RETURNS  nothing\n-- ERRORS   SCHEMA  a record\n\
                 -- WRITES   a field\n-- COST     TIME, HSET\n\n";
     let body = "local head = read_head(ARGV[1])\nlocal now = tell_time(head)\nredis.call(\"HSET\", KEYS[1], \"a\", \"1\")\n";
-    let prelude = script(
+    let parts = [script(
         "-- P.\nlocal function unknown_schema(f)\n  return f\nend\nlocal function read_head(b)\n  return unknown_schema(b)\nend\n"
             .to_owned(),
-    );
-    assert_eq!(faults(&script(format!("{head}{body}")), &prelude), Vec::<String>::new());
+    )];
+    assert_eq!(faults(&script(format!("{head}{body}")), &parts), Vec::<String>::new());
     let changed =
-        |from: &str, to: &str| faults(&script(format!("{head}{body}").replacen(from, to, 1)), &prelude).len();
+        |from: &str, to: &str| faults(&script(format!("{head}{body}").replacen(from, to, 1)), &parts).len();
     for (from, to) in [
         ("-- RETURNS  nothing\n", ""),
         ("TIME, HSET", "TIME"),

@@ -12,7 +12,7 @@ use tokio::sync::oneshot;
 use crate::call::Call;
 use crate::clock::{self, Instant};
 use crate::decision::Decision;
-use crate::dispatcher::{Answer, Charge, Grant, Patience, Request};
+use crate::dispatcher::{Answer, Charge, GoneOut, Grant, LineKey, Patience, Request};
 use crate::error::Error;
 use crate::gate::Tollgate;
 use crate::identity;
@@ -26,7 +26,7 @@ use crate::store::StoreError;
 /// [`Error::Refused`] at once where the wait would go past its deadline, with the earliest time that could work;
 /// [`Error::Call`] if the call can't be decided on as it is; [`Error::Store`] if the store does not answer within its
 /// timeout, or is not fit; [`Error::Policy`] and [`Error::Conflict`] if another policy has come into force that can't be
-/// taken up; [`Error::Closed`] if the runtime of the limiter was shut down.
+/// taken up; [`Error::TooManyWaiting`] if too many calls of its organisation and priority wait already; [`Error::Closed`] if the runtime of the limiter was shut down.
 ///
 /// # Cancel safety
 /// Dropped before it is done it gives back what it may have been granted meanwhile, and leaves its place in line. Of a call
@@ -37,6 +37,24 @@ pub struct Acquire<'a> {
     gate: &'a Tollgate,
     call: &'a Call,
     patience: Patience,
+}
+
+/// A caller who waits. Dropped before the answer has come it says so, and leaves its place to others at once.
+struct Stay<'a> {
+    answer: oneshot::Receiver<Result<Answer, Error>>,
+    /// The line it stands in, until it has its answer.
+    line: Option<LineKey>,
+    gone: &'a GoneOut,
+}
+
+impl Drop for Stay<'_> {
+    fn drop(&mut self) {
+        if let Some(line) = self.line.take() {
+            // Whoever is told looks for calls that nobody waits for.
+            self.answer.close();
+            let _ = self.gone.send(line);
+        }
+    }
 }
 
 impl<'a> Acquire<'a> {
@@ -90,9 +108,12 @@ impl<'a> Acquire<'a> {
         }
         let (reply, answer) = oneshot::channel();
         let patience = self.patience;
-        let request = Request { path, cost, generation, name, patience, queued_at: now, reply };
-        self.put_in(request).await?;
-        answer.await.map_err(|_| Error::Closed)?
+        let line = LineKey { generation, path, cost, waits: patience != Patience::None, name };
+        let mut stay = Stay { answer, line: line.waits.then(|| line.clone()), gone: self.gate.gone() };
+        self.put_in(Request { line, patience, queued_at: now, reply, place: None }).await?;
+        let answer = (&mut stay.answer).await;
+        stay.line = None;
+        answer.map_err(|_| Error::Closed)?
     }
 
     /// Puts a request into the inbox; waits only if that is full, which is dearer to find out.

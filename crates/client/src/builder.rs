@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use arc_swap::ArcSwap;
 
-use crate::embedded::Clock;
+use crate::embedded::{Clock, EmbeddedStore};
 use crate::engine::{Begin, Keys, PolicyRecord, WriteReply};
 use crate::error::Error;
 use crate::gate::Tollgate;
@@ -17,6 +17,9 @@ use crate::store::{Store, StoreAddress, StoreTls};
 
 /// Longest that a call waits for the store, unless set otherwise.
 const STORE_TIMEOUT: Duration = Duration::from_secs(1);
+
+/// Most calls of one organisation and priority that wait at once, unless set otherwise.
+const WAITING_MOST: usize = 10_000;
 
 /// Sets up a [`Tollgate`].
 ///
@@ -41,10 +44,12 @@ pub struct Builder {
     namespace: String,
     address: StoreAddress,
     tls: StoreTls,
+    embedded: Option<EmbeddedStore>,
     clock: Clock,
     policy: Option<Policy>,
     begin: Option<Begin>,
     timeout: Duration,
+    waiting_most: usize,
 }
 
 impl Builder {
@@ -53,10 +58,12 @@ impl Builder {
             namespace: namespace.to_owned(),
             address: StoreAddress::Embedded,
             tls: StoreTls::default(),
+            embedded: None,
             clock: Clock::System,
             policy: None,
             begin: None,
             timeout: STORE_TIMEOUT,
+            waiting_most: WAITING_MOST,
         }
     }
 
@@ -69,6 +76,13 @@ impl Builder {
     /// Whom a `rediss://` connection trusts, and how it shows who asks. Default: Mozilla's roots, and no certificate.
     pub fn store_tls(mut self, tls: StoreTls) -> Self {
         self.tls = tls;
+        self
+    }
+
+    /// An embedded store that this limiter shares with others of this process, on a clock of its own.
+    pub fn embedded_store(mut self, store: EmbeddedStore) -> Self {
+        self.address = StoreAddress::Embedded;
+        self.embedded = Some(store);
         self
     }
 
@@ -102,6 +116,16 @@ impl Builder {
         self
     }
 
+    /// Most calls of one organisation and priority that wait in this process at once, at least 1; further ones get
+    /// [`Error::TooManyWaiting`]. Default: 10,000.
+    ///
+    /// It keeps a demand that is never met from filling the memory. Calls of [`Tollgate::try_acquire`] do not wait, and neither
+    /// count nor are turned away. Up to an eighth of those that count may be calls whose futures were dropped.
+    pub fn max_waiting(mut self, calls: usize) -> Self {
+        self.waiting_most = calls.max(1);
+        self
+    }
+
     /// Connects, and takes up the policy in force.
     ///
     /// Must be called within a tokio runtime, on which the limiter's tasks then run.
@@ -122,14 +146,17 @@ impl Builder {
         self.address.check_uses(&self.tls)?;
         // An answer that was lost is to be asked for again while its callers still wait.
         let store = match self.address {
-            StoreAddress::Embedded => Store::embedded(self.clock.clone()),
+            StoreAddress::Embedded => {
+                let own = || EmbeddedStore::new(self.clock.clone());
+                Store::Embedded(self.embedded.clone().unwrap_or_else(own))
+            }
             ref address => Store::open(address, &self.tls, self.timeout / 2)?,
         };
         let library = Library { store: Arc::new(store), keys: Keys::of(&self.namespace) };
         let record = self.agree(&library).await?;
         let current = Arc::new(ArcSwap::from_pointee(InForce::compile(record)?));
         let keeper = Keeper::new(library, Arc::clone(&current));
-        Ok(Tollgate::start(keeper, current, self.timeout))
+        Ok(Tollgate::start(keeper, current, self.timeout, self.waiting_most))
     }
 
     /// The namespace's policy: the stored one, or else the given one, which is then stored.

@@ -59,6 +59,18 @@ pub enum Error {
         /// Its entity tag, "" if there is none.
         current: String,
     },
+    /// As many calls of the same organisation and priority wait in this process as may. Nothing was charged.
+    #[error(
+        "{waiting} calls of {flow} wait in this process already, and {most} may; let fewer wait, or raise the most"
+    )]
+    TooManyWaiting {
+        /// Whose calls they are, as `<priority>:<org>`.
+        flow: String,
+        /// How many of them wait.
+        waiting: usize,
+        /// How many may.
+        most: usize,
+    },
     /// The limiter's task is gone: its runtime was shut down.
     #[error("the limiter was shut down")]
     Closed,

@@ -12,7 +12,7 @@ use crate::builder::Builder;
 use crate::call::Call;
 use crate::clock::{self, Instant};
 use crate::decision::Decision;
-use crate::dispatcher::{self, Inbox, Outbox, Patience, Setup};
+use crate::dispatcher::{self, Doors, GoneOut, Inbox, Outbox, Patience, Setup};
 use crate::error::Error;
 use crate::identity;
 use crate::in_force::Current;
@@ -63,6 +63,7 @@ struct Inner {
     current: Current,
     inbox: Inbox,
     outbox: Outbox,
+    gone: GoneOut,
     store_timeout: Duration,
     /// When a call has last had the policy compared with the store's.
     looked_at: Mutex<Instant>,
@@ -96,20 +97,27 @@ impl Tollgate {
         Builder::new(namespace)
     }
 
-    pub(crate) fn start(keeper: Keeper, current: Current, store_timeout: Duration) -> Self {
+    pub(crate) fn start(
+        keeper: Keeper,
+        current: Current,
+        store_timeout: Duration,
+        waiting_most: usize,
+    ) -> Self {
         let keeper = Arc::new(keeper);
         let library = keeper.library();
         let sweeper = tokio::spawn(sweeper::run(Arc::clone(&keeper)));
-        let (inbox, outbox) = dispatcher::start(Setup {
+        let Doors { inbox, outbox, gone } = dispatcher::start(Setup {
             store: Arc::clone(&library.store),
             keys: library.keys.clone(),
             current: Arc::clone(&current),
             keeper: Arc::clone(&keeper),
             replica: identity::random(),
             timeout: store_timeout,
+            waiting_most,
         });
         let looked_at = Mutex::new(clock::now());
-        Self { inner: Arc::new(Inner { keeper, current, inbox, outbox, store_timeout, looked_at, sweeper }) }
+        let inner = Inner { keeper, current, inbox, outbox, gone, store_timeout, looked_at, sweeper };
+        Self { inner: Arc::new(inner) }
     }
 
     /// Asks once: granted or refused, without waiting for tokens. The store's answer it waits for.
@@ -177,6 +185,11 @@ impl Tollgate {
 
     pub(crate) fn outbox(&self) -> &Outbox {
         &self.inner.outbox
+    }
+
+    /// Where those say so who wait no more.
+    pub(crate) fn gone(&self) -> &GoneOut {
+        &self.inner.gone
     }
 }
 

@@ -11,6 +11,9 @@ use crate::ran_on::test_program;
 /// The seed to replay; without it every run draws a new one.
 const CHOSEN: &str = "TOLLGATE_SEED";
 
+/// How many seeds a test runs that runs several.
+const COUNT: &str = "TOLLGATE_SEEDS";
+
 /// Where all randomness of a test comes from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Seed(u64);
@@ -28,6 +31,21 @@ impl Seed {
         };
         println!("replay with: {}", seed.replay_command());
         Ok(seed)
+    }
+
+    /// `TOLLGATE_SEED` alone, or `TOLLGATE_SEEDS` different ones, or, without either, `count`. Whoever finds that one fails
+    /// prints its [`replay_command`](Self::replay_command).
+    ///
+    /// # Errors
+    /// When a variable holds no number.
+    pub fn several(count: usize) -> Result<Vec<Self>> {
+        let first = Self::for_this_test()?;
+        let count = match (env::var(CHOSEN), env::var(COUNT)) {
+            (Ok(_), _) => 1,
+            (_, Ok(text)) => text.parse().with_context(|| format!("{COUNT}={text:?} is not a number"))?,
+            _ => count,
+        };
+        Ok(std::iter::successors(Some(first), |seed| Some(seed.derive("next"))).take(count).collect())
     }
 
     /// A fixed seed, for a history that is kept as a regression test.
@@ -61,7 +79,8 @@ impl Seed {
     }
 
     /// One line for a shell: this test, this seed. libtest names a test's thread after it.
-    fn replay_command(self) -> String {
+    #[must_use]
+    pub fn replay_command(self) -> String {
         let program = test_program();
         let package = env::var("CARGO_PKG_NAME").unwrap_or_default();
         let target =

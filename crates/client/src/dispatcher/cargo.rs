@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use super::flight::Cargo;
+use super::party::Party;
 use super::request::SettleRequest;
-use super::waiting::Party;
 use crate::clock::Instant;
 use crate::engine::{AcquireBatch, BatchId, Repeated, Script, SettleBatch};
 use crate::error::Error;
@@ -26,8 +26,8 @@ impl Acquires {
         Self { batch: AcquireBatch::default(), parties: Vec::new(), in_force }
     }
 
-    pub(super) fn push(&mut self, party: Party) {
-        self.batch.push(&party.path, party.cost, party.calls(), party.name.clone());
+    pub(super) fn push(&mut self, party: Party, now: Instant) {
+        self.batch.push(&party.path, party.calls(now));
         self.parties.push(party);
     }
 }
@@ -56,8 +56,8 @@ impl Cargo for Acquires {
         let mut wanted = false;
         for (party, entry) in self.parties.iter_mut().zip(self.batch.entries_mut()) {
             party.requests.retain(|request| !request.is_abandoned());
-            entry.calls = party.calls();
-            wanted |= entry.calls > 0;
+            entry.calls.count = party.count();
+            wanted |= entry.calls.count > 0;
         }
         wanted
     }

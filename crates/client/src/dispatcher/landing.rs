@@ -6,8 +6,8 @@ use std::time::Duration;
 use super::cargo::{Acquires, Settlements};
 use super::flight::Landed;
 use super::grant::Charge;
+use super::party::Party;
 use super::told::Told;
-use super::waiting::Party;
 use super::{Dispatcher, Event, Upkeep, WATCH_EVERY};
 use crate::clock;
 use crate::engine::{AcquireReply, Reply, Script, SettlementReply};
@@ -56,7 +56,7 @@ impl Dispatcher {
 
     fn ask_again(&mut self, party: Party, asked_under: &Arc<InForce>) {
         if Arc::ptr_eq(asked_under, &self.in_force) {
-            self.waiting.release(party.line, party.requests);
+            self.waiting.release(party.line, party.left());
         } else {
             self.waiting.dissolve(party.line, party.requests);
         }
@@ -74,11 +74,11 @@ impl Dispatcher {
 
     /// Tells the calls of one entry: those that wait longest are granted, the rest waits on.
     fn land_party(&mut self, mut party: Party, index: usize, cargo: &Acquires, reply: &AcquireReply) {
-        let entry = reply.entries[index];
+        let entry = &reply.entries[index];
         let path: Vec<_> = cargo.batch.path(index).collect();
         let debts: Arc<[u64]> = path.iter().map(|&bucket| reply.debts[bucket]).collect();
         // Without a sender left there is no caller left either.
-        let Some(outbox) = self.outbox.upgrade() else { return };
+        let Some(outbox) = self.ways.outbox.upgrade() else { return };
         let charge = Charge {
             path: Arc::clone(&party.path),
             generation: cargo.in_force.generation(),
@@ -90,20 +90,21 @@ impl Dispatcher {
             outbox,
         };
         party.grant(&Arc::new(charge), entry.granted, entry.over);
-        if entry.granted >= cargo.batch.entries()[index].calls {
+        party.tickets.clone_from(&entry.tickets);
+        let Some(by) = entry.by.and_then(|by| path.iter().position(|&bucket| bucket == by)) else {
             return self.ask_again(party, &cargo.in_force);
-        }
-        let crowded =
-            entry.by.filter(|_| entry.crowded).and_then(|by| path.iter().position(|&bucket| bucket == by));
+        };
         let told = Told {
             at: clock::now(),
-            path: party.path,
+            path: Arc::clone(&party.path),
             debts,
             cost: party.cost,
-            crowded: crowded.map(|bucket| (bucket, Duration::from_micros(entry.wait_us))),
+            by,
+            wait: Duration::from_micros(entry.wait_us),
+            crowded: entry.crowded,
         };
         if Arc::ptr_eq(&cargo.in_force, &self.in_force) {
-            self.waiting.park(party.line, party.requests, told);
+            self.waiting.park(party.line, party.left(), told);
         } else {
             self.waiting.dissolve(party.line, party.requests);
         }
@@ -150,14 +151,14 @@ impl Dispatcher {
 mod tests {
     use super::*;
     use crate::call::Call;
-    use crate::dispatcher::{Answer, Patience, Request, Setup};
+    use crate::dispatcher::{Answer, LineKey, Patience, Request, Setup, ways};
     use crate::embedded::Clock;
     use crate::engine::{Keys, PolicyRecord};
     use crate::keeper::Keeper;
     use crate::library::Library;
     use crate::policy::Policy;
     use crate::store::Store;
-    use tokio::sync::{mpsc, oneshot};
+    use tokio::sync::oneshot;
 
     fn in_force(version: u64, limits: &str) -> InForce {
         let policy = Policy::from_toml(&format!("namespace = 'test'\n{limits}")).unwrap();
@@ -177,13 +178,17 @@ mod tests {
     fn request(in_force: &InForce) -> (Request, oneshot::Receiver<Result<Answer, Error>>) {
         let (reply, answer) = oneshot::channel();
         let request = Request {
-            path: Arc::new(in_force.policy.path(&Call::get("/").org("acme")).unwrap()),
-            cost: 1,
-            generation: in_force.generation(),
-            name: None,
+            line: LineKey {
+                generation: in_force.generation(),
+                path: Arc::new(in_force.policy.path(&Call::get("/").org("acme")).unwrap()),
+                cost: 1,
+                waits: true,
+                name: None,
+            },
             patience: Patience::Endless,
             queued_at: clock::now(),
             reply,
+            place: None,
         };
         (request, answer)
     }
@@ -201,16 +206,16 @@ mod tests {
         let keys = Keys::of("test");
         let library = Library { store: Arc::clone(&store), keys: keys.clone() };
         let keeper = Arc::new(Keeper::new(library, Arc::clone(&current)));
-        let (_inbox, acquires) = mpsc::channel(1);
-        let (outbox, settlements) = mpsc::unbounded_channel();
+        let (_doors, ways) = ways();
         let timeout = Duration::from_secs(1);
         let replica = "r".to_owned();
-        let setup = Setup { store, keys, current: Arc::clone(&current), keeper, replica, timeout };
-        let mut dispatcher = Dispatcher::new(setup, acquires, settlements, outbox.downgrade());
+        let setup =
+            Setup { store, keys, current: Arc::clone(&current), keeper, replica, timeout, waiting_most: 10 };
+        let mut dispatcher = Dispatcher::new(setup, ways);
 
         dispatcher.join(first);
         let mut cargo = Acquires::new(Arc::clone(&dispatcher.in_force));
-        cargo.push(dispatcher.waiting.next_party().unwrap());
+        cargo.push(dispatcher.waiting.next_party().unwrap(), clock::now());
         dispatcher.join(second);
         current.store(Arc::new(in_force(2, "")));
         dispatcher.follow_policy();

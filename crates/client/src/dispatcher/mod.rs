@@ -7,12 +7,13 @@ mod flight;
 mod grant;
 mod landing;
 mod lanes;
+mod party;
 mod request;
 mod told;
 mod waiting;
 
 pub(crate) use grant::{Charge, Grant};
-pub(crate) use request::{Answer, Inbox, Outbox, Patience, Request, SettleRequest};
+pub(crate) use request::{Answer, GoneOut, Inbox, LineKey, Outbox, Patience, Request, SettleRequest};
 
 use std::future::Future;
 use std::pin::Pin;
@@ -54,15 +55,40 @@ pub(crate) struct Setup {
     /// Names this process among all that share the store.
     pub(crate) replica: String,
     pub(crate) timeout: Duration,
+    /// Most calls of a flow that wait.
+    pub(crate) waiting_most: usize,
+}
+
+/// The ways in.
+#[derive(Debug)]
+pub(crate) struct Doors {
+    pub(crate) inbox: Inbox,
+    pub(crate) outbox: Outbox,
+    pub(crate) gone: GoneOut,
 }
 
 /// Starts the task. It ends when all senders are dropped and everything they sent is answered.
-pub(crate) fn start(setup: Setup) -> (Inbox, Outbox) {
+pub(crate) fn start(setup: Setup) -> Doors {
+    let (doors, ways) = ways();
+    tokio::spawn(Dispatcher::new(setup, ways).run());
+    doors
+}
+
+/// What comes in through the doors.
+struct Ways {
+    acquires: mpsc::Receiver<Request>,
+    settlements: mpsc::UnboundedReceiver<SettleRequest>,
+    gone: mpsc::UnboundedReceiver<LineKey>,
+    /// For the grants it gives out; weak, or it would keep itself alive.
+    outbox: mpsc::WeakUnboundedSender<SettleRequest>,
+}
+
+fn ways() -> (Doors, Ways) {
     let (inbox, acquires) = mpsc::channel(INBOX_SIZE);
     let (outbox, settlements) = mpsc::unbounded_channel();
-    let dispatcher = Dispatcher::new(setup, acquires, settlements, outbox.downgrade());
-    tokio::spawn(dispatcher.run());
-    (inbox, outbox)
+    let (gone_out, gone) = mpsc::unbounded_channel();
+    let ways = Ways { acquires, settlements, gone, outbox: outbox.downgrade() };
+    (Doors { inbox, outbox, gone: gone_out }, ways)
 }
 
 struct Dispatcher {
@@ -71,10 +97,7 @@ struct Dispatcher {
     /// The policy by which the waiting calls were resolved.
     in_force: Arc<InForce>,
     keeper: Arc<Keeper>,
-    acquires: mpsc::Receiver<Request>,
-    settlements: mpsc::UnboundedReceiver<SettleRequest>,
-    /// For the grants it gives out; weak, or it would keep itself alive.
-    outbox: mpsc::WeakUnboundedSender<SettleRequest>,
+    ways: Ways,
     waiting: Waiting,
     corrections: Vec<SettleRequest>,
     lanes: Lanes,
@@ -106,22 +129,15 @@ enum Upkeep {
 }
 
 impl Dispatcher {
-    fn new(
-        setup: Setup,
-        acquires: mpsc::Receiver<Request>,
-        settlements: mpsc::UnboundedReceiver<SettleRequest>,
-        outbox: mpsc::WeakUnboundedSender<SettleRequest>,
-    ) -> Self {
-        let Setup { store, keys, current, keeper, replica, timeout } = setup;
+    fn new(setup: Setup, ways: Ways) -> Self {
+        let Setup { store, keys, current, keeper, replica, timeout, waiting_most } = setup;
         Self {
             route: Route { store, keys, timeout },
             in_force: current.load_full(),
             current,
             keeper,
-            acquires,
-            settlements,
-            outbox,
-            waiting: Waiting::new(timeout),
+            ways,
+            waiting: Waiting::new(timeout, waiting_most),
             corrections: Vec::new(),
             lanes: Lanes::new(&replica),
             settle_lane: Some(Lane::new(&replica, Lanes::COUNT)),
@@ -132,14 +148,20 @@ impl Dispatcher {
 
     async fn run(mut self) {
         let mut requests = Vec::new();
-        let (mut acquires_open, mut settlements_open) = (true, true);
+        let mut gone = Vec::new();
+        let (mut acquires_open, mut settlements_open, mut gone_open) = (true, true, true);
         loop {
             let now = clock::now();
             self.tend(now);
             let timer = self.next_timer(now);
             tokio::select! {
                 biased;
-                count = self.acquires.recv_many(&mut requests, INBOX_SIZE), if acquires_open => {
+                // First those who leave: they make room for those who come.
+                count = self.ways.gone.recv_many(&mut gone, INBOX_SIZE), if gone_open => {
+                    gone_open = count > 0;
+                    gone.drain(..).for_each(|line| self.waiting.forget_gone(&line));
+                }
+                count = self.ways.acquires.recv_many(&mut requests, INBOX_SIZE), if acquires_open => {
                     acquires_open = count > 0;
                     if !acquires_open {
                         // Nobody is left who could be told: the calls in line have been given up.
@@ -147,7 +169,7 @@ impl Dispatcher {
                     }
                     requests.drain(..).for_each(|request| self.join(request));
                 }
-                count = self.settlements.recv_many(&mut self.corrections, INBOX_SIZE), if settlements_open => {
+                count = self.ways.settlements.recv_many(&mut self.corrections, INBOX_SIZE), if settlements_open => {
                     settlements_open = count > 0;
                 }
                 Some(event) = self.flights.next() => self.handle(event),
@@ -170,7 +192,7 @@ impl Dispatcher {
         }
         while self.has_to_send() {
             let Some(lane) = self.lanes.take(now) else { return };
-            self.send_acquires(lane);
+            self.send_acquires(lane, now);
         }
     }
 
@@ -181,7 +203,7 @@ impl Dispatcher {
 
     /// Puts a call in line, if its path is of the policy in force.
     fn join(&mut self, request: Request) {
-        if request.generation == self.in_force.generation() {
+        if request.line.generation == self.in_force.generation() {
             self.waiting.join(request);
         } else {
             request.answer(Ok(Answer::Outdated));
@@ -197,15 +219,18 @@ impl Dispatcher {
         }
     }
 
-    fn send_acquires(&mut self, lane: Lane) {
+    fn send_acquires(&mut self, lane: Lane, now: Instant) {
         let mut cargo = Acquires::new(Arc::clone(&self.in_force));
         while cargo.batch.entries().len() < ENTRIES_MOST && cargo.batch.buckets().len() < BUCKETS_MOST {
             let Some(party) = self.waiting.next_party() else {
                 break;
             };
-            cargo.push(party);
+            cargo.push(party, now);
         }
-        let Some(since) = cargo.waiting_since() else { return self.lanes.put_back(lane) };
+        if cargo.parties.is_empty() {
+            return self.lanes.put_back(lane);
+        }
+        let since = cargo.waiting_since().unwrap_or(now);
         let route = self.route.clone();
         self.flights.push(Box::pin(async move { Event::Acquired(route.fly(lane, cargo, since).await) }));
     }

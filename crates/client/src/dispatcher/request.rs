@@ -1,6 +1,7 @@
 //! What callers hand to the dispatcher.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot};
 
@@ -18,19 +19,32 @@ pub(crate) type Inbox = mpsc::Sender<Request>;
 /// The way in for corrections; unbounded, because a dropped grant can't wait. Grants bound it.
 pub(crate) type Outbox = mpsc::UnboundedSender<SettleRequest>;
 
+/// The way in for the news that somebody waits no more; unbounded, because a dropped future can't wait. What waits bounds it.
+pub(crate) type GoneOut = mpsc::UnboundedSender<LineKey>;
+
+/// What makes calls equal: they pass the same buckets at the same cost.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct LineKey {
+    /// Which policy the path is of: limits and terms differ between two.
+    pub(crate) generation: u64,
+    pub(crate) path: Arc<Path>,
+    pub(crate) cost: u32,
+    /// Calls that want to be told at once do not stand behind those that wait.
+    pub(crate) waits: bool,
+    /// Under this name a call is charged once, however often it is asked for: those of the same name are one call.
+    pub(crate) name: Option<Box<str>>,
+}
+
 /// One call that wants a permit.
 #[derive(Debug)]
 pub(crate) struct Request {
-    pub(crate) path: Arc<Path>,
-    pub(crate) cost: u32,
-    /// Which policy the path is of.
-    pub(crate) generation: u64,
-    /// Under this name it is charged once, however often it is asked for.
-    pub(crate) name: Option<Box<str>>,
+    pub(crate) line: LineKey,
     pub(crate) patience: Patience,
     /// When it was last put in line to be asked for.
     pub(crate) queued_at: Instant,
     pub(crate) reply: oneshot::Sender<Result<Answer, Error>>,
+    /// Its place among those of its flow that wait, once it has one.
+    pub(crate) place: Option<Arc<()>>,
 }
 
 /// How long a call may wait.
@@ -80,6 +94,15 @@ impl Request {
 }
 
 impl Patience {
+    /// How long it lasts from `now` on.
+    pub(super) fn lasts(self, now: Instant) -> Duration {
+        match self {
+            Self::None => Duration::ZERO,
+            Self::Until(deadline) => deadline.saturating_duration_since(now),
+            Self::Endless => Duration::MAX,
+        }
+    }
+
     /// Whether a wait until `at` is too long.
     pub(crate) fn ends_before(self, at: Instant) -> bool {
         match self {

@@ -10,19 +10,24 @@ use crate::policy::Path;
 /// Longest wait that is told apart: more would not fit on the clock, and nobody waits for it.
 const WAIT_LONGEST: Duration = Duration::from_secs(100 * 366 * 86_400);
 
-/// The state of a path's buckets at a moment, and from it the wait of each call in a line.
+/// When the first call of a line has its turn, and the state of the path's buckets; from both the wait of each call in the
+/// line.
 #[derive(Clone, Debug)]
 pub(super) struct Told {
     pub(super) at: Instant,
     pub(super) path: Arc<Path>,
     pub(super) debts: Arc<[u64]>,
     pub(super) cost: u32,
-    /// Index on the path of a bucket that can't be made because its limit has as many as it may, and the wait.
-    pub(super) crowded: Option<(usize, Duration)>,
+    /// Index on the path of the bucket that makes the first call wait longest.
+    pub(super) by: usize,
+    /// How long it makes the first call wait, those included whose turn comes before.
+    pub(super) wait: Duration,
+    /// That bucket can't be made because its limit has as many as it may.
+    pub(super) crowded: bool,
 }
 
 impl Told {
-    /// When the call can pass that has `ahead` equal ones before it, if nobody else comes.
+    /// When the call can pass at the earliest that has `ahead` equal ones before it.
     pub(super) fn due(&self, ahead: usize) -> Instant {
         self.at + self.wait(ahead).1
     }
@@ -35,22 +40,30 @@ impl Told {
             limit: bucket.limit_name().to_owned(),
             key: bucket.key().to_owned(),
             terms: bucket.terms(),
-            reason: if self.crowded.is_some() { Reason::Buckets } else { Reason::Tokens },
+            reason: if self.crowded { Reason::Buckets } else { Reason::Tokens },
             retry_after: (self.at + wait).saturating_duration_since(now),
         }
     }
 
-    /// The bucket that makes it wait longest, and how long from when this was told.
+    /// The bucket that makes it wait longest, and how long from when this was told: as long as if no other line took turns
+    /// with this one from now on.
     fn wait(&self, ahead: usize) -> (usize, Duration) {
-        if let Some(crowded) = self.crowded {
-            return crowded;
+        if self.crowded {
+            return (self.by, self.wait);
         }
         let cost = u64::from(self.cost);
+        let behind = cost.saturating_mul(ahead as u64);
         let enforced = self.path.buckets().iter().enumerate().filter(|(_, bucket)| bucket.is_enforced());
         let waits = enforced.map(|(index, bucket)| {
-            (index, bucket.terms().wait_us(self.debts[index], cost, cost.saturating_mul(ahead as u64)))
+            let terms = bucket.terms();
+            let wait = Duration::from_micros(terms.wait_us(self.debts[index], cost, behind));
+            if index == self.by {
+                (index, wait.max(self.wait + Duration::from_micros(terms.earned_in_us(behind))))
+            } else {
+                (index, wait)
+            }
         });
-        let (bucket, wait_us) = waits.max_by_key(|&(_, wait_us)| wait_us).unwrap_or_default();
-        (bucket, Duration::from_micros(wait_us).min(WAIT_LONGEST))
+        let (bucket, wait) = waits.max_by_key(|&(_, wait)| wait).unwrap_or_default();
+        (bucket, wait.min(WAIT_LONGEST))
     }
 }

@@ -1,6 +1,6 @@
 //! The calls that wait in this process: equal calls stand in one line, lines are asked for in the order they became due.
 //!
-//! Everything about who waits for what is in this module, so that fairness across replicas can take its place.
+//! Whose turn it is among the lines of all processes is for the store to say; here each line keeps the tickets that it was given.
 
 use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
@@ -8,37 +8,32 @@ use std::time::Duration;
 
 use slab::Slab;
 
-use super::grant::{Charge, Grant};
-use super::request::{Answer, Patience, Request};
+use super::party::{Left, Party};
+use super::request::{Answer, LineKey, Request};
 use super::told::Told;
 use crate::clock::{self, Instant};
+use crate::engine::Ticket;
 use crate::error::Error;
 use crate::hashed::QuickMap;
-use crate::policy::Path;
+use crate::policy::HashedName;
 use crate::store::StoreError;
+
+/// A parked line is gone through when one call in so many may have been given up.
+const GONE_PART: usize = 8;
 
 /// Names a line; valid until the line is empty.
 pub(super) type LineId = usize;
-
-/// What makes calls equal: they pass the same buckets at the same cost.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-struct LineKey {
-    /// Which policy the path is of: limits and terms differ between two.
-    generation: u64,
-    path: Arc<Path>,
-    cost: u32,
-    /// Calls that want to be told at once do not stand behind those that wait.
-    waits: bool,
-    /// Calls with a name stand with those of the same name: all of them are one call.
-    name: Option<Box<str>>,
-}
 
 /// Equal calls, the longest waiting first.
 #[derive(Debug)]
 struct Line {
     key: LineKey,
     queue: VecDeque<Request>,
+    /// Its places in the queues of the store, to be brought along or given up.
+    tickets: Vec<Ticket>,
     state: LineState,
+    /// How many callers have gone since it was parked.
+    gone: usize,
 }
 
 #[derive(Debug)]
@@ -63,49 +58,15 @@ pub(super) struct Waiting {
     index: QuickMap<LineKey, LineId>,
     ready: VecDeque<LineId>,
     parked: BTreeSet<(Instant, LineId)>,
-}
-
-/// The calls of one line that go to the store together.
-#[derive(Debug)]
-pub(super) struct Party {
-    pub(super) line: LineId,
-    pub(super) path: Arc<Path>,
-    pub(super) cost: u32,
-    pub(super) name: Option<Box<str>>,
-    pub(super) requests: Vec<Request>,
-}
-
-impl Party {
-    /// How many calls there are to charge: all that bear one name are one.
-    pub(super) fn calls(&self) -> u32 {
-        let callers = self.callers();
-        if self.name.is_some() { callers.min(1) } else { callers }
-    }
-
-    fn callers(&self) -> u32 {
-        u32::try_from(self.requests.len()).unwrap_or(u32::MAX)
-    }
-
-    /// Hands out what was granted, the last `over` of it against the will of an observed limit, to the callers who wait
-    /// longest. More grants than callers - some have gone while the answer was lost - are given back by their drop.
-    pub(super) fn grant(&mut self, charge: &Arc<Charge>, granted: u32, over: u32) {
-        // All calls of one name are one call: each of its callers has the grant.
-        let granted = if self.name.is_some() && granted > 0 { self.callers() } else { granted };
-        let mut requests =
-            std::mem::take(&mut self.requests).into_iter().filter(|request| !request.is_abandoned());
-        for number in 0..granted {
-            let grant = Grant::new(Arc::clone(charge), number >= granted.saturating_sub(over));
-            if let Some(request) = requests.next() {
-                request.answer(Ok(Answer::Granted(grant)));
-            }
-        }
-        self.requests = requests.collect();
-    }
+    /// Most calls of a flow that wait.
+    most: usize,
+    /// Of each flow the place that its waiting calls share: as often as it is held, so many wait.
+    flows: QuickMap<HashedName, Arc<()>>,
 }
 
 impl Waiting {
-    /// No lines yet. Calls that are not parked wait for `patience` at most.
-    pub(super) fn new(patience: Duration) -> Self {
+    /// No lines yet. Calls that are not parked wait for `patience` at most, and no more than `most` of a flow wait.
+    pub(super) fn new(patience: Duration, most: usize) -> Self {
         Self {
             patience,
             expiry: None,
@@ -113,21 +74,26 @@ impl Waiting {
             index: QuickMap::default(),
             ready: VecDeque::new(),
             parked: BTreeSet::new(),
+            most,
+            flows: QuickMap::default(),
         }
     }
 
-    /// Puts a call at the end of its line. One that can't be granted as long as it can wait is refused at once.
-    pub(super) fn join(&mut self, request: Request) {
-        let key = LineKey {
-            generation: request.generation,
-            path: Arc::clone(&request.path),
-            cost: request.cost,
-            waits: request.patience != Patience::None,
-            name: request.name.clone(),
-        };
-        let id = match self.index.get(&key) {
+    /// Puts a call at the end of its line. One that can't be granted as long as it can wait is refused at once, and so is one
+    /// that is more than may wait.
+    pub(super) fn join(&mut self, mut request: Request) {
+        // It has left before it came.
+        if request.is_abandoned() {
+            return;
+        }
+        if request.line.waits
+            && let Err(error) = self.take_place(&mut request)
+        {
+            return request.answer(Err(error));
+        }
+        let id = match self.index.get(&request.line) {
             Some(&id) => id,
-            None => self.open(key),
+            None => self.open(request.line.clone()),
         };
         self.hurry(request.queued_at);
         let line = &mut self.lines[id];
@@ -137,52 +103,99 @@ impl Waiting {
         }
     }
 
+    fn take_place(&mut self, request: &mut Request) -> Result<(), Error> {
+        let flow = request.line.path.flow_name();
+        let place = self.flows.entry(flow).or_default();
+        let waiting = Arc::strong_count(place) - 1;
+        if waiting >= self.most {
+            let flow = request.line.path.flow().to_owned();
+            return Err(Error::TooManyWaiting { flow, waiting, most: self.most });
+        }
+        request.place = Some(Arc::clone(place));
+        Ok(())
+    }
+
     fn open(&mut self, key: LineKey) -> LineId {
-        let id =
-            self.lines.insert(Line { key: key.clone(), queue: VecDeque::new(), state: LineState::Ready });
+        let id = self.lines.insert(Line {
+            key: key.clone(),
+            queue: VecDeque::new(),
+            tickets: Vec::new(),
+            state: LineState::Ready,
+            gone: 0,
+        });
         self.index.insert(key, id);
         self.ready.push_back(id);
         id
     }
 
-    /// Takes the calls of the next line to ask for. Callers who have gone are left out.
+    /// Takes the calls of the next line to ask for. Callers who have gone are left out; if all have, their tickets are given
+    /// up.
     pub(super) fn next_party(&mut self) -> Option<Party> {
         while let Some(id) = self.ready.pop_front() {
             let line = &mut self.lines[id];
             let requests: Vec<_> = line.queue.drain(..).filter(|request| !request.is_abandoned()).collect();
-            if requests.is_empty() {
+            let tickets = std::mem::take(&mut line.tickets);
+            if requests.is_empty() && tickets.is_empty() {
                 self.close(id);
                 continue;
             }
             line.state = LineState::Asked;
             let LineKey { path, cost, name, .. } = line.key.clone();
-            return Some(Party { line: id, path, cost, name, requests });
+            return Some(Party { line: id, path, cost, name, requests, tickets });
         }
         None
     }
 
     /// The calls of a line have their answers; those `left` go back to its head, to wait as the store told.
-    pub(super) fn park(&mut self, id: LineId, left: Vec<Request>, told: Told) {
+    pub(super) fn park(&mut self, id: LineId, left: Left, told: Told) {
         let line = &mut self.lines[id];
         line.put_back(left);
         refuse_hopeless(&mut line.queue, &told, told.at);
         if line.queue.is_empty() {
-            return self.close(id);
+            return self.end(id);
         }
         let due = told.due(0);
+        line.gone = 0;
         line.state = LineState::Parked { told };
         self.parked.insert((due, id));
     }
 
     /// The calls of a line were granted, or could not be asked for; whoever is `left` or came meanwhile is asked for next.
-    pub(super) fn release(&mut self, id: LineId, left: Vec<Request>) {
+    pub(super) fn release(&mut self, id: LineId, left: Left) {
         let line = &mut self.lines[id];
         line.put_back(left);
-        let Some(first) = line.queue.front() else { return self.close(id) };
+        let Some(first) = line.queue.front() else { return self.end(id) };
         let queued_at = first.queued_at;
         line.state = LineState::Ready;
         self.ready.push_back(id);
         self.hurry(queued_at);
+    }
+
+    /// Nobody is left in a line: its tickets are given up with the next batch.
+    fn end(&mut self, id: LineId) {
+        let line = &mut self.lines[id];
+        if line.tickets.is_empty() {
+            return self.close(id);
+        }
+        line.state = LineState::Ready;
+        self.ready.push_back(id);
+    }
+
+    /// Somebody in a line waits no more. A parked one is ended once all have gone; any other is gone through soon in any case.
+    pub(super) fn forget_gone(&mut self, key: &LineKey) {
+        let Some(&id) = self.index.get(key) else { return };
+        let line = &mut self.lines[id];
+        let LineState::Parked { told } = &line.state else { return };
+        line.gone += 1;
+        if line.gone * GONE_PART < line.queue.len() {
+            return;
+        }
+        line.gone = 0;
+        line.queue.retain(|request| !request.is_abandoned());
+        if line.queue.is_empty() {
+            self.parked.remove(&(told.due(0), id));
+            self.end(id);
+        }
     }
 
     /// Makes the lines ready whose time has come.
@@ -226,7 +239,9 @@ impl Waiting {
     /// Fails the calls whose patience is at its end, though they are not parked: the store does not keep up, or stands still
     /// with a batch that their line waits for.
     pub(super) fn expire(&mut self, now: Instant) {
-        if self.expiry.is_none_or(|expiry| expiry > now) {
+        let Some(expiry) = self.expiry.filter(|expiry| *expiry <= now) else { return };
+        if let Some(later) = clock::respite(expiry, now) {
+            self.expiry = Some(later);
             return;
         }
         let patience = self.patience;
@@ -264,6 +279,11 @@ impl Waiting {
     fn close(&mut self, id: LineId) {
         let line = self.lines.remove(id);
         self.index.remove(&line.key);
+        let flow = line.key.path.flow_name();
+        drop(line);
+        if self.flows.get(&flow).is_some_and(|place| Arc::strong_count(place) == 1) {
+            self.flows.remove(&flow);
+        }
     }
 
     /// When the next call may lose its patience.
@@ -283,10 +303,11 @@ impl Waiting {
 }
 
 impl Line {
-    fn put_back(&mut self, left: Vec<Request>) {
-        for request in left.into_iter().rev() {
+    fn put_back(&mut self, left: Left) {
+        for request in left.requests.into_iter().rev() {
             self.queue.push_front(request);
         }
+        self.tickets = left.tickets;
     }
 }
 
@@ -303,5 +324,44 @@ fn refuse_hopeless(queue: &mut VecDeque<Request>, told: &Told, now: Instant) {
             queue.push_back(request);
             ahead += 1;
         }
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a test ends where what it relies on is not so")]
+mod tests {
+    use super::*;
+    use crate::call::Call;
+    use crate::dispatcher::request::Patience;
+    use crate::policy::Policy;
+    use tokio::sync::oneshot;
+
+    /// Goal: no call is failed because its process stood still. Method: a call stands behind a batch that is on its way when the
+    /// process stops for far longer than the call's patience; when it goes on, the answer of the batch lies there unread. Only
+    /// if nothing comes then either the call is failed.
+    #[tokio::test(start_paused = true)]
+    async fn a_call_is_not_failed_for_a_standstill_of_its_process() {
+        let patience = Duration::from_millis(500);
+        let policy = "namespace = 'test'\n[[limit]]\nname = 'org'\nper = ['org']\nrate = '1/s'";
+        let path = Arc::new(Policy::from_toml(policy).unwrap().path(&Call::get("/").org("acme")).unwrap());
+        let mut waiting = Waiting::new(patience, 10);
+        let join = |waiting: &mut Waiting| {
+            let (reply, answer) = oneshot::channel();
+            let line = LineKey { generation: 1, path: Arc::clone(&path), cost: 1, waits: true, name: None };
+            let (patience, queued_at) = (Patience::Endless, clock::now());
+            waiting.join(Request { line, patience, queued_at, reply, place: None });
+            answer
+        };
+        let _asked = join(&mut waiting);
+        let _on_its_way = waiting.next_party().unwrap();
+        let mut behind = join(&mut waiting);
+
+        tokio::time::advance(Duration::from_secs(4)).await;
+        waiting.expire(clock::now());
+        assert!(behind.try_recv().is_err(), "it still waits");
+        let later = waiting.next_expiry().unwrap();
+        assert!(later > clock::now() && later < clock::now() + patience);
+        waiting.expire(later);
+        assert!(matches!(behind.try_recv(), Ok(Err(Error::Store(StoreError::Timeout { .. })))));
     }
 }

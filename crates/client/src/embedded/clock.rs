@@ -4,6 +4,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use crate::clock::{self, Instant};
+
 /// Where a script's `TIME` comes from. Read once a call, so time stands still inside a script.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
@@ -12,6 +14,8 @@ pub enum Clock {
     System,
     /// A clock that only moves when it is told to.
     Manual(ManualClock),
+    /// The clock of the tokio runtime, which a test or a simulation can pause.
+    Runtime(RuntimeClock),
 }
 
 impl Clock {
@@ -21,7 +25,30 @@ impl Clock {
         match self {
             Clock::System => system_now_us(),
             Clock::Manual(clock) => clock.now_us(),
+            Clock::Runtime(clock) => clock.now_us(),
         }
+    }
+}
+
+/// A clock that goes with [`tokio::time`]: where that is paused, this one is virtual too.
+#[derive(Debug, Clone)]
+pub struct RuntimeClock {
+    began: Instant,
+    began_us: u64,
+}
+
+impl RuntimeClock {
+    /// A clock that shows `now_us` microseconds since the Unix epoch now.
+    #[must_use]
+    pub fn at_us(now_us: u64) -> RuntimeClock {
+        RuntimeClock { began: clock::now(), began_us: now_us }
+    }
+
+    /// Microseconds since the Unix epoch.
+    #[must_use]
+    pub fn now_us(&self) -> u64 {
+        let passed = clock::now().saturating_duration_since(self.began);
+        self.began_us + u64::try_from(passed.as_micros()).unwrap_or(u64::MAX / 2)
     }
 }
 

@@ -48,7 +48,8 @@ mod sandbox;
 mod scan;
 mod session;
 
-pub use clock::{Clock, ManualClock};
+pub use crate::store::{EmbeddedStore, Passage};
+pub use clock::{Clock, ManualClock, RuntimeClock};
 pub use engine::{Engine, Limits};
 pub use error::ScriptError;
 pub use keyspace::{Keyspace, KeyspaceDump};

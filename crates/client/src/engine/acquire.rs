@@ -1,28 +1,58 @@
 //! The arguments and the reply of `acquire.lua`.
 
+use std::sync::Arc;
+
 use super::batch::{ANSWER, BatchId, Repeated, write_permit};
 use super::buckets::{BucketTable, write_path};
 use super::flat::{Malformed, Reader, Writer};
+use super::numbered::Numbered;
 use super::reply::Reply;
-use crate::policy::{Bucket, Path, Policy};
+use crate::policy::{Bucket, HashedName, Path, Policy};
 
 /// Calls that go to the store together. Equal calls share an entry, equal buckets are sent once.
 #[derive(Clone, Debug, Default)]
 pub struct AcquireBatch {
     table: BucketTable,
+    flows: Numbered<HashedName>,
     entries: Vec<Entry>,
+}
+
+/// Equal calls that are asked for together.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Calls {
+    /// Under this name the call is charged once, however often it is sent.
+    pub permit: Option<Box<str>>,
+    /// How many there are. 0 for calls that were given up, which are sent to give up their tickets.
+    pub count: u32,
+    /// Tokens each costs, at least 1.
+    pub cost: u32,
+    /// How long the most patient of the calls would wait, in microseconds. With 0 none of them takes a ticket.
+    pub patience_us: u64,
+    /// What the calls were given when they were refused, in that order.
+    pub tickets: Vec<Ticket>,
+}
+
+/// A place in the queue of one bucket.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Ticket {
+    /// Where on the path the bucket stands, from 1.
+    pub place: u32,
+    /// Of the queue; a ticket of a period that is over is worth nothing.
+    pub period: u64,
+    /// The turn.
+    pub tag: u64,
 }
 
 /// Equal calls of a batch.
 #[derive(Clone, Debug)]
 pub struct Entry {
-    /// Under this name the call is charged once, however often it is sent.
-    pub permit: Option<Box<str>>,
-    /// How many calls there are. 0 for calls that were given up after the batch was first sent.
-    pub calls: u32,
-    /// Tokens each call costs, at least 1.
-    pub cost: u32,
+    /// What is asked for.
+    pub calls: Calls,
+    flow: u32,
+    /// The buckets of the path.
     path: Box<[u32]>,
+    /// The weight of the flow at each.
+    weights: Arc<[u32]>,
 }
 
 /// What became of a batch.
@@ -39,7 +69,7 @@ pub struct AcquireReply {
 }
 
 /// What became of the calls of one entry.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct EntryReply {
     /// How many of its calls were granted.
     pub granted: u32,
@@ -51,13 +81,16 @@ pub struct EntryReply {
     pub crowded: bool,
     /// How many granted calls an observed limit would have refused.
     pub over: u32,
+    /// What those that wait bring when they come back, or give up.
+    pub tickets: Vec<Ticket>,
 }
 
 impl AcquireBatch {
-    /// Adds `calls` equal calls, each of `cost` tokens; their reply is the one at the index that comes back.
-    pub fn push(&mut self, path: &Path, cost: u32, calls: u32, permit: Option<Box<str>>) -> usize {
-        let path = self.table.path(path);
-        self.entries.push(Entry { permit, calls, cost, path });
+    /// Adds equal calls that pass `path`; their reply is the one at the index that comes back.
+    pub fn push(&mut self, path: &Path, calls: Calls) -> usize {
+        let flow = self.flows.number_of(path.flow_name());
+        let entry = Entry { calls, flow, path: self.table.path(path), weights: path.weights() };
+        self.entries.push(entry);
         self.entries.len() - 1
     }
 
@@ -92,13 +125,36 @@ impl AcquireBatch {
         args.flag(repeated == Repeated::Yes);
         args.text(fence);
         args.text(id.server);
+        args.packed(&self.askers());
         self.table.write(&mut args, policy);
         args.count(self.entries.len());
-        for entry in &self.entries {
-            write_permit(&mut args, entry.permit.as_deref());
-            args.integer(entry.calls);
-            args.integer(entry.cost);
-            write_path(&mut args, &entry.path);
+        for Entry { calls, path, .. } in &self.entries {
+            write_permit(&mut args, calls.permit.as_deref());
+            args.integer(calls.count);
+            args.integer(calls.cost);
+            write_path(&mut args, path);
+        }
+        args.finish()
+    }
+
+    /// Who asks: what the script needs to know only where calls wait, and reads only there.
+    fn askers(&self) -> Vec<u8> {
+        let mut args = Writer::new();
+        args.count(self.flows.values().len());
+        for flow in self.flows.values() {
+            args.text(flow.as_str());
+        }
+        for Entry { calls, flow, weights, .. } in &self.entries {
+            args.integer(*flow);
+            args.integer(calls.patience_us);
+            args.count(weights.len());
+            weights.iter().for_each(|&weight| args.integer(weight));
+            args.count(calls.tickets.len());
+            for ticket in &calls.tickets {
+                args.integer(ticket.place);
+                args.integer(ticket.period);
+                args.integer(ticket.tag);
+            }
         }
         args.finish()
     }
@@ -106,13 +162,44 @@ impl AcquireBatch {
     /// The script's reply to this batch.
     pub fn decode(&self, reply: &[u8]) -> Result<Reply<AcquireReply>, Malformed> {
         Reply::read(reply, |reader| {
-            Ok(AcquireReply {
-                now_us: reader.integer()?,
-                epoch: reader.integer()?,
-                entries: self.entries.iter().map(|_| EntryReply::read(reader)).collect::<Result<_, _>>()?,
-                debts: self.buckets().iter().map(|_| reader.integer()).collect::<Result<_, _>>()?,
-            })
+            let (now_us, epoch) = (reader.integer()?, reader.integer()?);
+            let mut entries: Vec<_> =
+                self.entries.iter().map(|_| EntryReply::read(reader)).collect::<Result<_, _>>()?;
+            let debts = self.buckets().iter().map(|_| reader.integer()).collect::<Result<_, _>>()?;
+            while reader.left() > 0 {
+                let number: usize = reader.narrow()?;
+                let entry = number.checked_sub(1).and_then(|index| entries.get_mut(index));
+                let entry = entry.ok_or(Malformed("a ticket of no entry"))?;
+                entry.tickets.push(Ticket::read(reader)?);
+            }
+            Ok(AcquireReply { now_us, epoch, entries, debts })
         })
+    }
+}
+
+impl Calls {
+    /// `count` calls of one token each, without a name, none of which waits.
+    #[must_use]
+    pub fn trying(count: u32) -> Self {
+        Self { permit: None, count, cost: 1, patience_us: 0, tickets: Vec::new() }
+    }
+
+    /// The same at another cost, in tokens.
+    #[must_use]
+    pub fn costing(self, cost: u32) -> Self {
+        Self { cost, ..self }
+    }
+
+    /// The same under a name.
+    #[must_use]
+    pub fn named(self, permit: Option<Box<str>>) -> Self {
+        Self { permit, ..self }
+    }
+}
+
+impl Ticket {
+    fn read(reader: &mut Reader<'_>) -> Result<Self, Malformed> {
+        Ok(Self { place: reader.narrow()?, period: reader.integer()?, tag: reader.integer()? })
     }
 }
 
@@ -123,6 +210,6 @@ impl EntryReply {
         let by = reader.signed()?;
         let over = reader.narrow()?;
         let bucket = usize::try_from(by.unsigned_abs()).map_err(|_| Malformed("a bucket out of range"))?;
-        Ok(Self { granted, wait_us, by: bucket.checked_sub(1), crowded: by < 0, over })
+        Ok(Self { granted, wait_us, by: bucket.checked_sub(1), crowded: by < 0, over, tickets: Vec::new() })
     }
 }

@@ -1,11 +1,10 @@
 //! The buckets of a batch, each once, with their terms and limits.
 
-use std::hash::Hash;
-
 use super::batch::{BUCKET, COUNTER};
 use super::flat::Writer;
+use super::numbered::{Numbered, number};
 use crate::hashed::QuickMap;
-use crate::policy::{Bucket, BucketName, Mode, Path, Policy, Terms};
+use crate::policy::{Bucket, HashedName, Mode, Path, Policy, Terms};
 
 /// Buckets, terms and limits in the order in which they were first named, counted from 1 as Lua does.
 #[derive(Clone, Debug, Default)]
@@ -13,17 +12,10 @@ pub(super) struct BucketTable {
     buckets: Vec<Bucket>,
     /// For each bucket the index of its terms.
     terms_of: Vec<u32>,
-    index: QuickMap<BucketName, u32>,
+    index: QuickMap<HashedName, u32>,
     terms: Numbered<(u32, Mode, Terms)>,
     /// Where the limits stand in the policy.
     limits: Numbered<u16>,
-}
-
-/// Distinct values, numbered from 1.
-#[derive(Clone, Debug)]
-struct Numbered<T> {
-    values: Vec<T>,
-    numbers: QuickMap<T, u32>,
 }
 
 impl BucketTable {
@@ -50,14 +42,14 @@ impl BucketTable {
 
     /// Writes them as `bind_buckets` of the prelude reads them. `policy` is the one that the buckets are of.
     pub(super) fn write(&self, args: &mut Writer, policy: &Policy) {
-        args.count(self.limits.values.len());
-        for &limit in &self.limits.values {
+        args.count(self.limits.values().len());
+        for &limit in self.limits.values() {
             let limit = &policy.limits()[usize::from(limit)];
             args.joined(COUNTER, limit.name());
             args.integer(limit.max_keys());
         }
-        args.count(self.terms.values.len());
-        for (limit, mode, terms) in &self.terms.values {
+        args.count(self.terms.values().len());
+        for (limit, mode, terms) in self.terms.values() {
             args.integer(terms.refill());
             args.integer(terms.credit());
             args.integer(terms.capacity());
@@ -70,25 +62,6 @@ impl BucketTable {
             args.integer(terms);
         }
     }
-}
-
-impl<T> Default for Numbered<T> {
-    fn default() -> Self {
-        Self { values: Vec::new(), numbers: QuickMap::default() }
-    }
-}
-
-impl<T: Copy + Eq + Hash> Numbered<T> {
-    fn number_of(&mut self, value: T) -> u32 {
-        *self.numbers.entry(value).or_insert_with(|| {
-            self.values.push(value);
-            number(self.values.len())
-        })
-    }
-}
-
-fn number(count: usize) -> u32 {
-    u32::try_from(count).unwrap_or(u32::MAX)
 }
 
 /// Writes one path: how many buckets, and which.

@@ -51,10 +51,19 @@ impl Writer {
 
     /// The string `prefix` + `value`.
     pub(super) fn joined(&mut self, prefix: &str, value: &str) {
-        let length = u32::try_from(prefix.len() + value.len()).unwrap_or(u32::MAX);
+        self.parts(prefix.as_bytes(), value.as_bytes());
+    }
+
+    /// An array within the array, as a string that the script unpacks where it needs it.
+    pub(super) fn packed(&mut self, array: &[u8]) {
+        self.parts(array, &[]);
+    }
+
+    fn parts(&mut self, head: &[u8], tail: &[u8]) {
+        let length = u32::try_from(head.len() + tail.len()).unwrap_or(u32::MAX);
         in_memory(&rmp::encode::write_str_len(&mut self.bytes, length));
-        self.bytes.extend_from_slice(prefix.as_bytes());
-        self.bytes.extend_from_slice(value.as_bytes());
+        self.bytes.extend_from_slice(head);
+        self.bytes.extend_from_slice(tail);
         self.values += 1;
     }
 

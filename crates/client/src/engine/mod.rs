@@ -9,6 +9,7 @@ mod buckets;
 mod flat;
 mod keys;
 mod list;
+mod numbered;
 mod peek;
 mod policy;
 mod reply;
@@ -16,7 +17,7 @@ mod script;
 mod settle;
 mod sweep;
 
-pub use acquire::{AcquireBatch, AcquireReply, Entry, EntryReply};
+pub use acquire::{AcquireBatch, AcquireReply, Calls, Entry, EntryReply, Ticket};
 pub use batch::{BatchId, Repeated};
 pub use flat::Malformed;
 pub use keys::Keys;

@@ -11,10 +11,11 @@ pub struct Script {
 }
 
 macro_rules! script {
-    ($name:literal) => {{
+    ($name:literal $(, after $part:literal)?) => {{
         const SOURCE: &str = concat!(
             include_str!("../../../../lua/prelude.lua"),
             "\n",
+            $(include_str!(concat!("../../../../lua/", $part, ".lua")), "\n",)?
             include_str!(concat!("../../../../lua/", $name, ".lua"))
         );
         Script {
@@ -64,7 +65,7 @@ impl Script {
     }
 }
 
-static ACQUIRE: Script = script!("acquire");
+static ACQUIRE: Script = script!("acquire", after "queue");
 static SETTLE: Script = script!("settle");
 static PEEK: Script = script!("peek");
 static LIST: Script = script!("list");

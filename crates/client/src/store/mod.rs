@@ -12,7 +12,8 @@ pub use tls::{StoreTls, StoreTlsError};
 
 use std::time::Duration;
 
-use self::embedded::{EmbeddedSession, EmbeddedStore};
+use self::embedded::EmbeddedSession;
+pub use self::embedded::{EmbeddedStore, Passage};
 use self::redis::{RedisSession, RedisStore};
 use crate::embedded::Clock;
 use crate::engine::Script;
@@ -47,7 +48,7 @@ impl Store {
     }
 
     pub(crate) fn embedded(clock: Clock) -> Self {
-        Self::Embedded(EmbeddedStore::open(clock))
+        Self::Embedded(EmbeddedStore::new(clock))
     }
 
     /// Whether other processes share what it holds.
@@ -90,7 +91,7 @@ impl Session {
     ) -> Result<Vec<u8>, StoreError> {
         match self {
             Self::Redis(session) => session.call(script, keys, argument).await,
-            Self::Embedded(session) => session.call(script, keys, argument),
+            Self::Embedded(session) => session.call(script, keys, argument).await,
         }
     }
 }

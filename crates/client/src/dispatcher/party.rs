@@ -1,0 +1,82 @@
+//! The calls of one line on their way to the store and back.
+
+use std::sync::Arc;
+
+use super::grant::{Charge, Grant};
+use super::request::{Answer, Request};
+use super::waiting::LineId;
+use crate::clock::Instant;
+use crate::engine::{Calls, Ticket};
+use crate::policy::Path;
+
+/// Longest patience that is told apart: the scripts count to 2^53, and nobody waits for it.
+const PATIENCE_MOST_US: u64 = 1 << 52;
+
+/// The calls of one line that go to the store together.
+#[derive(Debug)]
+pub(super) struct Party {
+    pub(super) line: LineId,
+    pub(super) path: Arc<Path>,
+    pub(super) cost: u32,
+    pub(super) name: Option<Box<str>>,
+    pub(super) requests: Vec<Request>,
+    pub(super) tickets: Vec<Ticket>,
+}
+
+/// What is left of a party that has come back.
+#[derive(Debug, Default)]
+pub(super) struct Left {
+    pub(super) requests: Vec<Request>,
+    pub(super) tickets: Vec<Ticket>,
+}
+
+impl Party {
+    /// How many calls there are to charge: all that bear one name are one.
+    pub(super) fn count(&self) -> u32 {
+        let callers = self.callers();
+        if self.name.is_some() { callers.min(1) } else { callers }
+    }
+
+    /// What the store is asked.
+    pub(super) fn calls(&self, now: Instant) -> Calls {
+        Calls {
+            permit: self.name.clone(),
+            count: self.count(),
+            cost: self.cost,
+            patience_us: self.patience_us(now),
+            tickets: self.tickets.clone(),
+        }
+    }
+
+    /// How long the most patient of them would wait.
+    fn patience_us(&self, now: Instant) -> u64 {
+        let waits = self.requests.iter().map(|request| request.patience.lasts(now));
+        waits
+            .max()
+            .map_or(0, |wait| u64::try_from(wait.as_micros()).unwrap_or(u64::MAX).min(PATIENCE_MOST_US))
+    }
+
+    pub(super) fn left(self) -> Left {
+        Left { requests: self.requests, tickets: self.tickets }
+    }
+
+    fn callers(&self) -> u32 {
+        u32::try_from(self.requests.len()).unwrap_or(u32::MAX)
+    }
+
+    /// Hands out what was granted, the last `over` of it against the will of an observed limit, to the callers who wait
+    /// longest. More grants than callers - some have gone while the answer was lost - are given back by their drop.
+    pub(super) fn grant(&mut self, charge: &Arc<Charge>, granted: u32, over: u32) {
+        // All calls of one name are one call: each of its callers has the grant.
+        let granted = if self.name.is_some() && granted > 0 { self.callers() } else { granted };
+        let mut requests =
+            std::mem::take(&mut self.requests).into_iter().filter(|request| !request.is_abandoned());
+        for number in 0..granted {
+            let grant = Grant::new(Arc::clone(charge), number >= granted.saturating_sub(over));
+            if let Some(request) = requests.next() {
+                request.answer(Ok(Answer::Granted(grant)));
+            }
+        }
+        self.requests = requests.collect();
+    }
+}

@@ -1,0 +1,12 @@
+//! Fair waiting, on a fleet of real limiters in virtual time: one store, a clock that is paused, replicas near and far.
+
+mod cancelling;
+mod crashes;
+mod deadlines;
+mod draw;
+mod figures;
+mod fleet;
+mod judge;
+mod random;
+mod scenario;
+mod sharing;
