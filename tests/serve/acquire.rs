@@ -2,6 +2,7 @@
 
 use anyhow::Result;
 use serde_json::json;
+use tollgate_testkit::Replica;
 
 use super::client::{Api, TEN_EACH, call_of, with};
 
@@ -12,6 +13,8 @@ async fn a_granted_call_gets_a_permit_and_is_told_what_is_left() -> Result<()> {
     let answer = api.acquire(&call_of("acme", 3)).await?;
     let mut body = answer.expect(200);
     let (permit, granted_at_us) = (body["permit"].take(), body["granted_at_us"].take());
+    // How long the answer took, which is not for the test to say.
+    assert!(body["waited_ms"].take().is_u64());
     // Microseconds since 1970, in this century.
     assert!(granted_at_us.as_u64().is_some_and(|us| us / 1_000_000 > 1_700_000_000), "{granted_at_us}");
     assert!(
@@ -22,7 +25,7 @@ async fn a_granted_call_gets_a_permit_and_is_told_what_is_left() -> Result<()> {
     // Three tokens of one an hour, from the bucket's full state.
     let limit = json!({"name": "org", "key": "acme", "remaining": 7, "reset_after_ms": 10_800_000});
     let granted =
-        json!({"granted": true, "permit": null, "granted_at_us": null, "waited_ms": 0, "limits": [limit]});
+        json!({"granted": true, "permit": null, "granted_at_us": null, "waited_ms": null, "limits": [limit]});
     assert_eq!(body, granted);
     assert_eq!(answer.header("ratelimit"), r#""org";r=7;t=10800;pk=:YWNtZQ==:"#);
     assert_eq!(answer.header("ratelimit-policy"), r#""org";q=10;w=36000;pk=:YWNtZQ==:"#);
@@ -161,5 +164,20 @@ async fn a_path_with_dots_meets_the_limits_of_where_it_leads() -> Result<()> {
         let asked = json!({"call": {"method": "get", "path": path, "org": "acme"}});
         assert_eq!(api.acquire(&asked).await?.expect(200)["limits"][0]["name"], "org", "{path}");
     }
+    Ok(())
+}
+
+/// Who comes when as many wait as may is told so at once, and to come back.
+#[tokio::test]
+async fn one_more_than_may_wait_is_turned_away() -> Result<()> {
+    let replica = Replica::builder().policy(TEN_EACH).argument("--max-waiting").argument("1");
+    let api = Api::start(replica).await?;
+    api.acquire(&call_of("acme", 10)).await?.expect(200);
+    let waiting = with(call_of("acme", 1), "max_wait", "1h");
+    let (first, second) = (api.acquire(&waiting), api.acquire(&waiting));
+    // One of the two waits for an hour; the other has its answer.
+    let answer = tokio::select! { answer = first => answer?, answer = second => answer? };
+    answer.expect_problem(503, "too-many-waiting", "");
+    assert_eq!(answer.header("retry-after"), "1");
     Ok(())
 }

@@ -98,6 +98,7 @@ async fn a_wrong_option_is_told_by_its_name() -> Result<()> {
         ),
         (vec!["--store-ca", "ca.pem"], vec![], ["store_ca: ", "rediss://"]),
         (vec!["--max-connections", "0"], vec![], ["max_connections: \"0\"", "1 to 1000000"]),
+        (vec!["--max-waiting", "many"], vec![], ["max_waiting: \"many\"", "1 to 1000000"]),
         (vec!["--drain", "20"], vec![], ["drain: \"20\"", "250ms"]),
         (vec!["--store-timeout", "1ms"], vec![], ["store_timeout: \"1ms\"", "10ms to 30s"]),
         (vec!["--log-format", "xml"], vec![], ["log_format: \"xml\"", "text or json"]),

@@ -64,6 +64,11 @@ pub(crate) struct Config {
     #[arg(long, env = "TOLLGATE_MAX_CONNECTIONS", value_name = "NUMBER")]
     pub(crate) max_connections: Option<String>,
 
+    /// Most calls of one organisation and priority that wait here at once, 1 to 1000000; further ones are answered 503
+    /// [default: 10000]
+    #[arg(long, env = "TOLLGATE_MAX_WAITING", value_name = "NUMBER")]
+    pub(crate) max_waiting: Option<String>,
+
     /// How long waiting calls may go on after SIGTERM or ctrl-c, 0s to 1h; after that they are answered 503
     /// [default: 20s]
     #[arg(long, env = "TOLLGATE_DRAIN", value_name = "TIME")]
@@ -141,6 +146,7 @@ impl Config {
             begin: first(self.begin, file.begin),
             store_timeout: first(self.store_timeout, file.store_timeout),
             max_connections: first(self.max_connections, file.max_connections),
+            max_waiting: first(self.max_waiting, file.max_waiting),
             drain: first(self.drain, file.drain),
             insecure_listen: first(self.insecure_listen, file.insecure_listen),
             log_format: first(self.log_format, file.log_format),

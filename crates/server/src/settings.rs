@@ -21,7 +21,8 @@ const LISTEN_DEFAULT: &str = "127.0.0.1:8080";
 const STORE_TIMEOUT_DEFAULT: Duration = Duration::from_secs(1);
 const STORE_TIMEOUT_LEAST: Duration = Duration::from_millis(10);
 const STORE_TIMEOUT_MOST: Duration = Duration::from_secs(30);
-const MAX_CONNECTIONS_MOST: usize = 1_000_000;
+const MAX_WAITING_DEFAULT: usize = 10_000;
+const NUMBER_MOST: usize = 1_000_000;
 const DRAIN_DEFAULT: Duration = Duration::from_secs(20);
 
 /// What a newcomer starts with, who has no policy yet.
@@ -44,6 +45,7 @@ pub(crate) struct Settings {
     pub(crate) begin: Option<Begin>,
     pub(crate) store_timeout: Duration,
     pub(crate) max_connections: usize,
+    pub(crate) max_waiting: usize,
     pub(crate) drain: Duration,
     pub(crate) log_format: LogFormat,
     pub(crate) log: EnvFilter,
@@ -106,7 +108,9 @@ impl TryFrom<Config> for Settings {
             is_example,
             begin: begin(config.begin.as_deref())?,
             store_timeout: store_timeout(config.store_timeout)?,
-            max_connections: max_connections(config.max_connections)?,
+            max_connections: number("max_connections", config.max_connections)?
+                .unwrap_or(MAX_CONNECTIONS_DEFAULT),
+            max_waiting: number("max_waiting", config.max_waiting)?.unwrap_or(MAX_WAITING_DEFAULT),
             drain: span("drain", config.drain)?.unwrap_or(DRAIN_DEFAULT),
             log_format: log_format(config.log_format.as_deref())?,
             log: log(config.log)?,
@@ -216,11 +220,11 @@ fn insecure(config: &Config) -> Result<Insecure, SettingsError> {
     }
 }
 
-fn max_connections(text: Option<String>) -> Result<usize, SettingsError> {
-    let Some(text) = text else { return Ok(MAX_CONNECTIONS_DEFAULT) };
+fn number(option: &'static str, text: Option<String>) -> Result<Option<usize>, SettingsError> {
+    let Some(text) = text else { return Ok(None) };
     let plain = text.bytes().all(|byte| byte.is_ascii_digit());
-    let number = text.parse().ok().filter(|number| plain && (1..=MAX_CONNECTIONS_MOST).contains(number));
-    number.ok_or_else(|| wrong("max_connections", text, format!("1 to {MAX_CONNECTIONS_MOST}")))
+    let number = text.parse().ok().filter(|number| plain && (1..=NUMBER_MOST).contains(number));
+    number.map(Some).ok_or_else(|| wrong(option, text, format!("1 to {NUMBER_MOST}")))
 }
 
 fn store_timeout(text: Option<String>) -> Result<Duration, SettingsError> {
@@ -308,6 +312,7 @@ mod tests {
             ("store = 'rediss://h'\nstore_key = '/dev/null'", "store_cert: missing", "store_key"),
             ("max_connections = '0'", "max_connections", "1 to 1000000"),
             ("max_connections = '+1'", "max_connections", "1 to 1000000"),
+            ("max_waiting = '0'", "max_waiting", "1 to 1000000"),
             ("begin = 'half'", "begin", "empty or full"),
             ("store_timeout = '1'", "store_timeout", "250ms"),
             ("store_timeout = '1ms'", "store_timeout", "10ms to 30s"),

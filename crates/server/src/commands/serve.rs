@@ -80,6 +80,7 @@ async fn serve(settings: Settings) -> anyhow::Result<()> {
         begin,
         store_timeout,
         max_connections,
+        max_waiting,
         drain,
         log_format,
         log,
@@ -93,7 +94,7 @@ async fn serve(settings: Settings) -> anyhow::Result<()> {
         );
     }
     let mut builder = Tollgate::builder(&namespace).store(store.clone()).store_tls(store_tls);
-    builder = builder.store_timeout(store_timeout);
+    builder = builder.store_timeout(store_timeout).max_waiting(max_waiting);
     if let Some(policy) = policy {
         builder = builder.policy(policy);
     }

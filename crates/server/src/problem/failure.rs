@@ -19,6 +19,7 @@ impl From<Error> for Problem {
             Error::NoPolicy { .. } => Kind::NO_POLICY,
             Error::Policy(_) => Kind::POLICY_UNREADABLE,
             Error::Conflict { .. } => Kind::POLICY_UNSETTLED,
+            Error::TooManyWaiting { .. } => Kind::TOO_MANY_WAITING,
             Error::Closed => Kind::SHUTTING_DOWN,
             // Refusals come as values, and the address was read when the service started.
             _ => Kind::INTERNAL,

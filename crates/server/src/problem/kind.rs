@@ -32,6 +32,7 @@ impl Kind {
     pub(crate) const PRECONDITION_REQUIRED: Self = Self::of(S::PRECONDITION_REQUIRED, "precondition-required", "The change must say what it changes");
     pub(crate) const INTERNAL: Self = Self::of(S::INTERNAL_SERVER_ERROR, "internal", "Something went wrong here");
     pub(crate) const SHUTTING_DOWN: Self = Self::of(S::SERVICE_UNAVAILABLE, "shutting-down", "This replica is shutting down");
+    pub(crate) const TOO_MANY_WAITING: Self = Self::of(S::SERVICE_UNAVAILABLE, "too-many-waiting", "Too many such calls wait at this replica already");
     pub(crate) const NO_POLICY: Self = Self::of(S::SERVICE_UNAVAILABLE, "no-policy", "The namespace has no policy");
     pub(crate) const POLICY_UNREADABLE: Self = Self::of(S::SERVICE_UNAVAILABLE, "policy-unreadable", "The stored policy can't be used by this version");
     pub(crate) const POLICY_UNSETTLED: Self = Self::of(S::SERVICE_UNAVAILABLE, "policy-unsettled", "The policy keeps changing");
