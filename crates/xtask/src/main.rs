@@ -1,4 +1,4 @@
-//! The project's own commands: `cargo xtask test`, `ci`, `bench`, `images`.
+//! The project's own commands: `cargo xtask test`, `ci`, `bench`, `images`, `simulate`.
 
 mod bench;
 mod ci;
@@ -6,6 +6,7 @@ mod docker;
 mod images;
 mod ran_on;
 mod servers;
+mod simulate;
 mod step;
 mod test;
 mod workspace;
@@ -22,6 +23,7 @@ enum Task {
     /// Run all tests and all lints, and say at the end what held
     Ci,
     Bench(bench::Bench),
+    Simulate(simulate::Simulate),
     /// Build small local images of Redis and Tollgate from programs of this machine, without any registry
     Images,
 }
@@ -31,6 +33,7 @@ fn main() -> ExitCode {
         Task::Test(test) => test.run(),
         Task::Ci => ci::run(),
         Task::Bench(bench) => bench.run(),
+        Task::Simulate(simulate) => simulate.run(),
         Task::Images => images::run(),
     };
     // The reason alone: where in this program it arose helps nobody who wants to run the tests.
