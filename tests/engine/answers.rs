@@ -160,8 +160,9 @@ impl Fleet {
 fn others_wait(state: &State, bucket: &str, own: &[engine::Ticket]) -> bool {
     let record = state.get(&format!("b:{bucket}")).map(values).unwrap_or_default();
     let Some(Value::List(queue)) = record.get(6) else { return false };
-    let tags = queue.iter().skip(3).step_by(3);
-    tags.into_iter().any(|tag| !own.iter().any(|own| *tag == Value::Integer(own.tag)))
+    let own: Vec<_> = own.iter().filter(|own| queue.first() == Some(&Value::Integer(own.period))).collect();
+    let mut tags = queue.iter().skip(3).step_by(3);
+    tags.any(|tag| !own.iter().any(|own| *tag == Value::Integer(own.tag)))
 }
 
 /// Which entries were charged: of those with a name only the first, and only if it was not charged in the
