@@ -24,7 +24,7 @@ pub(super) struct Party {
 }
 
 /// What is left of a party that has come back.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Left {
     pub(super) requests: Vec<Request>,
     pub(super) tickets: Vec<Ticket>,
