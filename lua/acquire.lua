@@ -16,7 +16,8 @@
 --            terms       count, then each: refill (credits per us), credit (credits per token), capacity (credits, at most
 --                        2^52), enforced 0|1, index of the limit
 --            buckets     count, then each: field, index of its terms
---            entries     count, then each: permit field or "", calls (0..), cost (tokens, 1..), path length, bucket indexes
+--            entries     count, then each: permit field or "", calls (0..), path length, then of each bucket on the path:
+--                        its index, what a call costs there (tokens, 1..)
 -- RETURNS  msgpack array, flat:
 --            status      0 ok | 1 no such namespace | 2 the policy is another one | 3 a later batch took this one's place
 --            now         us, the namespace's time    (this and the rest only with status 0)
@@ -48,7 +49,7 @@ for b = 1, #buckets do fields[b + 2] = buckets[b].field end
 local e = first_entry
 for _ = 1, entry_count do
   if args[e] ~= "" then fields[#fields + 1] = args[e] end
-  e = e + 4 + args[e + 3]
+  e = e + 3 + 2 * args[e + 2]
 end
 local stored = redis.call("HMGET", KEYS[1], unpack(fields))
 
@@ -71,14 +72,19 @@ if any_new then
   for l = 1, #limits do limits[l].buckets = tonumber(counts[l] or 0) end
 end
 
+-- Which bucket of a path it is that args[p] is the index of, where the path begins at args[first].
+local function place_on_path(first, p)
+  return (p - first) / 2 + 1
+end
+
 -- What entry n has at the queues on its path: claims[n][place on the path]. Where nobody waits there is none.
 local askers, claims = nil, {}
-local function claim_of(n, first, p, cost)
-  local bucket, place = buckets[args[p]], p - first + 1
+local function claim_of(n, first, p)
+  local bucket, place = buckets[args[p]], place_on_path(first, p)
   claims[n] = claims[n] or {places = args[first - 1]}
   if not claims[n][place] then
     bucket.opened = bucket.opened or new_queue(bucket)
-    claims[n][place] = claim_at(bucket, askers[n], place, cost)
+    claims[n][place] = claim_at(bucket, askers[n], place, args[p + 1])
   end
   return claims[n][place]
 end
@@ -91,10 +97,10 @@ if any_queue then
   local unread = {}
   e = first_entry
   for n = 1, entry_count do
-    local cost, first, last = args[e + 2], e + 4, e + 3 + args[e + 3]
-    for p = first, last do
+    local first, last = e + 3, e + 2 + 2 * args[e + 2]
+    for p = first, last, 2 do
       local bucket = buckets[args[p]]
-      if bucket.opened and bucket.terms.enforced then expect_finish(claim_of(n, first, p, cost), unread) end
+      if bucket.opened and bucket.terms.enforced then expect_finish(claim_of(n, first, p), unread) end
     end
     e = last + 1
   end
@@ -111,7 +117,7 @@ if any_queue then
   e = first_entry
   for n = 1, entry_count do
     if claims[n] then bring_tickets(claims[n], askers[n], args[e + 1]) end
-    e = e + 4 + args[e + 3]
+    e = e + 3 + 2 * args[e + 2]
   end
 end
 
@@ -127,13 +133,13 @@ local function room(bucket, cost)
 end
 
 -- How many of the calls pass every enforced bucket of the path args[first..last], each in its turn where others wait.
-local function passing(calls, cost, first, last, own)
-  for p = first, last do
-    local bucket, claim = buckets[args[p]], own and own[p - first + 1]
+local function passing(calls, first, last, own)
+  for p = first, last, 2 do
+    local bucket, claim = buckets[args[p]], own and own[place_on_path(first, p)]
     if claim then
       calls = math.min(calls, turns(claim, calls))
     elseif bucket.terms.enforced then
-      calls = math.min(calls, room(bucket, cost))
+      calls = math.min(calls, room(bucket, args[p + 1]))
     end
   end
   return calls
@@ -158,7 +164,7 @@ local granted, over, permits, granted_any = {}, {}, {}, false
 local named = #buckets + 2
 e = first_entry
 for n = 1, entry_count do
-  local permit, calls, cost, first, last = args[e], args[e + 1], args[e + 2], e + 4, e + 3 + args[e + 3]
+  local permit, calls, first, last = args[e], args[e + 1], e + 3, e + 2 + 2 * args[e + 2]
   local own = claims[n]
   local remembered, named_before = false, 0
   if permit ~= "" then
@@ -171,10 +177,10 @@ for n = 1, entry_count do
   end
   granted[n], over[n] = calls, 0
   if not remembered then
-    granted[n] = passing(calls, cost, first, last, own)
+    granted[n] = passing(calls, first, last, own)
     if granted[n] > 0 then
-      for p = first, last do
-        local bucket, claim = buckets[args[p]], own and own[p - first + 1]
+      for p = first, last, 2 do
+        local bucket, cost, claim = buckets[args[p]], args[p + 1], own and own[place_on_path(first, p)]
         local fitting = granted[n]
         if not bucket.terms.enforced then
           fitting = math.min(fitting, room(bucket, cost))
@@ -195,15 +201,15 @@ for n = 1, entry_count do
 end
 
 -- How long one more call of an entry waits, and for which bucket.
-local function bind_wait(n, cost, first, last)
+local function bind_wait(n, first, last)
   local wait, by, at = 0, 0, first
-  for p = first, last do
-    local bucket, own = buckets[args[p]], 0
+  for p = first, last, 2 do
+    local bucket, cost, own = buckets[args[p]], args[p + 1], 0
     if bucket.terms.enforced then
       if crowded(bucket) then
         own = KEYS_WAIT_US
       elseif bucket.opened then
-        own = wait_for_turn(claim_of(n, first, p, cost), 1)
+        own = wait_for_turn(claim_of(n, first, p), 1)
       else
         own = math.ceil((bucket.debt + cost * bucket.terms.credit - bucket.terms.capacity) / bucket.terms.refill)
       end
@@ -218,21 +224,21 @@ end
 local reply, waits_at, waiting = {OK, now, head.epoch}, {}, false
 e = first_entry
 for n = 1, entry_count do
-  local calls, cost, first, last = args[e + 1], args[e + 2], e + 4, e + 3 + args[e + 3]
+  local calls, first, last = args[e + 1], e + 3, e + 2 + 2 * args[e + 2]
   local wait, by, at, patience = 0, 0, first, 0
   if granted[n] < calls then
     askers = askers or read_askers(args[6], entry_count)
     patience = askers[n].patience
-    wait, by, at = bind_wait(n, cost, first, last)
+    wait, by, at = bind_wait(n, first, last)
   end
   if patience > 0 and wait <= patience then
-    waits_at[n] = at - first + 1
+    waits_at[n] = place_on_path(first, at)
     if by > 0 then
-      wait = wait_in_line(claim_of(n, first, at, cost), calls - granted[n], patience, now)
+      wait = wait_in_line(claim_of(n, first, at), calls - granted[n], patience, now)
       keep(buckets[by])
     end
   elseif claims[n] and give_up_all(claims[n]) and granted[n] < calls then
-    wait, by = bind_wait(n, cost, first, last)
+    wait, by = bind_wait(n, first, last)
   end
   local r = #reply
   reply[r + 1], reply[r + 2], reply[r + 3], reply[r + 4] = granted[n], wait, by, over[n]

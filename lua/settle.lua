@@ -6,9 +6,9 @@
 --            number      integer  of the batch, rising for each answer field, 1..2^53-1
 --            server      string   run id of the server process on the connection
 --            limits, terms, buckets  as in acquire.lua
---            entries     count, then each: permit field or "", epoch and now of the grant, tokens given back (negative:
---                        charged), path length, indexes of the buckets that were charged: an observed one that had no room
---                        is not among them
+--            entries     count, then each: permit field or "", epoch and now of the grant, path length, then of each bucket that was
+--                        charged: its index, tokens given back (negative: charged). An observed one that had no room is
+--                        not among them
 -- RETURNS  msgpack array, flat:
 --            status      0 ok | 1 no such namespace | 3 a later batch took this one's place
 --            entries     each: 0 settled | 1 settled before | 2 granted too long ago
@@ -30,7 +30,7 @@ for b = 1, #buckets do fields[b + 2] = buckets[b].field end
 local e = first_entry
 for _ = 1, entry_count do
   if args[e] ~= "" then fields[#fields + 1] = args[e] end
-  e = e + 5 + args[e + 4]
+  e = e + 4 + 2 * args[e + 3]
 end
 local stored = redis.call("HMGET", KEYS[1], unpack(fields))
 
@@ -75,7 +75,7 @@ local reply, permits = {OK}, {}
 local named = #buckets + 2
 e = first_entry
 for n = 1, entry_count do
-  local permit, epoch, granted_at, tokens, last = args[e], args[e + 1], args[e + 2], args[e + 3], e + 4 + args[e + 4]
+  local permit, epoch, granted_at, last = args[e], args[e + 1], args[e + 2], e + 3 + 2 * args[e + 3]
   local outcome = SETTLED
   if permit ~= "" then
     named = named + 1
@@ -95,7 +95,7 @@ for n = 1, entry_count do
     end
   end
   if outcome == SETTLED and epoch == head.epoch then
-    for p = e + 5, last do correct(buckets[args[p]], tokens, granted_at) end
+    for p = e + 4, last, 2 do correct(buckets[args[p]], args[p + 1], granted_at) end
   end
   reply[n + 1] = outcome
   e = last + 1

@@ -84,7 +84,7 @@ impl Fleet {
         for number in 0..entry.granted {
             let at_us = self.judged(reply.now_us);
             let grant = if charged {
-                self.judge.granted(at_us, reply.epoch, calls.errands[index], asked.calls.cost.into())
+                self.judge.granted(at_us, reply.epoch, calls.errands[index], calls.costs[index].into())
             } else {
                 let first = self.told.iter().rev().find(|told| told.name == name);
                 // A name that was charged before this batch, or by it.
@@ -94,7 +94,7 @@ impl Fleet {
             self.told.push(Told {
                 grant,
                 errand: calls.errands[index],
-                cost: asked.calls.cost,
+                cost: calls.costs[index],
                 epoch: reply.epoch,
                 at_us: reply.now_us,
                 buckets: buckets.clone(),
@@ -120,7 +120,7 @@ impl Fleet {
             return Ok(());
         };
         let asked = &calls.batch.entries()[index];
-        let Some(path) = calls.held.path(calls.errands[index], asked.calls.cost) else {
+        let Some(path) = calls.held.path(calls.errands[index], calls.costs[index]) else {
             return Ok(());
         };
         let others_wait = |own: &[engine::Ticket]| {
@@ -135,8 +135,8 @@ impl Fleet {
         for (early_us, expected) in [(1, 0), (0, 1)].into_iter().skip(usize::from(crowd)) {
             self.fork.restore(&self.state)?;
             let mut batch = engine::AcquireBatch::default();
-            let again = engine::Calls::trying(1).costing(asked.calls.cost);
-            batch.push(&path, engine::Calls { tickets: entry.tickets.clone(), ..again });
+            let tickets = entry.tickets.clone();
+            batch.push(&path, engine::Calls { tickets, ..engine::Calls::trying(1) });
             let id = engine::BatchId { answer: "judge:0", number: 1, server: &self.server };
             let argument = batch.encode(&id, Repeated::No, &calls.held.policy, &calls.held.fence);
             let time_us = now_us + entry.wait_us - early_us;
@@ -194,9 +194,9 @@ fn charged_exactly(
     charged: &[bool],
 ) -> Result<(), String> {
     let mut expected = owed.to_vec();
-    for (index, entry) in calls.batch.entries().iter().enumerate().filter(|(index, _)| charged[*index]) {
-        let tokens = u64::from(reply.entries[index].granted) * u64::from(entry.calls.cost);
-        for bucket in calls.batch.path(index) {
+    for (index, entry) in reply.entries.iter().enumerate().filter(|(index, _)| charged[*index]) {
+        for (bucket, cost) in calls.batch.charges(index) {
+            let tokens = u64::from(entry.granted) * u64::from(cost);
             expected[bucket] += tokens * calls.batch.buckets()[bucket].terms().credit();
         }
     }

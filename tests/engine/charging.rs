@@ -55,7 +55,7 @@ impl Fleet {
     fn gather(&mut self, lane: usize, asks: &[Ask]) -> Option<Calls> {
         let held = Rc::clone(&self.replicas[self.lanes[lane].replica].held);
         let mut batch = engine::AcquireBatch::default();
-        let mut errands = Vec::new();
+        let (mut errands, mut costs) = (Vec::new(), Vec::new());
         for ask in asks {
             // A name belongs to one call.
             let named = ask.name.map(|name| Ask {
@@ -79,20 +79,21 @@ impl Fleet {
             let name = ask.name.map(|name| format!("request-{name}").into());
             // All calls of one name are one call.
             let calls = if name.is_some() { 1.min(ask.calls) } else { ask.calls };
-            let calls = engine::Calls::trying(calls.into()).costing(cost).named(name);
+            let calls = engine::Calls::trying(calls.into()).named(name);
             let tickets = self.tickets.remove(&(lane, errand, cost)).unwrap_or_default();
             batch.push(&path, engine::Calls { patience_us: ask.patience_us, tickets, ..calls });
             errands.push(errand);
+            costs.push(cost);
         }
         self.lanes[lane].number += 1;
         let number = self.lanes[lane].number;
-        (!errands.is_empty()).then_some(Calls { batch, errands, held, number })
+        (!errands.is_empty()).then_some(Calls { batch, errands, costs, held, number })
     }
 
     /// What the calls of a lane were left with, to be brought when they come again.
     fn keep_tickets(&mut self, lane: usize, calls: &Calls, reply: &AcquireReply) {
-        for ((entry, errand), asked) in reply.entries.iter().zip(&calls.errands).zip(calls.batch.entries()) {
-            self.tickets.insert((lane, *errand, asked.calls.cost), entry.tickets.clone());
+        for ((entry, errand), cost) in reply.entries.iter().zip(&calls.errands).zip(&calls.costs) {
+            self.tickets.insert((lane, *errand, *cost), entry.tickets.clone());
         }
     }
 
@@ -199,7 +200,7 @@ fn told(lane: usize, calls: &Calls, repeated: Repeated, reply: &Reply<AcquireRep
         let _ = write!(
             story,
             " [{org}/{client}{route}{urgent}{name} {}x{} -> {}",
-            asked.calls.count, asked.calls.cost, entry.granted
+            asked.calls.count, calls.costs[index], entry.granted
         );
         if let Some(by) = entry.by {
             let _ = write!(story, ", {} us by {}", entry.wait_us, calls.batch.buckets()[by].name());

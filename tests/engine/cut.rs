@@ -20,13 +20,13 @@ fn limits(rate: &str, of_bolt: &str) -> String {
 fn cut(to: &str, of_bolt: &str) -> (Namespace, Call) {
     let mut namespace = Namespace::new(&limits("2/s", "2/s"));
     let call = Call::get("/").org("acme");
-    assert_eq!(namespace.acquire(&call, 1, 2).entries[0].granted, 2);
+    assert_eq!(namespace.acquire(&call, 2).entries[0].granted, 2);
     namespace.change(&limits(to, of_bolt));
     (namespace, call)
 }
 
 fn granted(namespace: &mut Namespace, call: &Call) -> u32 {
-    namespace.acquire(call, 1, 5).entries[0].granted
+    namespace.acquire(call, 5).entries[0].granted
 }
 
 /// A bucket that owes by the new rate stays, though its record's rate has paid it off. It was once swept then, and came back
@@ -97,7 +97,7 @@ fn a_correction_after_the_cut_pays_nothing_off() {
     for knows in [false, true] {
         let mut namespace = Namespace::new(&limits("2/s", "2/s"));
         let call = Call::get("/").org("acme");
-        let granted_at_us = namespace.acquire(&call, 1, 2).now_us;
+        let granted_at_us = namespace.acquire(&call, 2).now_us;
         let (old_path, old) = (namespace.path(&call), Rc::new(namespace.policy().clone()));
         namespace.change(&limits("2/m", "2/m"));
         let (path, policy) = if knows {
@@ -106,12 +106,12 @@ fn a_correction_after_the_cut_pays_nothing_off() {
             (old_path, old)
         };
         namespace.clock_us += 2 * SECOND_US;
-        namespace.settle(&path, &policy, granted_at_us, -1);
+        namespace.settle(&path, &policy, granted_at_us, &[2]);
         // Three tokens owed since the cut, at two a minute.
-        let refused = namespace.acquire(&call, 1, 1);
+        let refused = namespace.acquire(&call, 1);
         let wait_us = MINUTE_US - 2 * SECOND_US;
         assert_eq!((refused.entries[0].granted, refused.entries[0].wait_us), (0, wait_us), "{refused:?}");
         namespace.clock_us += wait_us;
-        assert_eq!(namespace.acquire(&call, 1, 5).entries[0].granted, 1);
+        assert_eq!(namespace.acquire(&call, 5).entries[0].granted, 1);
     }
 }

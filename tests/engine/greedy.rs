@@ -17,7 +17,7 @@ fn greedy(limit: &str) -> Vec<(u64, u64)> {
     let call = Call::get("/");
     (0..TIMES)
         .map(|_| {
-            let reply = namespace.acquire(&call, 1, 1_000_000);
+            let reply = namespace.acquire(&call, 1_000_000);
             let at_us = reply.now_us - began_us;
             namespace.clock_us += reply.entries[0].wait_us;
             (at_us, u64::from(reply.entries[0].granted))

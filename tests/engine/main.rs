@@ -7,6 +7,7 @@ mod books;
 mod campaign;
 mod catalogue;
 mod charging;
+mod costs;
 mod cut;
 mod fleet;
 mod governing;

@@ -135,9 +135,19 @@ impl Namespace {
     }
 
     /// Asks for equal calls.
-    pub(crate) fn acquire(&mut self, call: &Call, cost: u32, calls: u32) -> AcquireReply {
+    pub(crate) fn acquire(&mut self, call: &Call, calls: u32) -> AcquireReply {
+        self.acquire_on(&self.path(call), calls)
+    }
+
+    /// Asks for equal calls on a path, none of which waits.
+    pub(crate) fn acquire_on(&mut self, path: &Path, calls: u32) -> AcquireReply {
+        self.ask_for(path, Calls::trying(calls))
+    }
+
+    /// Asks for equal calls on a path.
+    pub(crate) fn ask_for(&mut self, path: &Path, calls: Calls) -> AcquireReply {
         let mut batch = AcquireBatch::default();
-        batch.push(&self.path(call), Calls::trying(calls).costing(cost));
+        batch.push(path, calls);
         let argument = self.argument(&batch);
         match batch.decode(&self.ask(Script::ACQUIRE, argument)).expect("a reply") {
             Reply::Done(reply) => reply,
@@ -145,10 +155,14 @@ impl Namespace {
         }
     }
 
-    /// Gives tokens of a call back that was granted at a time, or charges more; by the terms of any policy.
-    pub(crate) fn settle(&mut self, path: &Path, policy: &Policy, granted_at_us: u64, give_back: i64) {
+    /// Corrects what a call was charged that was granted at a time, to what it has really cost at each bucket of its path; by
+    /// the terms of any policy.
+    pub(crate) fn settle(&mut self, path: &Path, policy: &Policy, granted_at_us: u64, costs: &[u32]) {
         let mut batch = SettleBatch::default();
-        batch.push(path, Settlement { permit: None, epoch: 0, granted_at_us, give_back });
+        let given_back = path.charges().zip(costs);
+        let given_back =
+            given_back.map(|((bucket, charged), &cost)| (bucket, i64::from(charged) - i64::from(cost)));
+        batch.push(given_back, Settlement { permit: None, epoch: 0, granted_at_us });
         self.batches += 1;
         let id = BatchId { answer: "r0:s", number: self.batches, server: "server" };
         let argument = batch.encode(&id, policy);

@@ -39,7 +39,10 @@ pub(crate) struct Lane<B> {
 #[derive(Clone, Debug)]
 pub(crate) struct Calls {
     pub(crate) batch: AcquireBatch,
+    /// What each entry is for.
     pub(crate) errands: Vec<Errand>,
+    /// Tokens that each of its calls costs.
+    pub(crate) costs: Vec<u32>,
     pub(crate) held: Rc<Held>,
     pub(crate) number: u64,
 }

@@ -52,10 +52,8 @@ fn argument(namespace: &mut Namespace, script: &str) -> Vec<u8> {
         "settle" => {
             let mut batch = SettleBatch::default();
             let granted_at_us = namespace.clock_us;
-            batch.push(
-                &path,
-                Settlement { permit: Some("request".into()), epoch: 0, granted_at_us, give_back: -1 },
-            );
+            let settlement = Settlement { permit: Some("request".into()), epoch: 0, granted_at_us };
+            batch.push([(&path.buckets()[0], -1)], settlement);
             let id = BatchId { answer: "r0:s", number: namespace.trace.runs.len() as u64, server: "server" };
             batch.encode(&id, namespace.policy())
         }

@@ -120,9 +120,8 @@ impl Fleet {
                 permit: name.as_deref().map(Into::into),
                 epoch: told.epoch,
                 granted_at_us: told.at_us,
-                give_back,
             };
-            batch.push(&path, settlement);
+            batch.push(path.buckets().iter().map(|bucket| (bucket, give_back)), settlement);
             about.push(About { told: index, give_back, name });
         }
         if about.is_empty() {

@@ -58,14 +58,14 @@ const MUTANTS: [Mutant; 23] = [
     Mutant {
         what: "the last bucket on a path refuses nothing",
         script: "acquire",
-        text: "  for p = first, last do\n    local bucket, claim = buckets[args[p]], own and own[p - first + 1]\n    if claim",
-        becomes: "  for p = first, last - 1 do\n    local bucket, claim = buckets[args[p]], own and own[p - first + 1]\n    if claim",
+        text: "  for p = first, last, 2 do\n    local bucket, claim = buckets[args[p]], own and own[place_on_path(first, p)]\n    if claim",
+        becomes: "  for p = first, last - 2, 2 do\n    local bucket, claim = buckets[args[p]], own and own[place_on_path(first, p)]\n    if claim",
     },
     Mutant {
         what: "the first bucket on a path is not charged",
         script: "acquire",
-        text: "      for p = first, last do\n        local bucket, claim",
-        becomes: "      for p = first + 1, last do\n        local bucket, claim",
+        text: "      for p = first, last, 2 do\n        local bucket, cost, claim",
+        becomes: "      for p = first + 2, last, 2 do\n        local bucket, cost, claim",
     },
     Mutant {
         what: "any policy will do",

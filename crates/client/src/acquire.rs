@@ -1,6 +1,7 @@
 //! One acquire, from the call to its permit.
 
 use std::future::{Future, IntoFuture};
+use std::iter;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
@@ -101,14 +102,14 @@ impl<'a> Acquire<'a> {
         if is_decided && self.gate.look_again().await {
             return Ok(Answer::Outdated);
         }
-        let (path, cost) = (path?, self.call.cost);
-        let name = self.call.request_id.as_deref().map(|id| permit_name(id, &path, cost));
+        let path = path?;
+        let name = self.call.request_id.as_deref().map(|id| permit_name(id, &path));
         if path.buckets().is_empty() {
             return Ok(Answer::Granted(self.free(path, name)));
         }
         let (reply, answer) = oneshot::channel();
         let patience = self.patience;
-        let line = LineKey { generation, path, cost, waits: patience != Patience::None, name };
+        let line = LineKey { generation, path, waits: patience != Patience::None, name };
         let mut stay = Stay { answer, line: line.waits.then(|| line.clone()), gone: self.gate.gone() };
         self.put_in(Request { line, patience, queued_at: now, reply, place: None }).await?;
         let answer = (&mut stay.answer).await;
@@ -150,15 +151,17 @@ impl<'a> Acquire<'a> {
     }
 }
 
-/// The name of a call that brings a request id. Another path or cost under the same id is another call, which is charged.
-fn permit_name(request_id: &str, path: &Path, cost: u32) -> Box<str> {
+/// The name of a call that brings a request id. Another path or other costs under the same id is another call, which is charged.
+fn permit_name(request_id: &str, path: &Path) -> Box<str> {
     let mut digest = Sha256::new();
     // No name of a bucket and no request id has a control character in it, so the parts can't run into each other.
     for part in [request_id].into_iter().chain(path.buckets().iter().map(Bucket::name)) {
         digest.update(part);
         digest.update([0]);
     }
-    digest.update(cost.to_be_bytes());
+    for cost in iter::once(path.cost()).chain(path.charges().map(|(_, cost)| cost)) {
+        digest.update(cost.to_be_bytes());
+    }
     identity::hex(&digest.finalize()[..16]).into()
 }
 

@@ -1,6 +1,5 @@
 //! A grant: what was charged, and what is left.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::oneshot;
@@ -8,7 +7,7 @@ use tokio::sync::oneshot;
 use crate::dispatcher::{Charge, Grant};
 use crate::engine::SettlementReply;
 use crate::error::Error;
-use crate::policy::{Bucket, Mode, Path, Terms};
+use crate::policy::{Bucket, Mode, Terms};
 
 /// A grant to send one call.
 ///
@@ -62,8 +61,8 @@ impl Permit {
         self.grant.charge()
     }
 
-    pub(crate) fn charged_path(&self) -> Arc<Path> {
-        self.grant.charged_path()
+    pub(crate) fn charged(&self) -> impl Iterator<Item = (&Bucket, u32)> {
+        self.grant.charged()
     }
 
     /// How long the call waited for it; zero if it was taken back by its id.
@@ -121,7 +120,7 @@ impl Permit {
             return Ok(());
         }
         let (reply, answer) = oneshot::channel();
-        self.grant.settle(i64::from(self.cost()) - i64::from(cost), reply)?;
+        self.grant.settle(cost, reply)?;
         match answer.await.map_err(|_| Error::Closed)?? {
             SettlementReply::Settled => Ok(()),
             SettlementReply::SettledBefore => Err(PermitError::SettledBefore.into()),

@@ -31,10 +31,10 @@ struct Content {
     /// Epoch and time of the grant.
     e: u64,
     t: u64,
-    /// Tokens charged.
+    /// Tokens that the call costs by its own account.
     c: u32,
-    /// The buckets that were charged, as limit and key.
-    b: Vec<(String, String)>,
+    /// The buckets that were charged, as limit and key, and how many tokens each.
+    b: Vec<(String, String, u32)>,
 }
 
 impl Tollgate {
@@ -49,10 +49,8 @@ impl Tollgate {
             t: charge.granted_at_us,
             c: charge.cost,
             b: permit
-                .charged_path()
-                .buckets()
-                .iter()
-                .map(|bucket| (bucket.limit_name().to_owned(), bucket.key().to_owned()))
+                .charged()
+                .map(|(bucket, cost)| (bucket.limit_name().to_owned(), bucket.key().to_owned(), cost))
                 .collect(),
         };
         let mut bytes = serde_json::to_vec(&content).unwrap_or_default();
@@ -69,10 +67,11 @@ impl Tollgate {
         let in_force = self.current().load();
         let content = open(&in_force, id).ok_or(PermitError::Unknown)?;
         // A limit that is no longer in the policy has nothing to correct.
-        let buckets =
-            content.b.iter().filter_map(|(limit, key)| in_force.policy.bucket(limit, key)).collect();
+        let charged = content.b.iter();
+        let charged =
+            charged.filter_map(|(limit, key, cost)| Some((in_force.policy.bucket(limit, key)?, *cost)));
         let charge = Charge {
-            path: Arc::new(Path::of(buckets)),
+            path: Arc::new(Path::of(content.c, charged.collect())),
             generation: in_force.generation(),
             debts: Arc::new([]),
             cost: content.c,

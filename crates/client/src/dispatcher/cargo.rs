@@ -76,7 +76,9 @@ impl Settlements {
     pub(super) fn new(in_force: Arc<InForce>, requests: Vec<SettleRequest>) -> Self {
         let mut batch = SettleBatch::default();
         for request in &requests {
-            batch.push(&request.path_under(&in_force), request.settlement.clone());
+            let given_back = request.given_back_under(&in_force);
+            let given_back = given_back.iter().map(|(bucket, tokens)| (&**bucket, *tokens));
+            batch.push(given_back, request.settlement.clone());
         }
         Self { batch, requests, in_force }
     }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::request::{Outbox, SettleReply, SettleRequest};
 use crate::error::Error;
-use crate::policy::Path;
+use crate::policy::{Bucket, Path};
 
 /// What was charged for each of the calls that were granted together.
 #[derive(Debug)]
@@ -14,6 +14,7 @@ pub(crate) struct Charge {
     pub(crate) generation: u64,
     /// For each bucket of the path: credits not yet earned back, after the charge.
     pub(crate) debts: Arc<[u64]>,
+    /// Tokens that the call costs by its own account; what each bucket was charged stands in the path.
     pub(crate) cost: u32,
     pub(crate) epoch: u64,
     pub(crate) granted_at_us: u64,
@@ -47,22 +48,19 @@ impl Grant {
         &self.charge
     }
 
-    /// The buckets that were charged: an observed one that had no room may not be among them, and is taken not to be.
-    pub(crate) fn charged_path(&self) -> Arc<Path> {
-        if !self.over {
-            return Arc::clone(&self.charge.path);
-        }
-        let enforced = self.charge.path.buckets().iter().filter(|bucket| bucket.is_enforced());
-        Arc::new(Path::of(enforced.cloned().collect()))
+    /// The buckets that were charged, and what each was: an observed one that had no room may not be among them, and is taken
+    /// not to be.
+    pub(crate) fn charged(&self) -> impl Iterator<Item = (&Bucket, u32)> {
+        self.charge.path.charges().filter(|(bucket, _)| !self.over || bucket.is_enforced())
     }
 
     pub(crate) fn is_over(&self) -> bool {
         self.over
     }
 
-    /// Sends a correction.
-    pub(crate) fn settle(&self, give_back: i64, reply: SettleReply) -> Result<(), Error> {
-        let request = SettleRequest::new(&self.charge, self.charged_path(), give_back, Some(reply));
+    /// Sends a correction of what was charged to `cost`.
+    pub(crate) fn settle(&self, cost: u32, reply: SettleReply) -> Result<(), Error> {
+        let request = SettleRequest::new(&self.charge, self.charged(), cost, Some(reply));
         self.charge.outbox.send(request).map_err(|_| Error::Closed)
     }
 }
@@ -71,9 +69,8 @@ impl Drop for Grant {
     fn drop(&mut self) {
         // A charge with a name stays: asked for again under its name, it has been paid for.
         if !self.taken && self.charge.name.is_none() {
-            let give_back = i64::from(self.charge.cost);
             // Fails only when the dispatcher is gone; the store's refill makes up for it.
-            let request = SettleRequest::new(&self.charge, self.charged_path(), give_back, None);
+            let request = SettleRequest::new(&self.charge, self.charged(), 0, None);
             let _ = self.charge.outbox.send(request);
         }
     }

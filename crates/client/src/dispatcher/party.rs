@@ -17,7 +17,6 @@ const PATIENCE_MOST_US: u64 = 1 << 52;
 pub(super) struct Party {
     pub(super) line: LineId,
     pub(super) path: Arc<Path>,
-    pub(super) cost: u32,
     pub(super) name: Option<Box<str>>,
     pub(super) requests: Vec<Request>,
     pub(super) tickets: Vec<Ticket>,
@@ -42,7 +41,6 @@ impl Party {
         Calls {
             permit: self.name.clone(),
             count: self.count(),
-            cost: self.cost,
             patience_us: self.patience_us(now),
             tickets: self.tickets.clone(),
         }

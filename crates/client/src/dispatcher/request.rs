@@ -1,5 +1,6 @@
 //! What callers hand to the dispatcher.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -11,7 +12,7 @@ use crate::decision::Refused;
 use crate::engine::{Settlement, SettlementReply};
 use crate::error::Error;
 use crate::in_force::InForce;
-use crate::policy::Path;
+use crate::policy::{Bucket, Path};
 
 /// The way in for acquires; bounded, so that a store that stands still does not fill the memory.
 pub(crate) type Inbox = mpsc::Sender<Request>;
@@ -22,13 +23,12 @@ pub(crate) type Outbox = mpsc::UnboundedSender<SettleRequest>;
 /// The way in for the news that somebody waits no more; unbounded, because a dropped future can't wait. What waits bounds it.
 pub(crate) type GoneOut = mpsc::UnboundedSender<LineKey>;
 
-/// What makes calls equal: they pass the same buckets at the same cost.
+/// What makes calls equal: they pass the same buckets at the same costs.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct LineKey {
     /// Which policy the path is of: limits and terms differ between two.
     pub(crate) generation: u64,
     pub(crate) path: Arc<Path>,
-    pub(crate) cost: u32,
     /// Calls that want to be told at once do not stand behind those that wait.
     pub(crate) waits: bool,
     /// Under this name a call is charged once, however often it is asked for: those of the same name are one call.
@@ -73,8 +73,8 @@ pub(crate) type SettleReply = oneshot::Sender<Result<SettlementReply, Error>>;
 /// One correction of what was charged.
 #[derive(Debug)]
 pub(crate) struct SettleRequest {
-    /// The buckets that were charged, and the policy by which they were found.
-    path: Arc<Path>,
+    /// The buckets that were charged, what is given back to each, and the policy by which they were found.
+    given_back: Box<[(Bucket, i64)]>,
     generation: u64,
     pub(crate) settlement: Settlement,
     /// Nobody waits for the correction of a grant that was dropped.
@@ -114,29 +114,36 @@ impl Patience {
 }
 
 impl SettleRequest {
-    /// `path` has the buckets of the charge's that were charged.
-    pub(crate) fn new(charge: &Charge, path: Arc<Path>, give_back: i64, reply: Option<SettleReply>) -> Self {
+    /// The call has cost `cost` tokens and not what was `charged`.
+    pub(crate) fn new<'b>(
+        charge: &Charge,
+        charged: impl Iterator<Item = (&'b Bucket, u32)>,
+        cost: u32,
+        reply: Option<SettleReply>,
+    ) -> Self {
         let settlement = Settlement {
             permit: charge.name.clone(),
             epoch: charge.epoch,
             granted_at_us: charge.granted_at_us,
-            give_back,
         };
-        Self { path, generation: charge.generation, settlement, reply }
+        let given_back =
+            charged.map(|(bucket, charged)| (bucket.clone(), i64::from(charged) - i64::from(cost)));
+        Self { given_back: given_back.collect(), generation: charge.generation, settlement, reply }
     }
 
     /// How many buckets it corrects at most.
     pub(super) fn bucket_count(&self) -> usize {
-        self.path.buckets().len()
+        self.given_back.len()
     }
 
-    /// The buckets as they are under `in_force`. A limit that is gone has nothing to correct.
-    pub(super) fn path_under(&self, in_force: &InForce) -> Arc<Path> {
-        if self.generation == in_force.generation() {
-            return Arc::clone(&self.path);
-        }
-        let buckets = self.path.buckets().iter();
-        let known = buckets.filter_map(|bucket| in_force.policy.bucket(bucket.limit_name(), bucket.key()));
-        Arc::new(Path::of(known.collect()))
+    /// The buckets as they are under `in_force`, and what is given back to each. A limit that is gone has nothing to correct.
+    pub(super) fn given_back_under(&self, in_force: &InForce) -> Vec<(Cow<'_, Bucket>, i64)> {
+        let is_known = self.generation == in_force.generation();
+        let under = |bucket: &'_ Bucket| in_force.policy.bucket(bucket.limit_name(), bucket.key());
+        let given_back = self.given_back.iter().filter_map(|(bucket, tokens)| {
+            let bucket = if is_known { Some(Cow::Borrowed(bucket)) } else { under(bucket).map(Cow::Owned) };
+            Some((bucket?, *tokens))
+        });
+        given_back.collect()
     }
 }

@@ -17,7 +17,6 @@ pub(super) struct Told {
     pub(super) at: Instant,
     pub(super) path: Arc<Path>,
     pub(super) debts: Arc<[u64]>,
-    pub(super) cost: u32,
     /// Index on the path of the bucket that makes the first call wait longest.
     pub(super) by: usize,
     /// How long it makes the first call wait, those included whose turn comes before.
@@ -51,11 +50,10 @@ impl Told {
         if self.crowded {
             return (self.by, self.wait);
         }
-        let cost = u64::from(self.cost);
-        let behind = cost.saturating_mul(ahead as u64);
-        let enforced = self.path.buckets().iter().enumerate().filter(|(_, bucket)| bucket.is_enforced());
-        let waits = enforced.map(|(index, bucket)| {
-            let terms = bucket.terms();
+        let enforced = self.path.charges().enumerate().filter(|(_, (bucket, _))| bucket.is_enforced());
+        let waits = enforced.map(|(index, (bucket, cost))| {
+            let (terms, cost) = (bucket.terms(), u64::from(cost));
+            let behind = cost.saturating_mul(ahead as u64);
             let wait = Duration::from_micros(terms.wait_us(self.debts[index], cost, behind));
             if index == self.by {
                 (index, wait.max(self.wait + Duration::from_micros(terms.earned_in_us(behind))))

@@ -140,8 +140,8 @@ impl Waiting {
                 continue;
             }
             line.state = LineState::Asked;
-            let LineKey { path, cost, name, .. } = line.key.clone();
-            return Some(Party { line: id, path, cost, name, requests, tickets });
+            let LineKey { path, name, .. } = line.key.clone();
+            return Some(Party { line: id, path, name, requests, tickets });
         }
         None
     }
@@ -347,7 +347,7 @@ mod tests {
         let mut waiting = Waiting::new(patience, 10);
         let join = |waiting: &mut Waiting| {
             let (reply, answer) = oneshot::channel();
-            let line = LineKey { generation: 1, path: Arc::clone(&path), cost: 1, waits: true, name: None };
+            let line = LineKey { generation: 1, path: Arc::clone(&path), waits: true, name: None };
             let (patience, queued_at) = (Patience::Endless, clock::now());
             waiting.join(Request { line, patience, queued_at, reply, place: None });
             answer

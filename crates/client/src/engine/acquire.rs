@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::batch::{ANSWER, BatchId, Repeated, write_permit};
-use super::buckets::{BucketTable, write_path};
+use super::buckets::BucketTable;
 use super::flat::{Malformed, Reader, Writer};
 use super::numbered::Numbered;
 use super::reply::Reply;
@@ -24,8 +24,6 @@ pub struct Calls {
     pub permit: Option<Box<str>>,
     /// How many there are. 0 for calls that were given up, which are sent to give up their tickets.
     pub count: u32,
-    /// Tokens each costs, at least 1.
-    pub cost: u32,
     /// How long the most patient of the calls would wait, in microseconds. With 0 none of them takes a ticket.
     pub patience_us: u64,
     /// What the calls were given when they were refused, in that order.
@@ -51,6 +49,8 @@ pub struct Entry {
     flow: u32,
     /// The buckets of the path.
     path: Box<[u32]>,
+    /// Tokens that a call costs at each.
+    costs: Arc<[u32]>,
     /// The weight of the flow at each.
     weights: Arc<[u32]>,
 }
@@ -89,8 +89,8 @@ impl AcquireBatch {
     /// Adds equal calls that pass `path`; their reply is the one at the index that comes back.
     pub fn push(&mut self, path: &Path, calls: Calls) -> usize {
         let flow = self.flows.number_of(path.flow_name());
-        let entry = Entry { calls, flow, path: self.table.path(path), weights: path.weights() };
-        self.entries.push(entry);
+        let (indexes, costs, weights) = (self.table.path(path), path.costs(), path.weights());
+        self.entries.push(Entry { calls, flow, path: indexes, costs, weights });
         self.entries.len() - 1
     }
 
@@ -116,6 +116,11 @@ impl AcquireBatch {
         self.entries[entry].path.iter().map(|&bucket| bucket as usize - 1)
     }
 
+    /// The buckets that an entry passes, as indexes, each with what a call of it costs there.
+    pub fn charges(&self, entry: usize) -> impl Iterator<Item = (usize, u32)> + '_ {
+        self.path(entry).zip(self.entries[entry].costs.iter().copied())
+    }
+
     /// The script's argument. `policy` is the one that the paths were resolved by, `fence` its mark in the store.
     #[must_use]
     pub fn encode(&self, id: &BatchId<'_>, repeated: Repeated, policy: &Policy, fence: &str) -> Vec<u8> {
@@ -128,11 +133,14 @@ impl AcquireBatch {
         args.packed(&self.askers());
         self.table.write(&mut args, policy);
         args.count(self.entries.len());
-        for Entry { calls, path, .. } in &self.entries {
+        for Entry { calls, path, costs, .. } in &self.entries {
             write_permit(&mut args, calls.permit.as_deref());
             args.integer(calls.count);
-            args.integer(calls.cost);
-            write_path(&mut args, path);
+            args.count(path.len());
+            for (&bucket, &cost) in path.iter().zip(&**costs) {
+                args.integer(bucket);
+                args.integer(cost);
+            }
         }
         args.finish()
     }
@@ -178,16 +186,10 @@ impl AcquireBatch {
 }
 
 impl Calls {
-    /// `count` calls of one token each, without a name, none of which waits.
+    /// `count` calls without a name, none of which waits.
     #[must_use]
     pub fn trying(count: u32) -> Self {
-        Self { permit: None, count, cost: 1, patience_us: 0, tickets: Vec::new() }
-    }
-
-    /// The same at another cost, in tokens.
-    #[must_use]
-    pub fn costing(self, cost: u32) -> Self {
-        Self { cost, ..self }
+        Self { permit: None, count, patience_us: 0, tickets: Vec::new() }
     }
 
     /// The same under a name.

@@ -63,11 +63,3 @@ impl BucketTable {
         }
     }
 }
-
-/// Writes one path: how many buckets, and which.
-pub(super) fn write_path(args: &mut Writer, path: &[u32]) {
-    args.count(path.len());
-    for &bucket in path {
-        args.integer(bucket);
-    }
-}

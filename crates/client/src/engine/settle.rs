@@ -1,19 +1,27 @@
 //! The arguments and the reply of `settle.lua`.
 
 use super::batch::{ANSWER, BatchId, write_permit};
-use super::buckets::{BucketTable, write_path};
+use super::buckets::BucketTable;
 use super::flat::{Malformed, Writer};
 use super::reply::Reply;
-use crate::policy::{Path, Policy};
+use crate::policy::{Bucket, Policy};
 
 /// Corrections that go to the store together.
 #[derive(Clone, Debug, Default)]
 pub struct SettleBatch {
     table: BucketTable,
-    entries: Vec<(Settlement, Box<[u32]>)>,
+    entries: Vec<Entry>,
 }
 
-/// What a granted call has cost less, or more, than it was charged.
+/// A correction.
+#[derive(Clone, Debug)]
+struct Entry {
+    settlement: Settlement,
+    /// The indexes of its buckets, and what is given back to each.
+    given_back: Box<[(u32, i64)]>,
+}
+
+/// Which call it is that has cost less, or more, than it was charged.
 #[derive(Clone, Debug)]
 pub struct Settlement {
     /// The name of the permit, where it may be settled more than once and must count once.
@@ -22,8 +30,6 @@ pub struct Settlement {
     pub epoch: u64,
     /// When they were, in microseconds of the namespace's time.
     pub granted_at_us: u64,
-    /// Tokens to give back; negative: to charge in addition.
-    pub give_back: i64,
 }
 
 /// What became of a correction.
@@ -38,10 +44,15 @@ pub enum SettlementReply {
 }
 
 impl SettleBatch {
-    /// Adds a correction to the buckets of a path.
-    pub fn push(&mut self, path: &Path, settlement: Settlement) {
-        let path = self.table.path(path);
-        self.entries.push((settlement, path));
+    /// Adds a correction: to each of `given_back` so many tokens are given back; negative: charged in addition.
+    pub fn push<'b>(
+        &mut self,
+        given_back: impl IntoIterator<Item = (&'b Bucket, i64)>,
+        settlement: Settlement,
+    ) {
+        let indexed = given_back.into_iter().map(|(bucket, tokens)| (self.table.index_of(bucket), tokens));
+        let given_back = indexed.collect();
+        self.entries.push(Entry { settlement, given_back });
     }
 
     /// How many corrections there are.
@@ -65,12 +76,15 @@ impl SettleBatch {
         args.text(id.server);
         self.table.write(&mut args, policy);
         args.count(self.entries.len());
-        for (settlement, path) in &self.entries {
+        for Entry { settlement, given_back } in &self.entries {
             write_permit(&mut args, settlement.permit.as_deref());
             args.integer(settlement.epoch);
             args.integer(settlement.granted_at_us);
-            args.signed(settlement.give_back);
-            write_path(&mut args, path);
+            args.count(given_back.len());
+            for &(bucket, tokens) in given_back {
+                args.integer(bucket);
+                args.signed(tokens);
+            }
         }
         args.finish()
     }

@@ -5,7 +5,7 @@ use super::error::PolicyError;
 use super::hashed_name::HashedName;
 use super::key::check_key;
 use super::limit::Limit;
-use super::path::{Bucket, Path};
+use super::path::{Bucket, Passed, Path};
 use super::pattern::{LimitSet, Patterns};
 use super::weights::{Weights, flow};
 use super::{compile, read};
@@ -115,18 +115,16 @@ impl Policy {
 
     /// The buckets that a faultless call passes, given the limits of which a pattern matches its path.
     pub(super) fn path_where(&self, call: &Call, by_path: LimitSet) -> Result<Path, CallError> {
-        let mut buckets = Vec::with_capacity(self.limits.len());
-        let mut weights = Vec::with_capacity(self.limits.len());
+        let mut passed = Vec::with_capacity(self.limits.len());
         for (index, limit) in (0_u16..).zip(&self.limits) {
             if !limit.condition.holds(call, by_path.contains(index)) {
                 continue;
             }
             if let Some(bucket) = limit.bucket(index, call)? {
-                buckets.push(bucket);
-                weights.push(self.weights.of(limit.name(), call));
+                passed.push(Passed { bucket, cost: call.cost, weight: self.weights.of(limit.name(), call) });
             }
         }
-        Ok(Path::new(flow(call), buckets, weights.into()))
+        Ok(Path::new(flow(call), call.cost, passed))
     }
 
     /// The bucket of a limit by its key, if there is such a limit and a call could have that key.

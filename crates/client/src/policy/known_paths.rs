@@ -96,7 +96,7 @@ impl KnownPaths {
     /// which limits it meets, or the ids in it would make every call another one.
     fn write_facts(&self, facts: &mut Vec<u8>, call: &Call, by_path: LimitSet) {
         facts.clear();
-        // Above the burst of an observed limit the call passes it by.
+        // It is what the buckets are charged, and above the burst of an observed limit the call passes that by.
         facts.extend(call.cost.to_le_bytes());
         facts.push(call.priority as u8);
         by_path.words().iter().for_each(|word| facts.extend(word.to_le_bytes()));

@@ -8,15 +8,29 @@ use super::hashed_name::HashedName;
 use super::terms::Terms;
 use crate::hashed::Folding;
 
-/// The buckets a call passes, in the order of the policy. Without any, the call passes free of charge.
+/// The buckets a call passes, in the order of the policy, and what it costs at each. Without any, it passes free of charge.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Path {
-    /// Of the names, worked out once: equal calls are found by it.
+    /// Of the names and costs, worked out once: equal calls are found by it.
     hash: u64,
+    /// Tokens that the call costs by its own account.
+    cost: u32,
     buckets: Vec<Bucket>,
+    /// Tokens that each bucket is charged.
+    costs: Arc<[u32]>,
     flow: HashedName,
     /// The weight of the flow at each bucket.
     weights: Arc<[u32]>,
+}
+
+/// A bucket that a call passes.
+#[derive(Debug)]
+pub(super) struct Passed {
+    pub(super) bucket: Bucket,
+    /// Tokens that it is charged.
+    pub(super) cost: u32,
+    /// Of the call's flow.
+    pub(super) weight: u32,
 }
 
 /// A limit for one key.
@@ -31,20 +45,55 @@ pub struct Bucket {
 }
 
 impl Path {
-    /// The path over `buckets`, with the weight that `flow` has at each.
-    pub(super) fn new(flow: HashedName, buckets: Vec<Bucket>, weights: Arc<[u32]>) -> Path {
-        let mut hasher = Folding::default();
-        flow.hash(&mut hasher);
-        for bucket in &buckets {
-            bucket.name.hash(&mut hasher);
-        }
-        Path { hash: hasher.finish(), buckets, flow, weights }
+    /// The path of a call that costs `cost`, over buckets at each of which it costs so much and `flow` has so much weight.
+    pub(super) fn new(flow: HashedName, cost: u32, passed: Vec<Passed>) -> Path {
+        let costs = passed.iter().map(|passed| passed.cost).collect();
+        let weights = passed.iter().map(|passed| passed.weight).collect();
+        let buckets = passed.into_iter().map(|passed| passed.bucket).collect();
+        Path { hash: 0, cost, buckets, costs, flow, weights }.hashed()
     }
 
-    /// The path over `buckets` of nobody in particular.
-    pub(crate) fn of(buckets: Vec<Bucket>) -> Path {
-        let weights = vec![1; buckets.len()].into();
-        Path::new(HashedName::new(""), buckets, weights)
+    /// The path over `buckets`, with what each was charged, of nobody in particular.
+    pub(crate) fn of(cost: u32, charged: Vec<(Bucket, u32)>) -> Path {
+        let passed = charged.into_iter().map(|(bucket, cost)| Passed { bucket, cost, weight: 1 });
+        Path::new(HashedName::new(""), cost, passed.collect())
+    }
+
+    /// The same path at other costs, one for each bucket.
+    ///
+    /// For tests and simulations: that a call costs as much everywhere is so in every policy.
+    #[must_use]
+    pub fn at_costs(self, costs: &[u32]) -> Path {
+        debug_assert_eq!(costs.len(), self.buckets.len());
+        Path { costs: costs.into(), ..self }.hashed()
+    }
+
+    fn hashed(self) -> Path {
+        let mut hasher = Folding::default();
+        self.flow.hash(&mut hasher);
+        self.cost.hash(&mut hasher);
+        for (bucket, cost) in self.buckets.iter().zip(&*self.costs) {
+            bucket.name.hash(&mut hasher);
+            cost.hash(&mut hasher);
+        }
+        Path { hash: hasher.finish(), ..self }
+    }
+
+    /// Tokens that the call costs by its own account.
+    #[must_use]
+    pub fn cost(&self) -> u32 {
+        self.cost
+    }
+
+    /// Tokens that it costs at each of the buckets, at least 1.
+    #[must_use]
+    pub fn costs(&self) -> Arc<[u32]> {
+        Arc::clone(&self.costs)
+    }
+
+    /// The buckets, each with what the call costs there.
+    pub fn charges(&self) -> impl Iterator<Item = (&Bucket, u32)> {
+        self.buckets.iter().zip(self.costs.iter().copied())
     }
 
     /// Whose turn a call on this path takes, an organisation's at a priority.
@@ -117,7 +166,7 @@ impl Bucket {
     }
 }
 
-/// By its flow and the names of its buckets alone, as within a policy all the rest follows from them.
+/// By its flow, its costs and the names of its buckets alone, as within a policy all the rest follows from them.
 impl Hash for Path {
     fn hash<H: Hasher>(&self, state: &mut H) {
         state.write_u64(self.hash);
