@@ -13,8 +13,9 @@
 --                          flow's weight (1..2^20) at each bucket, number of tickets brought, place on the path (1..), period
 --                          and tag of each
 --            limits      count, then each: counter field, most buckets it may have
---            terms       count, then each: refill (credits per us), credit (credits per token), capacity (credits, at most
---                        2^52), enforced 0|1, index of the limit
+--            terms       count, then each: refill (credits per us; 0: calls in flight are counted), credit (credits per
+--                        token), capacity (credits, at most 2^52), enforced 0|1, index of the limit, lease (us; of calls in
+--                        flight)
 --            buckets     count, then each: field, index of its terms
 --            entries     count, then each: permit field or "", calls (0..), path length, then of each bucket on the path:
 --                        its index, what a call costs there (tokens, 1..)
@@ -26,6 +27,8 @@
 --                        bucket that binds, 0 if none, negative if it is its limit's number of buckets that binds), over
 --                        (calls granted that an observed limit would have refused)
 --            buckets     each: debt (credits not yet earned back)
+--            leases      count, then each: index of its entry, place on the path, id of its first call's lease; those of
+--                        its other calls follow it
 --            tickets     each: index of its entry, place on the path, period, tag; by entry, place and tag. To be brought when
 --                        the calls come back, or with fewer calls to be given up
 -- ERRORS   SCHEMA  a stored record is of an unknown version
@@ -121,6 +124,12 @@ if any_queue then
   end
 end
 
+-- The lease that a remembered permit holds at a place on its path stands in its record, behind what all permits have.
+local function recall_leases(record, n, leases)
+  local remembered = {cmsgpack.unpack(record)}
+  for r = 5, #remembered, 2 do leases[#leases + 1] = {entry = n, place = remembered[r], first = remembered[r + 1]} end
+end
+
 -- Whether the bucket would be one more than its limit may have.
 local function crowded(bucket)
   return bucket.new and bucket.terms.limit.buckets >= bucket.terms.limit.most
@@ -160,7 +169,7 @@ local function charge(bucket, calls, cost)
 end
 
 -- Decide in the order of the entries. An observed bucket is charged only for what it would have let pass.
-local granted, over, permits, granted_any = {}, {}, {}, false
+local granted, over, permits, leases, granted_any = {}, {}, {}, {}, false
 local named = #buckets + 2
 e = first_entry
 for n = 1, entry_count do
@@ -176,7 +185,9 @@ for n = 1, entry_count do
     remembered = (settled == 0 and now - named_before <= NAMED_US) or permits[permit]
   end
   granted[n], over[n] = calls, 0
-  if not remembered then
+  if remembered then
+    if stored[named] and not permits[permit] then recall_leases(stored[named], n, leases) end
+  else
     granted[n] = passing(calls, first, last, own)
     if granted[n] > 0 then
       for p = first, last, 2 do
@@ -186,13 +197,18 @@ for n = 1, entry_count do
           fitting = math.min(fitting, room(bucket, cost))
           over[n] = math.max(over[n], granted[n] - fitting)
         end
-        if fitting > 0 then charge(bucket, fitting, cost) end
+        if fitting > 0 then
+          charge(bucket, fitting, cost)
+          if bucket.leases then
+            leases[#leases + 1] = {entry = n, place = place_on_path(first, p), first = take_leases(bucket, fitting, now)}
+          end
+        end
         if claim then serve(claim, fitting) end
       end
       if permit ~= "" then
         -- Later than the permit of its name that was used up, so that settling that one again does not settle this one.
         permits[permit] = math.max(now, named_before + 1)
-        permits[#permits + 1] = permit
+        permits[#permits + 1] = {field = permit, entry = n}
       end
       granted_any = true
     end
@@ -209,7 +225,9 @@ local function bind_wait(n, first, last)
       if crowded(bucket) then
         own = KEYS_WAIT_US
       elseif bucket.opened then
-        own = wait_for_turn(claim_of(n, first, p), 1)
+        own = wait_for_turn(claim_of(n, first, p), 1, now)
+      elseif bucket.leases then
+        own = room(bucket, cost) > 0 and 0 or look_again(bucket, 0, now)
       else
         own = math.ceil((bucket.debt + cost * bucket.terms.credit - bucket.terms.capacity) / bucket.terms.refill)
       end
@@ -230,6 +248,8 @@ for n = 1, entry_count do
     askers = askers or read_askers(args[6], entry_count)
     patience = askers[n].patience
     wait, by, at = bind_wait(n, first, last)
+    -- Nobody knows when a call in flight will be over: there is hope as long as there is patience.
+    if patience > 0 and by > 0 and buckets[by].leases then wait = math.min(wait, patience) end
   end
   if patience > 0 and wait <= patience then
     waits_at[n] = place_on_path(first, at)
@@ -248,6 +268,11 @@ local replied = #reply
 for b = 1, #buckets do
   reply[replied + b] = buckets[b].debt
   waiting = waiting or (buckets[b].opened and buckets[b].opened.changed)
+end
+reply[#reply + 1] = #leases
+for l = 1, #leases do
+  local lease, r = leases[l], #reply
+  reply[r + 1], reply[r + 2], reply[r + 3] = lease.entry, lease.place, lease.first
 end
 if waiting then reply_tickets(reply, claims, waits_at, entry_count) end
 reply = cmsgpack.pack(reply)
@@ -273,7 +298,13 @@ if granted_any or waiting or head.changed or repeated then
     end
   end
   for p = 1, #permits do
-    writes[w + 1], writes[w + 2] = permits[p], cmsgpack.pack(SCHEMA, permits[permits[p]], 0, head.epoch)
+    local permit, held = permits[p], {}
+    for l = 1, #leases do
+      local lease, h = leases[l], #held
+      if lease.entry == permit.entry then held[h + 1], held[h + 2] = lease.place, lease.first end
+    end
+    writes[w + 1] = permit.field
+    writes[w + 2] = cmsgpack.pack(SCHEMA, permits[permit.field], 0, head.epoch, unpack(held))
     w = w + 2
   end
   for f = 1, w, FIELDS_MOST do

@@ -10,7 +10,7 @@
 --            now         us, the namespace's time
 --            epoch       integer
 --            cursor      string   "0" after the last page
---            buckets     each: field, debt (credits), refill (credits per us), credit (credits per token); as the record
+--            buckets     each: field, debt (credits), refill (credits per us; 0: calls in flight), credit (credits per token); as the record
 --                        has them, which may be from before the last change of the policy
 -- ERRORS   SCHEMA  a stored record is of an unknown version
 -- WRITES   nothing
@@ -28,11 +28,12 @@ local page = redis.call("HSCAN", KEYS[1], cursor, "MATCH", pattern, "COUNT", str
 local reply = {OK, now, head.epoch, page[1]}
 local found = page[2]
 for f = 1, #found, 2 do
-  local schema, epoch, debt, at, refill, credit = cmsgpack.unpack(found[f + 1])
+  local schema, epoch, debt, at, refill, credit, _, leases = cmsgpack.unpack(found[f + 1])
   if schema ~= SCHEMA then return unknown_schema(found[f], schema) end
   if epoch == head.epoch then
-    local r = #reply
-    reply[r + 1], reply[r + 2], reply[r + 3], reply[r + 4] = found[f], pay_off(debt, refill, now - at), refill, credit
+    local r, owed = #reply, 0
+    if refill == 0 then owed = #read_leases(leases, now).ids else owed = pay_off(debt, refill, now - at) end
+    reply[r + 1], reply[r + 2], reply[r + 3], reply[r + 4] = found[f], owed, refill, credit
   end
 end
 return cmsgpack.pack(reply)

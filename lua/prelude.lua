@@ -65,17 +65,57 @@ end
 -- spent before its epoch began, less what has been earned back since.
 local function debt_unrecorded(head, now, terms)
   if head.since == 0 then return 0 end
+  -- Of calls in flight (refill 0) there may be as many as may be, until each has renewed its lease or lost it.
+  if terms.refill == 0 then return now - head.since < terms.lease and terms.capacity or 0 end
   return pay_off(terms.capacity, terms.refill, now - head.since)
+end
+
+-- The leases of calls in flight that have not run out at `now`: their ids, the end of each, and the id given out last.
+local function read_leases(stored, now)
+  local leases = {last = stored and stored[1] or 0, ids = {}, ends = {}}
+  for l = 2, stored and #stored or 0, 2 do
+    local id, ends = stored[l], stored[l + 1]
+    if ends > now then leases.ids[#leases.ids + 1], leases.ends[id] = id, ends end
+  end
+  return leases
+end
+
+local function pack_leases(leases)
+  local stored = {leases.last}
+  for l = 1, #leases.ids do
+    local id, s = leases.ids[l], #stored
+    if leases.ends[id] then stored[s + 1], stored[s + 2] = id, leases.ends[id] end
+  end
+  return stored
+end
+
+-- Sets the queue of a bucket, if somebody waits at it. One that is older than the policy or the epoch is none.
+local function set_queue(bucket, queue, lost, head)
+  if queue and queue[1] >= math.max(head.ruled, head.epoch) then
+    bucket.queue, bucket.lost = queue, math.min(lost + queue[3], CREDITS_MAX)
+  end
+end
+
+-- Reads a bucket that counts calls in flight. Sets bucket.leases, .debt and .queue.
+local function read_in_flight(bucket, record, head, now)
+  local schema, epoch, queue, leases, _ = SCHEMA, nil, false, false, nil
+  if record then schema, epoch, _, _, _, _, queue, leases = cmsgpack.unpack(record) end
+  if schema ~= SCHEMA then return unknown_schema(bucket.field, schema) end
+  bucket.leases = read_leases(epoch == head.epoch and leases, now)
+  bucket.debt = math.max(#bucket.leases.ids, debt_unrecorded(head, now, bucket.terms))
+  if epoch == head.epoch then set_queue(bucket, queue, 0, head) end
+  return nil
 end
 
 -- Reads what a bucket owes at `now`, and who waits at it. Where the quota has changed since the record was written, the time
 -- up to the last change of the policy counts at the old rate and the time since then at the new one, and a new unit rounds
--- the debt up to whole tokens: a change never refills for free. A queue that is older than the policy or the epoch is none.
+-- the debt up to whole tokens: a change never refills for free.
 -- Sets bucket.debt, and where somebody waits .queue and .lost, the credits since the last charge that a full bucket could not
 -- hold.
 -- Returns an error where the record can't be read.
 local function read_bucket(bucket, record, head, now)
   local terms = bucket.terms
+  if terms.refill == 0 then return read_in_flight(bucket, record, head, now) end
   if not record then
     bucket.debt = debt_unrecorded(head, now, terms)
     return nil
@@ -94,16 +134,17 @@ local function read_bucket(bucket, record, head, now)
   end
   local lost
   bucket.debt, lost = pay_off(debt, refill, now - at)
-  if queue and queue[1] >= math.max(head.ruled, head.epoch) then
-    bucket.queue, bucket.lost = queue, math.min(lost + queue[3], CREDITS_MAX)
-  end
+  set_queue(bucket, queue, lost, head)
   return nil
 end
 
 -- The record of a bucket. Of a queue it has the period, the virtual time, the credits lost, and tag, tokens and end of each
--- ticket.
+-- ticket. Calls in flight are told by their leases alone.
 local function pack_bucket(head, now, bucket)
   local terms, queue, at = bucket.terms, bucket.queue, bucket.as_of or now
+  if bucket.leases then
+    return cmsgpack.pack(SCHEMA, head.epoch, 0, now, 0, 1, queue, pack_leases(bucket.leases))
+  end
   if not queue then return cmsgpack.pack(SCHEMA, head.epoch, bucket.debt, at, terms.refill, terms.credit) end
   queue[3] = bucket.lost
   return cmsgpack.pack(SCHEMA, head.epoch, bucket.debt, at, terms.refill, terms.credit, queue)
@@ -122,8 +163,8 @@ local function bind_buckets(args, i)
   i = i + 1
   for t = 1, last do
     terms[t] = {refill = args[i], credit = args[i + 1], capacity = args[i + 2], enforced = args[i + 3] == 1,
-      limit = limits[args[i + 4]]}
-    i = i + 5
+      limit = limits[args[i + 4]], lease = args[i + 5]}
+    i = i + 6
   end
   last = args[i]
   i = i + 1

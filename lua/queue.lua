@@ -101,7 +101,9 @@ end
 -- What an entry has at the queue of a bucket: its flow, how far one call moves the flow's tag, and the tickets that it brings.
 local function claim_at(bucket, asker, place, cost)
   local weight = asker.args[asker.weights_at + place]
-  local step = math.ceil(cost * bucket.terms.credit / bucket.terms.refill * VIRTUAL_US / weight)
+  -- Where calls in flight are counted time earns nothing: there each is taken to be worth a second.
+  local worth_us = bucket.leases and 1000000 or cost * bucket.terms.credit / bucket.terms.refill
+  local step = math.ceil(worth_us * VIRTUAL_US / weight)
   return {bucket = bucket, queue = bucket.opened, flow = asker.flow, cost = cost, step = math.min(step, VIRTUAL_MOST),
     tickets = {}}
 end
@@ -218,11 +220,16 @@ local function serve(claim, granted)
   queue.virtual, queue.changed = math.max(queue.virtual, tag - claim.step), true
 end
 
--- When the next call of a claim may go: microseconds until then, and how much of it is for the sake of others.
-local function wait_for_turn(claim, nth)
+-- When the next call of a claim may go: microseconds until then, and how much of it is for the sake of others. Where it waits
+-- for the end of other calls, when it looks again.
+local function wait_for_turn(claim, nth, now)
   local bucket, queue, terms = claim.bucket, claim.queue, claim.bucket.terms
   local tag = claim.tickets[nth] or base_of(claim) + claim.step + 1
   local before = tokens_before(queue, tag, CREDITS_MAX)
+  if bucket.leases then
+    local has_turn = bucket.debt + before + claim.cost <= terms.capacity
+    return has_turn and 0 or look_again(bucket, before, now), 0
+  end
   local missing = bucket.debt + claim.cost * terms.credit - terms.capacity
   local alone = math.max(0, math.ceil(missing / terms.refill))
   local behind = math.ceil((missing + before * terms.credit - bucket.lost) / terms.refill)
@@ -259,9 +266,10 @@ local function wait_in_line(claim, calls, patience, now)
   end
   local told
   for t = most, 1, -1 do
-    local wait, behind = wait_for_turn(claim, t)
+    local wait, behind = wait_for_turn(claim, t, now)
     local later = math.min(math.floor(behind / LATER), math.floor(bucket.terms.capacity / bucket.terms.refill / 8))
     told = math.max(wait, math.min(wait + later, patience))
+    if bucket.leases then told = math.min(wait, patience) end
     put_ticket(queue, tickets[t], claim.cost, now + told + GRACE_US)
   end
   return told

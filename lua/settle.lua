@@ -1,4 +1,5 @@
--- Corrects what granted calls have cost: gives tokens back to every bucket on their paths, or charges more.
+-- Corrects what granted calls have cost: gives tokens back to every bucket on their paths, or charges more. Ends the leases of
+-- calls that are over, or renews those of calls that are in flight.
 --
 -- KEYS[1]  hash, the namespace's state
 -- ARGV[1]  msgpack array, flat:
@@ -8,13 +9,14 @@
 --            limits, terms, buckets  as in acquire.lua
 --            entries     count, then each: permit field or "", epoch and now of the grant, path length, then of each bucket that was
 --                        charged: its index, tokens given back (negative: charged). An observed one that had no room is
---                        not among them
+--                        not among them. Then: in flight 0 (the call is over) | 1, number of leases, of each: index of its
+--                        bucket, id
 -- RETURNS  msgpack array, flat:
 --            status      0 ok | 1 no such namespace | 3 a later batch took this one's place
 --            entries     each: 0 settled | 1 settled before | 2 granted too long ago
 -- ERRORS   SCHEMA  a stored record is of an unknown version
--- WRITES   head, answer (swept 10 min later), corrected buckets (swept when full again), their counters, named permits
---          (swept 20 min later)
+-- WRITES   head, answer (swept 10 min later), corrected buckets and those of leases (swept when full again), their counters,
+--          named permits that are settled (swept 20 min later)
 -- COST     TIME, HMGET, HSET; HGET and HSET for each bucket that was full and is charged more
 
 local SETTLED, SETTLED_BEFORE, TOO_LATE = 0, 1, 2
@@ -31,6 +33,7 @@ local e = first_entry
 for _ = 1, entry_count do
   if args[e] ~= "" then fields[#fields + 1] = args[e] end
   e = e + 4 + 2 * args[e + 3]
+  e = e + 2 + 2 * args[e + 1]
 end
 local stored = redis.call("HMGET", KEYS[1], unpack(fields))
 
@@ -48,7 +51,7 @@ enter_epoch(head, server, now)
 for b = 1, #buckets do
   if stored[b + 2] then
     local _, epoch, _, at, refill, credit = cmsgpack.unpack(stored[b + 2])
-    if epoch == head.epoch then
+    if epoch == head.epoch and buckets[b].terms.refill > 0 then
       buckets[b].terms = {refill = refill, credit = credit, limit = buckets[b].terms.limit}
       if at <= head.ruled then buckets[b].as_of = head.ruled end
     end
@@ -71,11 +74,18 @@ local function correct(bucket, tokens, granted_at)
   bucket.corrected = bucket.corrected or credits ~= 0
 end
 
+-- The calls of a permit that was settled are over, whatever is said of them later.
+local function see_to_lease(bucket, id, in_flight)
+  if in_flight then renew_lease(bucket, id, now) end
+  bucket.corrected = in_flight or end_lease(bucket, id) or bucket.corrected
+end
+
 local reply, permits = {OK}, {}
 local named = #buckets + 2
 e = first_entry
 for n = 1, entry_count do
   local permit, epoch, granted_at, last = args[e], args[e + 1], args[e + 2], e + 3 + 2 * args[e + 3]
+  local in_flight, last_lease = args[last + 1] == 1, last + 2 + 2 * args[last + 2]
   local outcome = SETTLED
   if permit ~= "" then
     named = named + 1
@@ -89,7 +99,7 @@ for n = 1, entry_count do
       outcome = SETTLED_BEFORE
     elseif now - granted_at > SETTLE_WITHIN_US then
       outcome = TOO_LATE
-    else
+    elseif not in_flight then
       permits[permit] = true
       permits[#permits + 1] = permit
     end
@@ -97,8 +107,11 @@ for n = 1, entry_count do
   if outcome == SETTLED and epoch == head.epoch then
     for p = e + 4, last, 2 do correct(buckets[args[p]], args[p + 1], granted_at) end
   end
+  if not (in_flight and outcome == SETTLED_BEFORE) then
+    for l = last + 3, last_lease, 2 do see_to_lease(buckets[args[l]], args[l + 1], in_flight) end
+  end
   reply[n + 1] = outcome
-  e = last + 1
+  e = last_lease + 1
 end
 reply = cmsgpack.pack(reply)
 

@@ -52,7 +52,12 @@ end
 -- off more slowly since than its own terms say. Which terms its key has now is not known here, so it is counted by the
 -- slowest of its limit: what is paid off at those is paid off at any. Where the limit is gone, nobody asks for the bucket.
 local function paid_off(record, field, counter)
-  local _, _, debt, at, refill = cmsgpack.unpack(record)
+  local _, _, debt, at, refill, _, _, leases = cmsgpack.unpack(record)
+  if refill == 0 then
+    -- While its last id is not in the past the next bucket of its name might give it out again.
+    local held = read_leases(leases, now)
+    return #held.ids == 0 and held.last < now
+  end
   if at <= head.ruled and slowest[counter] then
     local bucket = {field = field, terms = slowest[counter]}
     read_bucket(bucket, record, head, now)

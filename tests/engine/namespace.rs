@@ -4,8 +4,8 @@ use std::rc::Rc;
 
 use tollgate::embedded::Reply as Raw;
 use tollgate::engine::{
-    AcquireBatch, AcquireReply, BatchId, Begin, Calls, PolicyWrite, Repeated, Reply, Script, SettleBatch,
-    Settlement, SettlementReply, Sweep, SweepReply, WriteMode,
+    AcquireBatch, AcquireReply, BatchId, Begin, CallState, Calls, PolicyWrite, Repeated, Reply, Script,
+    SettleBatch, Settlement, SettlementReply, Sweep, SweepReply, WriteMode,
 };
 use tollgate::policy::Path;
 use tollgate::{Call, Policy};
@@ -162,7 +162,7 @@ impl Namespace {
         let given_back = path.charges().zip(costs);
         let given_back =
             given_back.map(|((bucket, charged), &cost)| (bucket, i64::from(charged) - i64::from(cost)));
-        batch.push(given_back, Settlement { permit: None, epoch: 0, granted_at_us });
+        batch.push(given_back, Settlement { permit: None, epoch: 0, granted_at_us, call: CallState::Over });
         self.batches += 1;
         let id = BatchId { answer: "r0:s", number: self.batches, server: "server" };
         let argument = batch.encode(&id, policy);

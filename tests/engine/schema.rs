@@ -4,7 +4,7 @@ use anyhow::{Result, ensure};
 use tollgate::Call;
 use tollgate::embedded::Reply as Raw;
 use tollgate::engine::{
-    AcquireBatch, BatchId, BucketsPage, Calls, Peek, PolicyRead, Script, SettleBatch, Settlement,
+    AcquireBatch, BatchId, BucketsPage, CallState, Calls, Peek, PolicyRead, Script, SettleBatch, Settlement,
 };
 
 use crate::lab::State;
@@ -52,7 +52,8 @@ fn argument(namespace: &mut Namespace, script: &str) -> Vec<u8> {
         "settle" => {
             let mut batch = SettleBatch::default();
             let granted_at_us = namespace.clock_us;
-            let settlement = Settlement { permit: Some("request".into()), epoch: 0, granted_at_us };
+            let settlement =
+                Settlement { permit: Some("request".into()), epoch: 0, granted_at_us, call: CallState::Over };
             batch.push([(&path.buckets()[0], -1)], settlement);
             let id = BatchId { answer: "r0:s", number: namespace.trace.runs.len() as u64, server: "server" };
             batch.encode(&id, namespace.policy())

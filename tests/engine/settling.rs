@@ -3,7 +3,9 @@
 use std::collections::HashSet;
 use std::rc::Rc;
 
-use tollgate::engine::{BucketsPage, Peek, Reply, Script, SettleBatch, Settlement, SettlementReply, Sweep};
+use tollgate::engine::{
+    BucketsPage, CallState, Peek, Reply, Script, SettleBatch, Settlement, SettlementReply, Sweep,
+};
 use tollgate::policy::Path;
 
 use crate::fleet::Fleet;
@@ -120,6 +122,7 @@ impl Fleet {
                 permit: name.as_deref().map(Into::into),
                 epoch: told.epoch,
                 granted_at_us: told.at_us,
+                call: CallState::Over,
             };
             batch.push(path.buckets().iter().map(|bucket| (bucket, give_back)), settlement);
             about.push(About { told: index, give_back, name });

@@ -42,7 +42,7 @@ async fn granted(gate: &Tollgate, call: &Call) -> Result<Permit> {
 
 /// The bucket of an org.
 async fn bucket(gate: &Tollgate, org: &str) -> Result<BucketState> {
-    gate.bucket("org", org).await?.ok_or_else(|| anyhow::anyhow!("the policy has a limit per org"))
+    gate.buckets_of("org", org).await?.pop().ok_or_else(|| anyhow::anyhow!("the policy has a limit per org"))
 }
 
 /// Waits until the bucket of an org holds `tokens`.

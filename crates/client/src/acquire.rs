@@ -131,8 +131,18 @@ impl<'a> Acquire<'a> {
     fn free(&self, path: Arc<Path>, name: Option<Box<str>>) -> Grant {
         let outbox = self.gate.outbox().clone();
         let debts = Arc::new([]);
-        let charge = Charge { path, generation: 0, debts, cost: 0, epoch: 0, granted_at_us: 0, name, outbox };
-        Grant::new(Arc::new(charge), false)
+        let charge = Charge {
+            path,
+            generation: 0,
+            debts,
+            cost: 0,
+            epoch: 0,
+            granted_at_us: 0,
+            name,
+            leases: [].into(),
+            outbox,
+        };
+        Grant::new(Arc::new(charge), 0, false)
     }
 
     /// The dispatcher answers before the deadline, or a round trip later, unless the store stands still. A deadline shorter

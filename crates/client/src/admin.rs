@@ -6,7 +6,7 @@ use crate::engine::{Begin, BucketsPage, Peek, PolicyRecord, Reply, WriteReply};
 use crate::error::Error;
 use crate::gate::Tollgate;
 use crate::library::Change;
-use crate::policy::{Mode, Policy, Terms};
+use crate::policy::{Bucket, Measure, Mode, Policy};
 
 /// A version of the policy.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -34,13 +34,15 @@ pub struct BucketState {
     pub limit: String,
     /// Which of its buckets.
     pub key: String,
+    /// What is counted in it.
+    pub measure: Measure,
     /// Whether it refuses calls or only counts them.
     pub mode: Mode,
-    /// Most tokens it holds.
+    /// Most tokens it holds, or how many calls may be in flight.
     pub burst: u64,
-    /// Whole tokens in it.
+    /// Whole tokens in it, or how many more calls may be in flight.
     pub remaining: u64,
-    /// Until it is full again, if nobody comes.
+    /// Until it is full again, if nobody comes; where calls in flight are counted at the latest, if no lease is renewed.
     pub reset_after: Duration,
 }
 
@@ -110,23 +112,24 @@ impl Tollgate {
         self.current().load().policy.namespace().to_owned()
     }
 
-    /// The bucket of `limit` for `key` as it stands, full if it was never used; `None` if the policy has no such limit, or
-    /// the limit can't have such a key.
+    /// The buckets of `limit` for `key` as they stand, one for each of its measures, full if they were never used; none if the
+    /// policy has no such limit, or the limit can't have such a key.
     ///
     /// # Errors
     /// [`Error::Store`].
-    pub async fn bucket(&self, limit: &str, key: &str) -> Result<Option<BucketState>, Error> {
+    pub async fn buckets_of(&self, limit: &str, key: &str) -> Result<Vec<BucketState>, Error> {
         loop {
             let in_force = self.current().load_full();
-            let Some(bucket) = in_force.policy.bucket(limit, key) else {
-                return Ok(None);
-            };
+            let buckets = in_force.policy.buckets_of(limit, key);
+            if buckets.is_empty() {
+                return Ok(Vec::new());
+            }
             let mut question = Peek::default();
-            question.push(&bucket);
+            buckets.iter().for_each(|bucket| question.push(bucket));
             match self.keeper().library().peek(&question, &in_force).await? {
                 Reply::Done(reply) => {
-                    let terms = bucket.terms();
-                    return Ok(Some(BucketState::of(limit, key, bucket.mode(), terms, reply.debts[0])));
+                    let states = buckets.iter().zip(reply.debts);
+                    return Ok(states.map(|(bucket, debt)| BucketState::of(bucket, debt)).collect());
                 }
                 _ => self.keeper().renew().await?,
             }
@@ -147,10 +150,9 @@ impl Tollgate {
         };
         let in_force = self.current().load();
         let known = page.buckets.iter().filter_map(|listed| {
-            let (limit, key) = listed.name.split_once(':')?;
-            let bucket = in_force.policy.bucket(limit, key)?;
-            let debt = bucket.terms().converted(listed.debt, listed.credit);
-            Some(BucketState::of(limit, key, bucket.mode(), bucket.terms(), debt))
+            let (counted_as, key) = listed.name.split_once(':')?;
+            let bucket = in_force.policy.bucket(counted_as, key)?;
+            Some(BucketState::of(&bucket, bucket.terms().converted(listed.debt, listed.credit)))
         });
         let buckets = known.collect();
         Ok(Buckets { buckets, next: Some(page.cursor).filter(|cursor| cursor != "0") })
@@ -166,11 +168,13 @@ impl Tollgate {
 }
 
 impl BucketState {
-    fn of(limit: &str, key: &str, mode: Mode, terms: Terms, debt: u64) -> Self {
+    fn of(bucket: &Bucket, debt: u64) -> Self {
+        let terms = bucket.terms();
         Self {
-            limit: limit.to_owned(),
-            key: key.to_owned(),
-            mode,
+            limit: bucket.limit_name().to_owned(),
+            key: bucket.key().to_owned(),
+            measure: bucket.measure(),
+            mode: bucket.mode(),
             burst: terms.burst(),
             remaining: terms.remaining_tokens(debt),
             reset_after: Duration::from_micros(terms.full_in_us(debt)),

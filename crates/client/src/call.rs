@@ -3,6 +3,7 @@
 mod error;
 mod fingerprint;
 mod priority;
+mod query;
 mod route;
 
 pub use error::CallError;
@@ -10,6 +11,7 @@ pub(crate) use fingerprint::fingerprint;
 pub use priority::Priority;
 pub(crate) use route::{PATH_BYTES_MAX, is_token, normalised};
 
+use self::query::Query;
 use std::borrow::Cow;
 
 /// Longest value of an organisation, a client, a provider or an attribute, in bytes.
@@ -32,7 +34,7 @@ const ATTRIBUTES_MAX: usize = 16;
 /// against a policy, the first one if there are several; correcting it afterwards does not help.
 ///
 /// The path is brought to one normal form at once, so that the same route written differently meets the same
-/// limits: the query and the fragment are cut off, `.` and `..` are resolved, repeated and trailing slashes
+/// limits: the query and the fragment are cut off (a limit may read from the query what the call costs), `.` and `..` are resolved, repeated and trailing slashes
 /// are dropped, `\` counts as `/`, and percent-encoding is undone. Encoded slashes (`%2F`, `%5C`), `%3F`,
 /// `%23`, `%25` and control characters stay encoded, in upper case: they belong to their segment and separate
 /// nothing. Letter case is kept.
@@ -55,6 +57,7 @@ const ATTRIBUTES_MAX: usize = 16;
 pub struct Call {
     method: Cow<'static, str>,
     path: String,
+    query: Query,
     pub(crate) org: Option<String>,
     pub(crate) client: Option<String>,
     /// The fingerprint of the access token, never the token.
@@ -110,6 +113,7 @@ impl Call {
         let mut call = Call {
             method,
             path: normalised(path),
+            query: Query::of(path),
             org: None,
             client: None,
             token: None,
@@ -178,7 +182,8 @@ impl Call {
         self
     }
 
-    /// How many tokens the call takes from every limit it passes: at least 1, which is the default.
+    /// How many tokens the call takes from every limit it passes: at least 1, which is the default. A limit with a `cost` of
+    /// its own reads it off the query, where the query says it.
     pub fn cost(mut self, cost: u32) -> Call {
         if cost == 0 {
             self.report(CallError::CostZero);
@@ -210,6 +215,11 @@ impl Call {
     #[must_use]
     pub fn path(&self) -> &str {
         &self.path
+    }
+
+    /// The largest whole number that a query parameter of this name has.
+    pub(crate) fn largest_in_query(&self, name: &str) -> Option<u64> {
+        self.query.largest(name)
     }
 
     /// The value of a free attribute, where the call names it.

@@ -4,7 +4,7 @@ use std::fmt;
 use std::time::Duration;
 
 use crate::permit::Permit;
-use crate::policy::Terms;
+use crate::policy::{Measure, Terms};
 
 /// The answer to one call.
 #[derive(Debug)]
@@ -26,10 +26,13 @@ pub struct Refused {
     pub key: String,
     /// What that bucket earns, costs and holds.
     pub terms: Terms,
+    /// What is counted in it.
+    pub measure: Measure,
     /// What there is too little of.
     pub reason: Reason,
     /// From when the store decided, exact to the microsecond by its clock: decided on one microsecond earlier the call would
-    /// be refused again, at this time granted, if nobody else came. With [`Reason::Buckets`] it is a guess of one second.
+    /// be refused again, at this time granted, if nobody else came. With [`Reason::Buckets`] it is a guess of one second, with
+    /// [`Reason::InFlight`] one of 5 to 250 milliseconds, by how long calls have been in flight so far.
     pub retry_after: Duration,
 }
 
@@ -39,6 +42,10 @@ pub struct Refused {
 pub enum Reason {
     /// Tokens in the bucket.
     Tokens,
+    /// Time since the last grant: the limit's `spacing` has not passed.
+    Spacing,
+    /// Calls in flight that are over: the limit has as many as its `concurrent` allows.
+    InFlight,
     /// Room for one more bucket: the limit has as many as its `max_keys` allows. The sweep may have made room by then.
     Buckets,
 }
@@ -48,6 +55,8 @@ impl fmt::Display for Refused {
         let Self { limit, key, reason, retry_after, .. } = self;
         match reason {
             Reason::Tokens => write!(f, "limit {limit} [{key}] has no tokens left"),
+            Reason::Spacing => write!(f, "limit {limit} [{key}] has just granted a call"),
+            Reason::InFlight => write!(f, "limit {limit} [{key}] has as many calls in flight as it may"),
             Reason::Buckets => {
                 write!(f, "limit {limit} has as many buckets as it may, [{key}] would be another")
             }

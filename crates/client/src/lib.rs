@@ -35,5 +35,5 @@ pub use error::Error;
 pub use gate::Tollgate;
 pub use library::Change;
 pub use permit::{LimitState, Permit, PermitError};
-pub use policy::{Attribute, Limit, Mode, Policy, PolicyError, Position, Problem, Terms};
+pub use policy::{Attribute, Limit, Measure, Mode, Policy, PolicyError, Position, Problem, Terms};
 pub use store::{ServerAddress, StoreAddress, StoreAddressError, StoreError, StoreTls, StoreTlsError};

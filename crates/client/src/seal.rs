@@ -11,13 +11,14 @@ use base64::prelude::BASE64_URL_SAFE_NO_PAD as BASE64;
 use hmac::{Hmac, KeyInit, Mac};
 use serde::{Deserialize, Serialize};
 use sha2::Sha256;
+use tokio::sync::oneshot;
 
-use crate::dispatcher::{Charge, Grant};
+use crate::dispatcher::{Charge, Grant, Lease, Notice};
 use crate::error::Error;
 use crate::gate::Tollgate;
 use crate::identity;
 use crate::in_force::InForce;
-use crate::permit::{Permit, PermitError};
+use crate::permit::{Permit, PermitError, outcome};
 use crate::policy::Path;
 
 /// Bytes of the seal: half of a SHA-256, which is what RFC 2104 advises to keep at least.
@@ -33,14 +34,17 @@ struct Content {
     t: u64,
     /// Tokens that the call costs by its own account.
     c: u32,
-    /// The buckets that were charged, as limit and key, and how many tokens each.
+    /// The buckets that were charged: what is counted in them, key, and how many tokens each.
     b: Vec<(String, String, u32)>,
+    /// The leases of the call: the same two, and the id.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    l: Vec<(String, String, u64)>,
 }
 
 impl Tollgate {
-    /// Turns a permit into an id, for whoever settles it later, at whichever replica.
+    /// Turns a permit into an id, for whoever settles it later, at whichever replica. Its [lease](Permit::lease), if it has
+    /// one, is from here on renewed only by [`Tollgate::heartbeat`].
     #[must_use]
-    #[expect(clippy::needless_pass_by_value, reason = "whoever hands a permit over has it no more")]
     pub fn hand_over(&self, permit: Permit) -> String {
         let charge = permit.charge();
         let content = Content {
@@ -50,26 +54,68 @@ impl Tollgate {
             c: charge.cost,
             b: permit
                 .charged()
-                .map(|(bucket, cost)| (bucket.limit_name().to_owned(), bucket.key().to_owned(), cost))
+                .map(|(bucket, cost)| (bucket.counted_as().to_owned(), bucket.key().to_owned(), cost))
+                .collect(),
+            l: permit
+                .leases()
+                .iter()
+                .map(|Lease { bucket, id }| (bucket.counted_as().to_owned(), bucket.key().to_owned(), *id))
                 .collect(),
         };
+        permit.into_grant().hand_over();
         let mut bytes = serde_json::to_vec(&content).unwrap_or_default();
         let seal = seal(&self.current().load(), &bytes).finalize().into_bytes();
         bytes.extend_from_slice(&seal[..SEAL_BYTES]);
         BASE64.encode(bytes)
     }
 
-    /// Takes back a permit by its id. It can be settled once, within 10 minutes of its grant.
+    /// Takes back a permit by its id. It can be settled once, within 10 minutes of its grant. Dropped, its call is over.
     ///
     /// # Errors
     /// [`PermitError::Unknown`] if the id was not given out for this namespace.
     pub fn take_back(&self, id: &str) -> Result<Permit, Error> {
+        let grant = self.opened(id)?.take();
+        let leases = grant.leases();
+        if !leases.is_empty() {
+            self.outbox().send(Notice::TakenBack(leases)).map_err(|_| Error::Closed)?;
+        }
+        Ok(Permit::new(grant, Duration::ZERO))
+    }
+
+    /// Says that the call of a permit that was handed over is still in flight: its [lease](Permit::lease) begins anew. Without
+    /// a lease nothing is to be said, and nothing is done.
+    ///
+    /// # Errors
+    /// [`PermitError::Unknown`] if the id was not given out for this namespace; [`PermitError::SettledBefore`] if the permit
+    /// was settled: its call is over; [`Error::Store`].
+    ///
+    /// # Cancel safety
+    /// Once polled the renewal is on its way, whether or not the future is polled to its end.
+    pub async fn heartbeat(&self, id: &str) -> Result<(), Error> {
+        let grant = self.opened(id)?.take();
+        if grant.leases().is_empty() {
+            grant.hand_over();
+            return Ok(());
+        }
+        let (reply, answer) = oneshot::channel();
+        grant.go_on(reply)?;
+        match outcome(answer.await) {
+            // Too old to be settled, it is renewed all the same.
+            Err(Error::Permit(PermitError::TooLate)) => Ok(()),
+            outcome => outcome,
+        }
+    }
+
+    fn opened(&self, id: &str) -> Result<Grant, Error> {
         let in_force = self.current().load();
         let content = open(&in_force, id).ok_or(PermitError::Unknown)?;
         // A limit that is no longer in the policy has nothing to correct.
         let charged = content.b.iter();
-        let charged =
-            charged.filter_map(|(limit, key, cost)| Some((in_force.policy.bucket(limit, key)?, *cost)));
+        let bucket = |counted_as: &str, key: &str| in_force.policy.bucket(counted_as, key);
+        let charged = charged.filter_map(|(counted_as, key, cost)| Some((bucket(counted_as, key)?, *cost)));
+        let leases = content.l.iter();
+        let leases = leases
+            .filter_map(|(counted_as, key, id)| Some(Lease { bucket: bucket(counted_as, key)?, id: *id }));
         let charge = Charge {
             path: Arc::new(Path::of(content.c, charged.collect())),
             generation: in_force.generation(),
@@ -78,9 +124,10 @@ impl Tollgate {
             epoch: content.e,
             granted_at_us: content.t,
             name: Some(content.n),
+            leases: leases.collect(),
             outbox: self.outbox().clone(),
         };
-        Ok(Permit::new(Grant::new(Arc::new(charge), false), Duration::ZERO))
+        Ok(Grant::new(Arc::new(charge), 0, false))
     }
 }
 

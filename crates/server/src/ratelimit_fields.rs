@@ -3,7 +3,8 @@
 //! A bucket is told as the quota `q` it earns in a window of `w` seconds, which is the time it takes to fill, rounded up:
 //! whoever spreads `q` calls evenly over `w` seconds is not refused by it. `r` is what is left, `t` the seconds until there is
 //! more than that to be had: until it is full, or after a refusal until it would be granted. The key is the partition key
-//! `pk`, as bytes in base64, so nothing in it can end a field. Observed limits refuse nothing and are left out.
+//! `pk`, as bytes in base64, so nothing in it can end a field. Observed limits refuse nothing and are left out, and so are gaps
+//! between calls and calls in flight, of which these fields can't tell.
 
 use std::fmt::Write;
 use std::time::Duration;
@@ -11,7 +12,7 @@ use std::time::Duration;
 use axum::http::{HeaderMap, HeaderName, HeaderValue};
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD as BASE64;
-use tollgate::{LimitState, Mode, Refused, Terms};
+use tollgate::{LimitState, Measure, Mode, Refused, Terms};
 
 const RATELIMIT: HeaderName = HeaderName::from_static("ratelimit");
 const RATELIMIT_POLICY: HeaderName = HeaderName::from_static("ratelimit-policy");
@@ -30,7 +31,8 @@ struct Fields {
 /// The fields of a granted call.
 pub(crate) fn granted(limits: &[LimitState]) -> HeaderMap {
     let mut fields = Fields::default();
-    for limit in limits.iter().filter(|limit| limit.mode == Mode::Enforce) {
+    let told = limits.iter().filter(|limit| limit.mode == Mode::Enforce && limit.measure == Measure::Tokens);
+    for limit in told {
         fields.push(&limit.limit, &limit.key, limit.terms, limit.remaining, limit.reset_after);
     }
     fields.headers()
@@ -39,7 +41,9 @@ pub(crate) fn granted(limits: &[LimitState]) -> HeaderMap {
 /// The fields of a refused call.
 pub(crate) fn refused(refused: &Refused) -> HeaderMap {
     let mut fields = Fields::default();
-    fields.push(&refused.limit, &refused.key, refused.terms, 0, refused.retry_after);
+    if refused.measure == Measure::Tokens {
+        fields.push(&refused.limit, &refused.key, refused.terms, 0, refused.retry_after);
+    }
     fields.headers()
 }
 
@@ -84,7 +88,7 @@ mod tests {
 
     fn paced(limit: &str) -> (u64, u64) {
         let text = format!("namespace = \"n\"\nlimit = [{{ name = \"a\", per = [], {limit} }}]");
-        pace(Policy::from_toml(&text).expect(limit).limits()[0].terms())
+        pace(Policy::from_toml(&text).expect(limit).limits()[0].terms(Measure::Tokens).expect(limit))
     }
 
     #[test]

@@ -39,6 +39,7 @@ pub(crate) fn with_shutdown(gate: Tollgate, shutdown: Shutdown, hosts: Hosts) ->
     let namespace = Router::new()
         .route("/acquire", post(acquire::acquire))
         .route("/permits/{id}/settle", post(permits::settle))
+        .route("/permits/{id}/heartbeat", post(permits::heartbeat))
         .route("/permits/{id}", delete(permits::give_back))
         .route("/policy", get(policy::get).put(policy::put))
         .route("/limits", get(limits::get))

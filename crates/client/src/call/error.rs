@@ -62,8 +62,8 @@ pub enum CallError {
     CostAboveBurst {
         /// The limit that could never grant it.
         limit: String,
-        /// What the call costs, in tokens.
-        cost: u32,
+        /// What the call costs there, in tokens.
+        cost: u64,
         /// What the limit holds when it is full, in tokens.
         burst: u64,
     },

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use super::flight::Cargo;
+use super::notice::SettleRequest;
 use super::party::Party;
-use super::request::SettleRequest;
 use crate::clock::Instant;
 use crate::engine::{AcquireBatch, BatchId, Repeated, Script, SettleBatch};
 use crate::error::Error;
@@ -78,7 +78,9 @@ impl Settlements {
         for request in &requests {
             let given_back = request.given_back_under(&in_force);
             let given_back = given_back.iter().map(|(bucket, tokens)| (&**bucket, *tokens));
-            batch.push(given_back, request.settlement.clone());
+            let leases = request.leases_under(&in_force);
+            let leases = leases.iter().map(|(bucket, id)| (&**bucket, *id));
+            batch.push_with_leases(given_back, leases, request.settlement.clone());
         }
         Self { batch, requests, in_force }
     }

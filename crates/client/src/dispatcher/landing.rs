@@ -6,13 +6,15 @@ use std::time::Duration;
 use super::cargo::{Acquires, Settlements};
 use super::flight::Landed;
 use super::grant::Charge;
+use super::lease::Lease;
 use super::party::Party;
 use super::told::Told;
 use super::{Dispatcher, Event, Upkeep, WATCH_EVERY};
 use crate::clock;
-use crate::engine::{AcquireReply, Reply, Script, SettlementReply};
+use crate::engine::{AcquireReply, Leases, Reply, Script, SettlementReply};
 use crate::error::Error;
 use crate::in_force::InForce;
+use crate::policy::Path;
 use crate::store::StoreError;
 
 /// Pause after the policy could not be read or restored.
@@ -87,8 +89,10 @@ impl Dispatcher {
             epoch: reply.epoch,
             granted_at_us: reply.now_us,
             name: party.name.clone(),
+            leases: entry.leases.iter().filter_map(|leases| lease_of(&party.path, *leases)).collect(),
             outbox,
         };
+        self.hold(&charge.leases, if party.name.is_some() { 1 } else { entry.granted });
         party.grant(&Arc::new(charge), entry.granted, entry.over);
         party.tickets.clone_from(&entry.tickets);
         let Some(by) = entry.by.and_then(|by| path.iter().position(|&bucket| bucket == by)) else {
@@ -109,6 +113,19 @@ impl Dispatcher {
         }
     }
 
+    /// Renews the leases of the calls that were granted together, from now on.
+    fn hold(&mut self, first: &[Lease], calls: u32) {
+        if first.is_empty() {
+            return;
+        }
+        let now = clock::now();
+        for Lease { bucket, id } in first {
+            for number in 0..u64::from(calls) {
+                self.held.add(Lease { bucket: bucket.clone(), id: id + number }, now);
+            }
+        }
+    }
+
     fn land_settlements(&mut self, landed: Landed<Settlements>) {
         let Landed { lane, cargo, reply, .. } = landed;
         self.settle_lane = Some(lane);
@@ -123,6 +140,8 @@ impl Dispatcher {
             Err(error) => vec![Err(error); cargo.requests.len()],
         };
         for (request, outcome) in cargo.requests.into_iter().zip(outcomes) {
+            // Whoever waits for the end of a call need not wait for its time to look.
+            request.ended_leases().iter().for_each(|lease| self.waiting.look_again(&lease.bucket));
             if let Some(reply) = request.reply {
                 let _ = reply.send(outcome.map_err(Error::Store));
             }
@@ -143,6 +162,12 @@ impl Dispatcher {
             }
         }
     }
+}
+
+/// The lease of the first of the calls at the bucket that stands in this place.
+fn lease_of(path: &Path, Leases { place, first }: Leases) -> Option<Lease> {
+    let bucket = path.buckets().get(usize::try_from(place).ok()?.checked_sub(1)?)?;
+    Some(Lease { bucket: bucket.clone(), id: first })
 }
 
 #[cfg(test)]

@@ -7,13 +7,17 @@ mod flight;
 mod grant;
 mod landing;
 mod lanes;
+mod lease;
+mod notice;
 mod party;
 mod request;
 mod told;
 mod waiting;
 
 pub(crate) use grant::{Charge, Grant};
-pub(crate) use request::{Answer, GoneOut, Inbox, LineKey, Outbox, Patience, Request, SettleRequest};
+pub(crate) use lease::Lease;
+pub(crate) use notice::{Notice, Outbox};
+pub(crate) use request::{Answer, GoneOut, Inbox, LineKey, Patience, Request};
 
 use std::future::Future;
 use std::pin::Pin;
@@ -27,6 +31,8 @@ use tokio::sync::mpsc;
 use self::cargo::{Acquires, Settlements};
 use self::flight::{Landed, Lane, Route};
 use self::lanes::Lanes;
+use self::lease::Held;
+use self::notice::SettleRequest;
 use self::waiting::Waiting;
 use crate::clock::{self, Instant};
 use crate::engine::Keys;
@@ -77,17 +83,17 @@ pub(crate) fn start(setup: Setup) -> Doors {
 /// What comes in through the doors.
 struct Ways {
     acquires: mpsc::Receiver<Request>,
-    settlements: mpsc::UnboundedReceiver<SettleRequest>,
+    notices: mpsc::UnboundedReceiver<Notice>,
     gone: mpsc::UnboundedReceiver<LineKey>,
     /// For the grants it gives out; weak, or it would keep itself alive.
-    outbox: mpsc::WeakUnboundedSender<SettleRequest>,
+    outbox: mpsc::WeakUnboundedSender<Notice>,
 }
 
 fn ways() -> (Doors, Ways) {
     let (inbox, acquires) = mpsc::channel(INBOX_SIZE);
-    let (outbox, settlements) = mpsc::unbounded_channel();
+    let (outbox, notices) = mpsc::unbounded_channel();
     let (gone_out, gone) = mpsc::unbounded_channel();
-    let ways = Ways { acquires, settlements, gone, outbox: outbox.downgrade() };
+    let ways = Ways { acquires, notices, gone, outbox: outbox.downgrade() };
     (Doors { inbox, outbox, gone: gone_out }, ways)
 }
 
@@ -100,6 +106,8 @@ struct Dispatcher {
     ways: Ways,
     waiting: Waiting,
     corrections: Vec<SettleRequest>,
+    /// The leases of the calls in flight whose permits are held in this process.
+    held: Held,
     lanes: Lanes,
     settle_lane: Option<Lane>,
     flights: FuturesUnordered<Flight>,
@@ -139,6 +147,7 @@ impl Dispatcher {
             ways,
             waiting: Waiting::new(timeout, waiting_most),
             corrections: Vec::new(),
+            held: Held::default(),
             lanes: Lanes::new(&replica),
             settle_lane: Some(Lane::new(&replica, Lanes::COUNT)),
             flights: FuturesUnordered::new(),
@@ -148,8 +157,9 @@ impl Dispatcher {
 
     async fn run(mut self) {
         let mut requests = Vec::new();
+        let mut notices = Vec::new();
         let mut gone = Vec::new();
-        let (mut acquires_open, mut settlements_open, mut gone_open) = (true, true, true);
+        let (mut acquires_open, mut notices_open, mut gone_open) = (true, true, true);
         loop {
             let now = clock::now();
             self.tend(now);
@@ -169,8 +179,9 @@ impl Dispatcher {
                     }
                     requests.drain(..).for_each(|request| self.join(request));
                 }
-                count = self.ways.settlements.recv_many(&mut self.corrections, INBOX_SIZE), if settlements_open => {
-                    settlements_open = count > 0;
+                count = self.ways.notices.recv_many(&mut notices, INBOX_SIZE), if notices_open => {
+                    notices_open = count > 0;
+                    notices.drain(..).for_each(|notice| self.note(notice, now));
                 }
                 Some(event) = self.flights.next() => self.handle(event),
                 () = clock::sleep_until(timer.unwrap_or_else(clock::now)), if timer.is_some() => {}
@@ -184,6 +195,7 @@ impl Dispatcher {
         self.follow_policy();
         self.waiting.wake(now);
         self.waiting.expire(now);
+        self.renew_leases(now);
         self.send_settlements(now);
         match self.upkeep {
             Upkeep::Failed { again_at } if again_at <= now => self.renew(),
@@ -207,6 +219,26 @@ impl Dispatcher {
             self.waiting.join(request);
         } else {
             request.answer(Ok(Answer::Outdated));
+        }
+    }
+
+    /// Takes up what a holder of a permit tells.
+    fn note(&mut self, notice: Notice, now: Instant) {
+        match notice {
+            Notice::Settle(request) => {
+                request.ended_leases().iter().for_each(|lease| self.held.forget(lease));
+                self.corrections.push(request);
+            }
+            Notice::TakenBack(leases) => leases.into_iter().for_each(|lease| self.held.add(lease, now)),
+            Notice::HandedOver(leases) => leases.iter().for_each(|lease| self.held.forget(lease)),
+        }
+    }
+
+    /// Renews the leases of the calls that are still in flight.
+    fn renew_leases(&mut self, now: Instant) {
+        while self.held.next_due().is_some_and(|due| due <= now) {
+            let leases = self.held.take_due(now, ENTRIES_MOST);
+            self.corrections.push(SettleRequest::renewal(leases));
         }
     }
 
@@ -277,6 +309,7 @@ impl Dispatcher {
             Upkeep::Watching | Upkeep::Renewing => None,
         };
         let opening = if self.has_to_send() { self.lanes.next_opening(now) } else { None };
-        [self.waiting.next_due(), self.waiting.next_expiry(), opening, upkeep].into_iter().flatten().min()
+        let due = [self.waiting.next_due(), self.waiting.next_expiry(), self.held.next_due()];
+        due.into_iter().chain([opening, upkeep]).flatten().min()
     }
 }

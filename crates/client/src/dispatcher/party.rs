@@ -70,7 +70,9 @@ impl Party {
         let mut requests =
             std::mem::take(&mut self.requests).into_iter().filter(|request| !request.is_abandoned());
         for number in 0..granted {
-            let grant = Grant::new(Arc::clone(charge), number >= granted.saturating_sub(over));
+            // All calls of one name are one call, with one lease.
+            let nth = if self.name.is_some() { 0 } else { number };
+            let grant = Grant::new(Arc::clone(charge), nth, number >= granted.saturating_sub(over));
             if let Some(request) = requests.next() {
                 request.answer(Ok(Answer::Granted(grant)));
             }

@@ -3,9 +3,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::request::Patience;
 use crate::clock::Instant;
 use crate::decision::{Reason, Refused};
-use crate::policy::Path;
+use crate::policy::{Bucket, Measure, Path};
 
 /// Longest wait that is told apart: more would not fit on the clock, and nobody waits for it.
 const WAIT_LONGEST: Duration = Duration::from_secs(100 * 366 * 86_400);
@@ -39,9 +40,43 @@ impl Told {
             limit: bucket.limit_name().to_owned(),
             key: bucket.key().to_owned(),
             terms: bucket.terms(),
-            reason: if self.crowded { Reason::Buckets } else { Reason::Tokens },
+            measure: bucket.measure(),
+            reason: self.reason(bucket),
             retry_after: (self.at + wait).saturating_duration_since(now),
         }
+    }
+
+    fn reason(&self, bucket: &Bucket) -> Reason {
+        match bucket.measure() {
+            _ if self.crowded => Reason::Buckets,
+            Measure::Tokens => Reason::Tokens,
+            Measure::Spacing => Reason::Spacing,
+            Measure::InFlight => Reason::InFlight,
+        }
+    }
+
+    /// The bucket that binds.
+    pub(super) fn bucket(&self) -> &Bucket {
+        &self.path.buckets()[self.by]
+    }
+
+    /// Whether a call with this patience, that has `ahead` equal ones before it, can't be granted in time. Where calls wait
+    /// for others to be over there is hope to the very end.
+    pub(super) fn is_hopeless(&self, patience: Patience, ahead: usize, now: Instant) -> bool {
+        if self.is_open_ended() { patience.is_over(now) } else { patience.ends_before(self.due(ahead)) }
+    }
+
+    /// When a call with this patience is asked for again at the latest.
+    pub(super) fn asks_by(&self, patience: Patience) -> Instant {
+        match patience {
+            Patience::Until(deadline) if self.is_open_ended() => deadline.min(self.due(0)),
+            _ => self.due(0),
+        }
+    }
+
+    /// Whether nobody knows when the bucket that binds will have room.
+    fn is_open_ended(&self) -> bool {
+        self.bucket().measure() == Measure::InFlight && !self.crowded
     }
 
     /// The bucket that makes it wait longest, and how long from when this was told: as long as if no other line took turns

@@ -15,7 +15,7 @@ use crate::clock::{self, Instant};
 use crate::engine::Ticket;
 use crate::error::Error;
 use crate::hashed::QuickMap;
-use crate::policy::HashedName;
+use crate::policy::{Bucket, HashedName};
 use crate::store::StoreError;
 
 /// A parked line is gone through when one call in so many may have been given up.
@@ -42,8 +42,8 @@ enum LineState {
     Ready,
     /// A batch with its calls is on its way.
     Asked,
-    /// Told to come back.
-    Parked { told: Told },
+    /// Told to come back; it is asked for again then.
+    Parked { told: Told, due: Instant },
 }
 
 /// All lines of a process.
@@ -97,9 +97,16 @@ impl Waiting {
         };
         self.hurry(request.queued_at);
         let line = &mut self.lines[id];
+        let patience = request.patience;
         line.queue.push_back(request);
-        if let LineState::Parked { told } = &line.state {
+        if let LineState::Parked { told, due } = &mut line.state {
             refuse_hopeless(&mut line.queue, told, clock::now());
+            let sooner = told.asks_by(patience);
+            if sooner < *due {
+                self.parked.remove(&(*due, id));
+                self.parked.insert((sooner, id));
+                *due = sooner;
+            }
         }
     }
 
@@ -154,9 +161,10 @@ impl Waiting {
         if line.queue.is_empty() {
             return self.end(id);
         }
-        let due = told.due(0);
+        let due = line.queue.iter().map(|request| told.asks_by(request.patience)).min();
+        let due = due.unwrap_or(told.at);
         line.gone = 0;
-        line.state = LineState::Parked { told };
+        line.state = LineState::Parked { told, due };
         self.parked.insert((due, id));
     }
 
@@ -185,7 +193,7 @@ impl Waiting {
     pub(super) fn forget_gone(&mut self, key: &LineKey) {
         let Some(&id) = self.index.get(key) else { return };
         let line = &mut self.lines[id];
-        let LineState::Parked { told } = &line.state else { return };
+        let LineState::Parked { due, .. } = line.state else { return };
         line.gone += 1;
         if line.gone * GONE_PART < line.queue.len() {
             return;
@@ -193,7 +201,7 @@ impl Waiting {
         line.gone = 0;
         line.queue.retain(|request| !request.is_abandoned());
         if line.queue.is_empty() {
-            self.parked.remove(&(told.due(0), id));
+            self.parked.remove(&(due, id));
             self.end(id);
         }
     }
@@ -206,6 +214,21 @@ impl Waiting {
             }
             self.parked.pop_first();
             self.make_ready(id, now);
+        }
+    }
+
+    /// A call at a bucket is over: makes those lines ready that wait for that.
+    pub(super) fn look_again(&mut self, bucket: &Bucket) {
+        let now = clock::now();
+        let lines = &self.lines;
+        let waits = |&&(_, id): &&(Instant, LineId)| match &lines[id].state {
+            LineState::Parked { told, .. } => told.bucket().name() == bucket.name(),
+            _ => false,
+        };
+        let woken: Vec<_> = self.parked.iter().filter(waits).copied().collect();
+        for parked in woken {
+            self.parked.remove(&parked);
+            self.make_ready(parked.1, now);
         }
     }
 
@@ -318,7 +341,7 @@ fn refuse_hopeless(queue: &mut VecDeque<Request>, told: &Told, now: Instant) {
         if request.is_abandoned() {
             continue;
         }
-        if request.patience.ends_before(told.due(ahead)) {
+        if told.is_hopeless(request.patience, ahead, now) {
             request.answer(Ok(Answer::Refused(told.refusal(ahead, now))));
         } else {
             queue.push_back(request);

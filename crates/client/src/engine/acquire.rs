@@ -81,8 +81,19 @@ pub struct EntryReply {
     pub crowded: bool,
     /// How many granted calls an observed limit would have refused.
     pub over: u32,
+    /// The leases of the granted calls, where calls in flight are counted.
+    pub leases: Vec<Leases>,
     /// What those that wait bring when they come back, or give up.
     pub tickets: Vec<Ticket>,
+}
+
+/// The leases of calls that were granted together at one bucket.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Leases {
+    /// Where on the path the bucket stands, from 1.
+    pub place: u32,
+    /// The id of the first call's; those of the others follow it.
+    pub first: u64,
 }
 
 impl AcquireBatch {
@@ -174,15 +185,23 @@ impl AcquireBatch {
             let mut entries: Vec<_> =
                 self.entries.iter().map(|_| EntryReply::read(reader)).collect::<Result<_, _>>()?;
             let debts = self.buckets().iter().map(|_| reader.integer()).collect::<Result<_, _>>()?;
+            for _ in 0..reader.integer()? {
+                let entry = numbered(&mut entries, reader.narrow()?)?;
+                entry.leases.push(Leases { place: reader.narrow()?, first: reader.integer()? });
+            }
             while reader.left() > 0 {
-                let number: usize = reader.narrow()?;
-                let entry = number.checked_sub(1).and_then(|index| entries.get_mut(index));
-                let entry = entry.ok_or(Malformed("a ticket of no entry"))?;
+                let entry = numbered(&mut entries, reader.narrow()?)?;
                 entry.tickets.push(Ticket::read(reader)?);
             }
             Ok(AcquireReply { now_us, epoch, entries, debts })
         })
     }
+}
+
+/// The entry of this number, from 1.
+fn numbered(entries: &mut [EntryReply], number: usize) -> Result<&mut EntryReply, Malformed> {
+    let entry = number.checked_sub(1).and_then(|index| entries.get_mut(index));
+    entry.ok_or(Malformed("no entry has this number"))
 }
 
 impl Calls {
@@ -212,6 +231,14 @@ impl EntryReply {
         let by = reader.signed()?;
         let over = reader.narrow()?;
         let bucket = usize::try_from(by.unsigned_abs()).map_err(|_| Malformed("a bucket out of range"))?;
-        Ok(Self { granted, wait_us, by: bucket.checked_sub(1), crowded: by < 0, over, tickets: Vec::new() })
+        Ok(Self {
+            granted,
+            wait_us,
+            by: bucket.checked_sub(1),
+            crowded: by < 0,
+            over,
+            leases: Vec::new(),
+            tickets: Vec::new(),
+        })
     }
 }

@@ -4,7 +4,7 @@ use super::batch::{BUCKET, COUNTER};
 use super::flat::Writer;
 use super::numbered::{Numbered, number};
 use crate::hashed::QuickMap;
-use crate::policy::{Bucket, HashedName, Mode, Path, Policy, Terms};
+use crate::policy::{Bucket, HashedName, Measure, Mode, Path, Policy, Terms};
 
 /// Buckets, terms and limits in the order in which they were first named, counted from 1 as Lua does.
 #[derive(Clone, Debug, Default)]
@@ -14,8 +14,8 @@ pub(super) struct BucketTable {
     terms_of: Vec<u32>,
     index: QuickMap<HashedName, u32>,
     terms: Numbered<(u32, Mode, Terms)>,
-    /// Where the limits stand in the policy.
-    limits: Numbered<u16>,
+    /// Where the limits stand in the policy, and what of them is counted.
+    limits: Numbered<(u16, Measure)>,
 }
 
 impl BucketTable {
@@ -32,7 +32,7 @@ impl BucketTable {
         if let Some(&index) = self.index.get(bucket.bucket_name()) {
             return index;
         }
-        let limit = self.limits.number_of(bucket.limit());
+        let limit = self.limits.number_of((bucket.limit(), bucket.measure()));
         self.terms_of.push(self.terms.number_of((limit, bucket.mode(), bucket.terms())));
         self.buckets.push(bucket.clone());
         let index = number(self.buckets.len());
@@ -43,9 +43,9 @@ impl BucketTable {
     /// Writes them as `bind_buckets` of the prelude reads them. `policy` is the one that the buckets are of.
     pub(super) fn write(&self, args: &mut Writer, policy: &Policy) {
         args.count(self.limits.values().len());
-        for &limit in self.limits.values() {
+        for &(limit, measure) in self.limits.values() {
             let limit = &policy.limits()[usize::from(limit)];
-            args.joined(COUNTER, limit.name());
+            args.joined(COUNTER, &limit.counted_as(measure));
             args.integer(limit.max_keys());
         }
         args.count(self.terms.values().len());
@@ -55,6 +55,7 @@ impl BucketTable {
             args.integer(terms.capacity());
             args.flag(*mode == Mode::Enforce);
             args.integer(*limit);
+            args.integer(terms.lease_us());
         }
         args.count(self.buckets.len());
         for (bucket, &terms) in self.buckets.iter().zip(&self.terms_of) {

@@ -50,7 +50,7 @@ impl BucketsPage<'_> {
         args.text(self.cursor);
         args.integer(LOOKED);
         match self.limit {
-            Some(limit) => args.joined(BUCKET, &format!("{limit}:*")),
+            Some(limit) => args.joined(BUCKET, &format!("{limit}[:/]*")),
             None => args.joined(BUCKET, "*"),
         }
         args.finish()

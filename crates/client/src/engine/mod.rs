@@ -17,7 +17,7 @@ mod script;
 mod settle;
 mod sweep;
 
-pub use acquire::{AcquireBatch, AcquireReply, Calls, Entry, EntryReply, Ticket};
+pub use acquire::{AcquireBatch, AcquireReply, Calls, Entry, EntryReply, Leases, Ticket};
 pub use batch::{BatchId, Repeated};
 pub use flat::Malformed;
 pub use keys::Keys;
@@ -26,5 +26,5 @@ pub use peek::{Peek, PeekReply};
 pub use policy::{Begin, PolicyRead, PolicyRecord, PolicyWrite, WriteMode, WriteReply};
 pub use reply::Reply;
 pub use script::Script;
-pub use settle::{SettleBatch, Settlement, SettlementReply};
+pub use settle::{CallState, SettleBatch, Settlement, SettlementReply};
 pub use sweep::{Sweep, SweepReply};

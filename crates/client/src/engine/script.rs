@@ -11,11 +11,11 @@ pub struct Script {
 }
 
 macro_rules! script {
-    ($name:literal $(, after $part:literal)?) => {{
+    ($name:literal $(, after $part:literal)*) => {{
         const SOURCE: &str = concat!(
             include_str!("../../../../lua/prelude.lua"),
             "\n",
-            $(include_str!(concat!("../../../../lua/", $part, ".lua")), "\n",)?
+            $(include_str!(concat!("../../../../lua/", $part, ".lua")), "\n",)*
             include_str!(concat!("../../../../lua/", $name, ".lua"))
         );
         Script {
@@ -65,8 +65,8 @@ impl Script {
     }
 }
 
-static ACQUIRE: Script = script!("acquire", after "queue");
-static SETTLE: Script = script!("settle");
+static ACQUIRE: Script = script!("acquire", after "in_flight", after "queue");
+static SETTLE: Script = script!("settle", after "in_flight");
 static PEEK: Script = script!("peek");
 static LIST: Script = script!("list");
 static SWEEP: Script = script!("sweep");

@@ -13,12 +13,14 @@ pub struct SettleBatch {
     entries: Vec<Entry>,
 }
 
-/// A correction.
+/// One correction, its buckets named by their indexes.
 #[derive(Clone, Debug)]
 struct Entry {
     settlement: Settlement,
-    /// The indexes of its buckets, and what is given back to each.
+    /// What each bucket is given back.
     given_back: Box<[(u32, i64)]>,
+    /// The id of each lease, by its bucket.
+    leases: Box<[(u32, u64)]>,
 }
 
 /// Which call it is that has cost less, or more, than it was charged.
@@ -30,6 +32,17 @@ pub struct Settlement {
     pub epoch: u64,
     /// When they were, in microseconds of the namespace's time.
     pub granted_at_us: u64,
+    /// Whether its leases end or are renewed.
+    pub call: CallState,
+}
+
+/// Where a call is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CallState {
+    /// On its way to the provider, or being answered.
+    InFlight,
+    /// Answered, or given up.
+    Over,
 }
 
 /// What became of a correction.
@@ -50,9 +63,20 @@ impl SettleBatch {
         given_back: impl IntoIterator<Item = (&'b Bucket, i64)>,
         settlement: Settlement,
     ) {
-        let indexed = given_back.into_iter().map(|(bucket, tokens)| (self.table.index_of(bucket), tokens));
-        let given_back = indexed.collect();
-        self.entries.push(Entry { settlement, given_back });
+        self.push_with_leases(given_back, [], settlement);
+    }
+
+    /// The same for a call that holds leases: buckets that count calls in flight, and the id it has at each.
+    pub fn push_with_leases<'b>(
+        &mut self,
+        given_back: impl IntoIterator<Item = (&'b Bucket, i64)>,
+        leases: impl IntoIterator<Item = (&'b Bucket, u64)>,
+        settlement: Settlement,
+    ) {
+        let given_back = given_back.into_iter().map(|(bucket, tokens)| (self.table.index_of(bucket), tokens));
+        let given_back = given_back.collect();
+        let leases = leases.into_iter().map(|(bucket, id)| (self.table.index_of(bucket), id)).collect();
+        self.entries.push(Entry { settlement, given_back, leases });
     }
 
     /// How many corrections there are.
@@ -76,7 +100,7 @@ impl SettleBatch {
         args.text(id.server);
         self.table.write(&mut args, policy);
         args.count(self.entries.len());
-        for Entry { settlement, given_back } in &self.entries {
+        for Entry { settlement, given_back, leases } in &self.entries {
             write_permit(&mut args, settlement.permit.as_deref());
             args.integer(settlement.epoch);
             args.integer(settlement.granted_at_us);
@@ -84,6 +108,12 @@ impl SettleBatch {
             for &(bucket, tokens) in given_back {
                 args.integer(bucket);
                 args.signed(tokens);
+            }
+            args.flag(settlement.call == CallState::InFlight);
+            args.count(leases.len());
+            for &(bucket, id) in leases {
+                args.integer(bucket);
+                args.integer(id);
             }
         }
         args.finish()

@@ -30,10 +30,11 @@ impl Sweep {
         let mut args = Writer::new();
         args.integer(LOOKED);
         args.text(fence);
-        args.count(policy.limits().len());
-        for limit in policy.limits() {
-            let slowest = limit.slowest_terms();
-            args.joined(COUNTER, limit.name());
+        let counted =
+            || policy.limits().iter().flat_map(|limit| limit.slowest_terms().map(move |own| (limit, own)));
+        args.count(counted().count());
+        for (limit, (measure, slowest)) in counted() {
+            args.joined(COUNTER, &limit.counted_as(measure));
             args.integer(slowest.refill());
             args.integer(slowest.credit());
         }

@@ -53,11 +53,8 @@ impl<'a> Allowance<'a> {
     /// A burst that the limit names is inherited, so that raising a rate does not raise the burst unasked; a
     /// burst it leaves to the default is worked out from the override's own quantity. A slack belongs to its
     /// quota and does not survive the change to a rate.
-    pub(super) fn overridden_by(self, other: &'a Override) -> Result<Allowance<'a>, Wrong> {
+    pub(super) fn overridden_by(self, other: &'a Override) -> Allowance<'a> {
         let (rate, quota) = match (other.rate.as_deref(), other.quota.as_deref()) {
-            (None, None) if other.burst.is_none() => {
-                return Err(Wrong::plain("no rate, quota or burst", "at least one of them"));
-            }
             (None, None) => (self.rate, self.quota),
             own => own,
         };
@@ -67,7 +64,12 @@ impl<'a> Allowance<'a> {
         };
         let burst = other.burst.or(self.burst);
         let slack = other.slack.as_deref().or(quota.and(self.slack));
-        Ok(Allowance { rate, quota, burst, slack, burst_origin })
+        Allowance { rate, quota, burst, slack, burst_origin }
+    }
+
+    /// Whether none of its fields is written.
+    pub(super) fn is_absent(&self) -> bool {
+        self.rate.is_none() && self.quota.is_none() && self.burst.is_none() && self.slack.is_none()
     }
 
     /// The terms this comes to. What is wrong is noted for the field of this place of the document.
@@ -90,7 +92,8 @@ impl<'a> Allowance<'a> {
             }
             (rate, _) => {
                 let value = if rate.is_some() { "both rate and quota" } else { "neither rate nor quota" };
-                problems.add(Wrong::plain(value, "exactly one of them").at(field));
+                let expected = "exactly one of them, or concurrent or spacing alone";
+                problems.add(Wrong::plain(value, expected).at(field));
                 None
             }
         }

@@ -2,9 +2,9 @@
 
 use super::document::{Document, LimitDocument};
 use super::error::PolicyError;
-use super::hashed_name::HashedName;
 use super::key::check_key;
 use super::limit::Limit;
+use super::measure::Measure;
 use super::path::{Bucket, Passed, Path};
 use super::pattern::{LimitSet, Patterns};
 use super::weights::{Weights, flow};
@@ -31,7 +31,7 @@ use crate::call::{Call, CallError, fingerprint};
 ///     quota = "300/1m"
 ///     "#,
 /// )?;
-/// assert_eq!(policy.limits()[0].burst(), 30);
+/// assert_eq!(policy.limits()[0].burst(), Some(30));
 ///
 /// let error = Policy::from_toml(
 ///     r#"
@@ -120,19 +120,27 @@ impl Policy {
             if !limit.condition.holds(call, by_path.contains(index)) {
                 continue;
             }
-            if let Some(bucket) = limit.bucket(index, call)? {
-                passed.push(Passed { bucket, cost: call.cost, weight: self.weights.of(limit.name(), call) });
-            }
+            let weight = self.weights.of(limit.name(), call);
+            let charges = limit.charges(index, call)?.into_iter();
+            passed.extend(charges.map(|(bucket, cost)| Passed { bucket, cost, weight }));
         }
         Ok(Path::new(flow(call), call.cost, passed))
     }
 
-    /// The bucket of a limit by its key, if there is such a limit and a call could have that key.
-    pub(crate) fn bucket(&self, limit: &str, key: &str) -> Option<Bucket> {
-        let (index, limit) = (0_u16..).zip(&self.limits).find(|(_, known)| known.name() == limit)?;
+    /// A bucket by the parts of its name, `limit` or `limit/measure` and the key, if there is such a limit, it counts that,
+    /// and a call could have that key.
+    pub(crate) fn bucket(&self, counted_as: &str, key: &str) -> Option<Bucket> {
+        let (name, measure) = Measure::split(counted_as);
+        let (index, limit) = (0_u16..).zip(&self.limits).find(|(_, known)| known.name() == name)?;
         check_key(&limit.per, key).ok()?;
-        let name = HashedName::new(&format!("{}:{key}", limit.name()));
-        Some(Bucket { limit: index, name, terms: limit.terms_of(key), mode: limit.mode() })
+        limit.bucket_of(index, measure, key)
+    }
+
+    /// All buckets of a limit for a key, if there is such a limit and a call could have that key.
+    pub(crate) fn buckets_of(&self, limit: &str, key: &str) -> Vec<Bucket> {
+        let counted = self.limits.iter().filter(|known| known.name() == limit);
+        let measures = counted.flat_map(|limit| Measure::ALL.map(|measure| limit.counted_as(measure)));
+        measures.filter_map(|counted_as| self.bucket(&counted_as, key)).collect()
     }
 
     fn document(&self) -> Document<&LimitDocument> {

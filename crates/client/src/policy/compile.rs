@@ -1,16 +1,16 @@
 //! From document to policy: every field checked, all problems gathered.
 
 use super::Policy;
-use super::allowance::Allowance;
 use super::attribute::Attribute;
 use super::condition::Condition;
+use super::cost;
 use super::document::{Document, LimitDocument, OnOutage};
 use super::error::PolicyError;
 use super::key::check_key;
 use super::limit::Limit;
+use super::measure::{Measure, Measures};
 use super::pattern::{Pattern, Patterns};
 use super::problem::{Problems, Wrong, quoted};
-use super::terms::Terms;
 use super::weights::Weights;
 use crate::call::{VALUE_BYTES_MAX, fault_in};
 use std::collections::{HashMap, HashSet};
@@ -91,10 +91,17 @@ fn checked_limit(
         None => (Condition::default(), Vec::new()),
     };
     let per = per(&written.per, field, problems);
-    let terms = Allowance::of_limit(&written).terms(field, problems);
-    let (per, terms) = (per?, terms?);
+    if let Some(cost) = &written.cost {
+        cost::check(cost, &format!("{field}.cost"), problems);
+    }
+    let measures = Measures::of_limit(&written, field, problems);
+    let (per, measures) = (per?, measures?);
+    if written.cost.is_some() && measures.get(Measure::Tokens).is_none() {
+        let wrong = Wrong::plain("no rate or quota", "one of them, which the cost is taken from");
+        problems.add(wrong.at(format!("{field}.cost")));
+    }
     let overrides = overrides(&written, &per, field, problems);
-    let limit = Limit { written, per, condition, terms, overrides };
+    let limit = Limit { written, per, condition, measures, overrides };
     Some((limit, patterns))
 }
 
@@ -122,15 +129,13 @@ fn overrides(
     per: &[Attribute],
     field: &str,
     problems: &mut Problems,
-) -> HashMap<Box<str>, Terms> {
+) -> HashMap<Box<str>, Measures> {
     let mut overrides = HashMap::with_capacity(written.overrides.len());
     for (key, other) in &written.overrides {
         let field = format!("{field}.override.{}", quoted(key));
         problems.take(&field, check_key(per, key));
-        let allowance = Allowance::of_limit(written).overridden_by(other);
-        let allowance = problems.take(&field, allowance);
-        if let Some(terms) = allowance.and_then(|allowance| allowance.terms(&field, problems)) {
-            overrides.insert(key.as_str().into(), terms);
+        if let Some(measures) = Measures::of_override(written, other, &field, problems) {
+            overrides.insert(key.as_str().into(), measures);
         }
     }
     overrides
@@ -138,16 +143,6 @@ fn overrides(
 
 /// Refuses what later versions will do: a document that relies on it must not be taken as if it were done.
 fn refuse_unsupported(limit: &LimitDocument, field: &str, problems: &mut Problems) {
-    let mut refuse = |name: &str, value: Option<String>| {
-        if let Some(value) = value {
-            let wrong = Wrong::plain(value, "no such field, as it is not supported yet");
-            problems.add(wrong.at(format!("{field}.{name}")));
-        }
-    };
-    refuse("concurrent", limit.concurrent.map(|permits| permits.to_string()));
-    refuse("spacing", limit.spacing.as_deref().map(quoted));
-    let cost = limit.cost.as_ref();
-    refuse("cost", cost.map(|cost| format!("{} of {}", cost.per, quoted(&cost.query))));
     if let Some(other @ (OnOutage::Share | OnOutage::Allow)) = limit.on_outage {
         let expected = "\"refuse\", as others are not supported yet";
         let wrong = Wrong::plain(format!("{other:?}").to_lowercase(), expected);

@@ -59,6 +59,8 @@ pub(super) struct LimitDocument {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) concurrent: Option<u64>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) lease: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) spacing: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "table")]
     pub(super) cost: Option<Cost>,
@@ -99,6 +101,10 @@ pub(super) struct Override {
     pub(super) burst: Option<u64>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) slack: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) concurrent: Option<u64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) spacing: Option<String>,
 }
 
 /// A cost read off the call: so many items of a query parameter to a token.

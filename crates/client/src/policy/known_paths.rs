@@ -34,6 +34,8 @@ pub(crate) struct KnownPaths {
     /// The values that a limit of the policy looks at, and the organisation, whose turns a path takes. With the priority,
     /// no other can change a path.
     attributes: Vec<Attribute>,
+    /// The limits that read their costs off calls.
+    reads_costs: Vec<u16>,
     slots: Box<[ArcSwapOption<Known>]>,
     secret: RandomState,
 }
@@ -59,7 +61,9 @@ impl KnownPaths {
             }
         }
         let slots = (0..slots).map(|_| ArcSwapOption::empty()).collect();
-        Self { attributes, slots, secret: RandomState::new() }
+        let numbered = (0_u16..).zip(&policy.limits);
+        let reads_costs = numbered.filter(|(_, limit)| limit.reads_costs()).map(|(index, _)| index).collect();
+        Self { attributes, reads_costs, slots, secret: RandomState::new() }
     }
 
     /// As [`Policy::path`]; `policy` is the one that the paths are of.
@@ -67,7 +71,7 @@ impl KnownPaths {
         call.fault()?;
         let by_path = policy.patterns.matching(call.path());
         let mut facts = FACTS.take();
-        self.write_facts(&mut facts, call, by_path);
+        self.write_facts(&mut facts, policy, call, by_path);
         let path = self.look_up(&facts, || policy.path_where(call, by_path));
         FACTS.set(facts);
         path
@@ -94,10 +98,13 @@ impl KnownPaths {
 
     /// All that decides on a call's path. Its URL is not among it, unless a limit is counted per path: it counts only by
     /// which limits it meets, or the ids in it would make every call another one.
-    fn write_facts(&self, facts: &mut Vec<u8>, call: &Call, by_path: LimitSet) {
+    fn write_facts(&self, facts: &mut Vec<u8>, policy: &Policy, call: &Call, by_path: LimitSet) {
         facts.clear();
         // It is what the buckets are charged, and above the burst of an observed limit the call passes that by.
         facts.extend(call.cost.to_le_bytes());
+        for &limit in &self.reads_costs {
+            facts.extend(policy.limits[usize::from(limit)].cost_of(call).to_le_bytes());
+        }
         facts.push(call.priority as u8);
         by_path.words().iter().for_each(|word| facts.extend(word.to_le_bytes()));
         for attribute in &self.attributes {

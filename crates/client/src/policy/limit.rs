@@ -2,9 +2,11 @@
 
 use super::attribute::Attribute;
 use super::condition::Condition;
-use super::document::{LimitDocument, Mode, Override, When};
+use super::cost;
+use super::document::{Cost, LimitDocument, Mode, Override, When};
 use super::hashed_name::HashedName;
 use super::key::{key_bytes, push_key};
+use super::measure::{LEASE, Measure, Measures};
 use super::path::Bucket;
 use super::terms::Terms;
 use crate::call::{Call, CallError};
@@ -23,8 +25,8 @@ pub struct Limit {
     pub(super) written: LimitDocument,
     pub(super) per: Vec<Attribute>,
     pub(super) condition: Condition,
-    pub(super) terms: Terms,
-    pub(super) overrides: HashMap<Box<str>, Terms>,
+    pub(super) measures: Measures,
+    pub(super) overrides: HashMap<Box<str>, Measures>,
 }
 
 impl Limit {
@@ -70,10 +72,22 @@ impl Limit {
         self.written.slack.as_deref()
     }
 
-    /// Tokens a full bucket holds, where no override says otherwise.
+    /// Tokens a full bucket holds, where no override says otherwise, if the limit has a rate or a quota.
     #[must_use]
-    pub fn burst(&self) -> u64 {
-        self.terms.burst()
+    pub fn burst(&self) -> Option<u64> {
+        self.terms(Measure::Tokens).map(Terms::burst)
+    }
+
+    /// How many calls may be in flight at once, where no override says otherwise and the limit counts them.
+    #[must_use]
+    pub fn concurrent(&self) -> Option<u64> {
+        self.written.concurrent
+    }
+
+    /// The smallest gap between two grants as it is written, such as `"200ms"`.
+    #[must_use]
+    pub fn spacing(&self) -> Option<&str> {
+        self.written.spacing.as_deref()
     }
 
     /// How many buckets it may have at once, 1 to 100,000,000.
@@ -82,21 +96,44 @@ impl Limit {
         self.written.max_keys.unwrap_or(MAX_KEYS_DEFAULT)
     }
 
-    /// The terms of every key that no override names.
+    /// The terms of one measure, for every key that no override names, if the limit has that measure.
     #[must_use]
-    pub fn terms(&self) -> Terms {
-        self.terms
+    pub fn terms(&self, measure: Measure) -> Option<Terms> {
+        self.measures.get(measure)
     }
 
-    /// The terms of a key, its override applied.
+    /// The terms of one measure for a key, its override applied, if the limit has that measure for it.
     #[must_use]
-    pub fn terms_of(&self, key: &str) -> Terms {
-        self.overrides.get(key).copied().unwrap_or(self.terms)
+    pub fn terms_of(&self, measure: Measure, key: &str) -> Option<Terms> {
+        self.measures_of(key).get(measure)
     }
 
-    /// The terms, of all that its keys may have, that take longest to earn a token.
-    pub(crate) fn slowest_terms(&self) -> Terms {
-        self.overrides.values().copied().fold(self.terms, Terms::slower)
+    fn measures_of(&self, key: &str) -> &Measures {
+        self.overrides.get(key).unwrap_or(&self.measures)
+    }
+
+    /// What any key of it counts, with those terms of each measure that take longest to earn a token.
+    pub(crate) fn slowest_terms(&self) -> impl Iterator<Item = (Measure, Terms)> {
+        Measure::ALL.into_iter().filter_map(|measure| {
+            let all = std::iter::once(&self.measures).chain(self.overrides.values());
+            let slowest = all.filter_map(|measures| measures.get(measure)).reduce(Terms::slower);
+            Some((measure, slowest?))
+        })
+    }
+
+    /// What its buckets have in front of their keys where they count this.
+    pub(crate) fn counted_as(&self, measure: Measure) -> String {
+        format!("{}{}", self.name(), measure.suffix())
+    }
+
+    /// Whether its tokens are counted by a cost of its own.
+    pub(super) fn reads_costs(&self) -> bool {
+        self.written.cost.is_some()
+    }
+
+    /// What a call costs it, in tokens.
+    pub(super) fn cost_of(&self, call: &Call) -> u64 {
+        self.written.cost.as_ref().map_or(u64::from(call.cost), |cost| cost::of(cost, call))
     }
 
     /// The values of a call on which it depends whether it passes this limit, and by which bucket; beside its cost, and the
@@ -105,33 +142,45 @@ impl Limit {
         self.condition.looks_at().chain(self.per.iter().cloned())
     }
 
-    /// The bucket of a call that this limit applies to.
+    /// The buckets of a call that this limit applies to, and what each is charged.
     ///
     /// An observed limit never stands in a call's way: a call that it could not count, for want of a value or
     /// because it costs more than the burst, passes it by.
-    pub(super) fn bucket(&self, limit: u16, call: &Call) -> Result<Option<Bucket>, CallError> {
-        match (self.charged(limit, call), self.mode()) {
-            (Ok(bucket), _) => Ok(Some(bucket)),
-            (Err(_), Mode::Observe) => Ok(None),
-            (Err(error), Mode::Enforce) => Err(error),
+    pub(super) fn charges(&self, limit: u16, call: &Call) -> Result<Vec<(Bucket, u32)>, CallError> {
+        match (self.all_charges(limit, call), self.mode()) {
+            (Err(_), Mode::Observe) => Ok(Vec::new()),
+            (charges, _) => charges,
         }
     }
 
-    fn charged(&self, limit: u16, call: &Call) -> Result<Bucket, CallError> {
-        let key_start = self.name().len() + 1;
-        let mut name = String::with_capacity(key_start + key_bytes(&self.per, call));
-        name.push_str(self.name());
-        name.push(':');
-        push_key(&mut name, &self.per, call).map_err(|missing| CallError::NotNamed {
+    fn all_charges(&self, limit: u16, call: &Call) -> Result<Vec<(Bucket, u32)>, CallError> {
+        let mut key = String::with_capacity(key_bytes(&self.per, call));
+        push_key(&mut key, &self.per, call).map_err(|missing| CallError::NotNamed {
             limit: self.name().to_owned(),
             attribute: missing.to_string(),
         })?;
-        let terms = self.terms_of(&name[key_start..]);
-        let burst = terms.burst();
-        if u64::from(call.cost) > burst {
-            return Err(CallError::CostAboveBurst { limit: self.name().to_owned(), cost: call.cost, burst });
-        }
-        Ok(Bucket { limit, name: HashedName::new(&name), terms, mode: self.mode() })
+        let charge = |(measure, terms): (Measure, Terms)| {
+            let cost = if measure == Measure::Tokens { self.cost_of(call) } else { 1 };
+            let burst = terms.burst().min(u64::from(u32::MAX));
+            if cost > burst {
+                return Err(CallError::CostAboveBurst { limit: self.name().to_owned(), cost, burst });
+            }
+            let cost = u32::try_from(cost).unwrap_or(u32::MAX);
+            Ok((self.bucket(limit, measure, &key, terms), cost))
+        };
+        self.measures_of(&key).iter().map(charge).collect()
+    }
+
+    /// The bucket that counts `measure` for a key, if the limit has that measure for it.
+    pub(super) fn bucket_of(&self, limit: u16, measure: Measure, key: &str) -> Option<Bucket> {
+        let terms = self.terms_of(measure, key)?;
+        Some(self.bucket(limit, measure, key, terms))
+    }
+
+    fn bucket(&self, limit: u16, measure: Measure, key: &str, terms: Terms) -> Bucket {
+        let name = [self.name(), measure.suffix(), ":", key].concat();
+        let weighted = measure == Measure::Tokens && self.reads_costs();
+        Bucket { limit, measure, weighted, name: HashedName::new(&name), terms, mode: self.mode() }
     }
 }
 
@@ -146,10 +195,14 @@ impl Serialize for Limit {
             quota: self.quota(),
             burst: self.burst(),
             slack: self.slack(),
+            concurrent: self.concurrent(),
+            lease: self.terms(Measure::InFlight).and(self.written.lease.as_deref().or(Some(LEASE))),
+            spacing: self.spacing(),
+            cost: self.written.cost.as_ref(),
             mode: self.mode(),
             max_keys: self.max_keys(),
             overrides: &self.written.overrides,
-            terms: self.terms,
+            terms: self.terms(Measure::Tokens),
         }
         .serialize(serializer)
     }
@@ -167,12 +220,22 @@ struct Shown<'a> {
     rate: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     quota: Option<&'a str>,
-    burst: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    burst: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     slack: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    concurrent: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    lease: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    spacing: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    cost: Option<&'a Cost>,
     mode: Mode,
     max_keys: u64,
     #[serde(rename = "override", skip_serializing_if = "BTreeMap::is_empty")]
     overrides: &'a BTreeMap<String, Override>,
-    terms: Terms,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    terms: Option<Terms>,
 }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use super::document::Mode;
 use super::hashed_name::HashedName;
+use super::measure::Measure;
 use super::terms::Terms;
 use crate::hashed::Folding;
 
@@ -33,11 +34,14 @@ pub(super) struct Passed {
     pub(super) weight: u32,
 }
 
-/// A limit for one key.
+/// What a limit counts for one key.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Bucket {
     /// Index of the limit in the policy.
     pub(super) limit: u16,
+    pub(super) measure: Measure,
+    /// The limit reads its costs off calls.
+    pub(super) weighted: bool,
     /// The name it is stored under.
     pub(super) name: HashedName,
     pub(super) terms: Terms,
@@ -96,6 +100,23 @@ impl Path {
         self.buckets.iter().zip(self.costs.iter().copied())
     }
 
+    /// The buckets, each with what it is given back (negative: charged in addition) once the call turns out to have cost
+    /// `cost` tokens; with 0 it was not sent. Where a limit on the path reads its costs off calls, the others count calls, of
+    /// which there was one.
+    pub(crate) fn corrections(&self, cost: u32) -> impl Iterator<Item = (&Bucket, i64)> {
+        let is_weighted = self.buckets.iter().any(|bucket| bucket.weighted);
+        self.charges().map(move |(bucket, charged)| {
+            let given_back = match bucket.measure {
+                // Whatever it cost, a call that is over is no longer in flight.
+                Measure::InFlight => 0,
+                Measure::Tokens if bucket.weighted || !is_weighted => i64::from(charged) - i64::from(cost),
+                _ if cost == 0 => i64::from(charged),
+                _ => 0,
+            };
+            (bucket, given_back)
+        })
+    }
+
     /// Whose turn a call on this path takes, an organisation's at a priority.
     #[must_use]
     pub fn flow(&self) -> &str {
@@ -140,7 +161,19 @@ impl Bucket {
     /// The name of its limit.
     #[must_use]
     pub fn limit_name(&self) -> &str {
-        self.name().split_once(':').map_or(self.name(), |(limit, _)| limit)
+        Measure::split(self.counted_as()).0
+    }
+
+    /// What its limit counts in it.
+    #[must_use]
+    pub fn measure(&self) -> Measure {
+        self.measure
+    }
+
+    /// The name of its limit and what is counted: what its name has in front of the key.
+    #[must_use]
+    pub fn counted_as(&self) -> &str {
+        self.name().split_once(':').map_or(self.name(), |(counted, _)| counted)
     }
 
     /// The key, which is what stands behind the first colon: names of limits have none.

@@ -3,6 +3,7 @@
 use super::problem::Wrong;
 use super::quantity::{Quantity, Span};
 use serde::Serialize;
+use std::time::Duration;
 
 /// Most credits a bucket can hold.
 ///
@@ -14,7 +15,8 @@ const CAPACITY_MAX: u64 = 1 << 52;
 /// credits, every microsecond earns [`refill`](Terms::refill) credits, and at most
 /// [`capacity`](Terms::capacity) credits are held.
 ///
-/// All are at least 1, the capacity is at most 2^52, and refill and credit have no common divisor.
+/// All are at least 1, the capacity is at most 2^52, and refill and credit have no common divisor. Only of calls in flight
+/// the refill is 0.
 ///
 /// A bucket stores its *debt*, the credits it has not earned back yet: 0 when it is full.
 ///
@@ -46,11 +48,22 @@ const CAPACITY_MAX: u64 = 1 << 52;
 /// bound is reached: `N` in a window, and `N + 1` with `refill = N - b + 2` or with `credit = L`. With a
 /// burst of 1, grants are `floor(L / N) + 1` microseconds apart, the fewest for which `N + 1` of them take
 /// longer than `L`.
+///
+/// # A spacing of `s` microseconds
+///
+/// `refill = 1`, `credit = capacity = s`: a bucket for one call, which is full again `s` microseconds after a grant.
+///
+/// # `n` calls at once
+///
+/// `refill = 0`, `credit = 1`, `capacity = n`: time earns nothing. What is owed is the number of calls in flight, and a call
+/// that is over, or whose [`lease`](Terms::lease) has run out, is owed no more.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
 pub struct Terms {
     refill: u64,
     credit: u64,
     capacity: u64,
+    #[serde(skip_serializing_if = "is_zero")]
+    lease_us: u64,
 }
 
 impl Terms {
@@ -71,6 +84,16 @@ impl Terms {
         Terms::reduced(tokens - burst + 1, quota.span().us() + slack.us() + 1, burst)
     }
 
+    /// The terms of a smallest gap between two grants.
+    pub(super) fn of_spacing(gap: Span) -> Result<Terms, Wrong> {
+        Terms::reduced(1, gap.us(), 1)
+    }
+
+    /// The terms of a number of calls in flight, each until its lease runs out or is renewed.
+    pub(super) const fn of_concurrency(calls: u64, lease: Span) -> Terms {
+        Terms { refill: 0, credit: 1, capacity: calls, lease_us: lease.us() }
+    }
+
     /// The smallest credits with this ratio: they leave the most room for the burst.
     pub(super) fn reduced(refill: u64, credit: u64, burst: u64) -> Result<Terms, Wrong> {
         let divisor = greatest_common_divisor(refill, credit);
@@ -83,7 +106,7 @@ impl Terms {
                 format!("1 to {burst_max}, what can be counted exactly over so long a span"),
             )
         })?;
-        Ok(Terms { refill, credit, capacity })
+        Ok(Terms { refill, credit, capacity, lease_us: 0 })
     }
 
     /// Credits earned in a microsecond.
@@ -110,6 +133,22 @@ impl Terms {
         self.capacity / self.credit
     }
 
+    /// How long a call counts as in flight unless its lease is renewed, where calls in flight are counted.
+    #[must_use]
+    pub const fn lease(self) -> Option<Duration> {
+        if self.counts_in_flight() { Some(Duration::from_micros(self.lease_us)) } else { None }
+    }
+
+    /// The same in microseconds, 0 where no calls in flight are counted.
+    pub(crate) const fn lease_us(self) -> u64 {
+        self.lease_us
+    }
+
+    /// Whether these are terms of calls in flight: time alone gives nothing back.
+    pub(crate) const fn counts_in_flight(self) -> bool {
+        self.refill == 0
+    }
+
     /// Credits that are there with this debt. A debt beyond the capacity leaves none.
     pub(crate) const fn level(self, debt: u64) -> u64 {
         self.capacity.saturating_sub(debt)
@@ -123,8 +162,12 @@ impl Terms {
     /// Microseconds until `cost_tokens` fit, after the `ahead_tokens` that are granted before them; 0 if they
     /// fit now. Exact: they do not fit a microsecond earlier. Saturates at `u64::MAX`.
     ///
-    /// A cost above the burst never fits; calls that cost so much are refused before it comes to this.
+    /// A cost above the burst never fits; calls that cost so much are refused before it comes to this. When a call in flight
+    /// will be over nobody knows: 0.
     pub(crate) fn wait_us(self, debt: u64, cost_tokens: u64, ahead_tokens: u64) -> u64 {
+        if self.counts_in_flight() {
+            return 0;
+        }
         let need = (u128::from(cost_tokens) + u128::from(ahead_tokens)) * u128::from(self.credit);
         let missing = (u128::from(debt) + need).saturating_sub(u128::from(self.capacity));
         u64::try_from(missing.div_ceil(u128::from(self.refill))).unwrap_or(u64::MAX)
@@ -136,8 +179,11 @@ impl Terms {
         if speed(other.refill, self.credit) < speed(self.refill, other.credit) { other } else { self }
     }
 
-    /// Microseconds in which so many tokens are earned, rounded down. Saturates at `u64::MAX`.
+    /// Microseconds in which so many tokens are earned, rounded down. Saturates at `u64::MAX`; 0 for calls in flight.
     pub(crate) fn earned_in_us(self, tokens: u64) -> u64 {
+        if self.counts_in_flight() {
+            return 0;
+        }
         let credits = u128::from(tokens) * u128::from(self.credit);
         u64::try_from(credits / u128::from(self.refill)).unwrap_or(u64::MAX)
     }
@@ -147,10 +193,18 @@ impl Terms {
         if credit == self.credit { debt } else { debt.div_ceil(credit.max(1)).saturating_mul(self.credit) }
     }
 
-    /// Microseconds until the bucket is full again.
+    /// Microseconds until the bucket is full again; for calls in flight at the latest, if no lease is renewed.
     pub(crate) const fn full_in_us(self, debt: u64) -> u64 {
+        if self.counts_in_flight() {
+            return if debt > 0 { self.lease_us } else { 0 };
+        }
         debt.div_ceil(self.refill)
     }
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
+const fn is_zero(value: &u64) -> bool {
+    *value == 0
 }
 
 fn greatest_common_divisor(mut a: u64, mut b: u64) -> u64 {

@@ -7,7 +7,7 @@ use axum::extract::State;
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::{Deserialize, Serialize};
-use tollgate::{Call, Decision, LimitState, Permit, Priority, Refused};
+use tollgate::{Call, Decision, LimitState, Measure, Permit, Priority, Refused};
 
 use super::ms_rounded_up;
 use crate::app::App;
@@ -72,6 +72,9 @@ struct GrantedAnswer {
     #[serde(skip_serializing_if = "Option::is_none")]
     granted_at_us: Option<u64>,
     waited_ms: u64,
+    /// How long the call counts as in flight unless a heartbeat renews it. Not there if no limit counts calls in flight.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    lease_ms: Option<u64>,
     limits: Vec<LimitLeft>,
 }
 
@@ -80,6 +83,7 @@ struct GrantedAnswer {
 struct LimitLeft {
     name: String,
     key: String,
+    measure: Measure,
     remaining: u64,
     reset_after_ms: u64,
 }
@@ -97,6 +101,7 @@ struct RefusedAnswer {
 struct LimitedBy {
     name: String,
     key: String,
+    measure: Measure,
 }
 
 /// Grants, or refuses with 429. A caller who hangs up while he waits leaves his place in line.
@@ -132,9 +137,11 @@ fn granted(app: &App, permit: Permit) -> Response {
     let fields = ratelimit_fields::granted(&limits);
     let waited_ms = u64::try_from(permit.waited().as_millis()).unwrap_or(u64::MAX);
     let granted_at_us = (!limits.is_empty()).then(|| permit.granted_at_us());
+    let lease_ms = permit.lease().map(|lease| u64::try_from(lease.as_millis()).unwrap_or(u64::MAX));
     let permit = app.gate.hand_over(permit);
     let limits = limits.into_iter().map(LimitLeft::from).collect();
-    (fields, Json(GrantedAnswer { granted: true, permit, granted_at_us, waited_ms, limits })).into_response()
+    let answer = GrantedAnswer { granted: true, permit, granted_at_us, waited_ms, lease_ms, limits };
+    (fields, Json(answer)).into_response()
 }
 
 fn refusal(refused: Refused) -> Response {
@@ -143,7 +150,7 @@ fn refusal(refused: Refused) -> Response {
     let answer = RefusedAnswer {
         granted: false,
         retry_after_ms: ms_rounded_up(refused.retry_after).max(1),
-        limited_by: LimitedBy { name: refused.limit, key: refused.key },
+        limited_by: LimitedBy { measure: refused.measure, name: refused.limit, key: refused.key },
     };
     (StatusCode::TOO_MANY_REQUESTS, fields, Json(answer)).into_response()
 }
@@ -183,7 +190,7 @@ impl Asked {
 
 impl From<LimitState> for LimitLeft {
     fn from(state: LimitState) -> Self {
-        let LimitState { limit, key, remaining, reset_after, .. } = state;
-        Self { name: limit, key, remaining, reset_after_ms: ms_rounded_up(reset_after) }
+        let LimitState { limit, key, measure, remaining, reset_after, .. } = state;
+        Self { name: limit, key, measure, remaining, reset_after_ms: ms_rounded_up(reset_after) }
     }
 }

@@ -3,7 +3,7 @@
 use axum::Json;
 use axum::extract::State;
 use serde::{Deserialize, Serialize};
-use tollgate::{BucketState, Error, Mode, Policy};
+use tollgate::{BucketState, Error, Measure, Mode, Policy};
 
 use super::ms_rounded_up;
 use crate::app::App;
@@ -16,13 +16,13 @@ use crate::problem::{Kind, Problem};
 pub(crate) struct Wanted {
     /// Those of one limit.
     limit: Option<String>,
-    /// The one with this key.
+    /// Those with this key.
     key: Option<String>,
     /// Where a page begins: what the last one gave as `next`.
     cursor: Option<String>,
 }
 
-/// Some of the buckets that are not full, or the one that was asked for.
+/// Some of the buckets that are not full, or those that were asked for.
 #[derive(Debug, Serialize)]
 pub(crate) struct Page {
     buckets: Vec<Bucket>,
@@ -35,13 +35,14 @@ pub(crate) struct Page {
 struct Bucket {
     limit: String,
     key: String,
+    measure: Measure,
     mode: Mode,
     burst: u64,
     remaining: u64,
     reset_after_ms: u64,
 }
 
-/// With a key that bucket, else a page of those that are not full.
+/// With a key the buckets that count for it, else a page of those that are not full.
 pub(crate) async fn get(State(app): State<App>, Query(wanted): Query<Wanted>) -> Result<Json<Page>, Problem> {
     let Wanted { limit, key, cursor } = wanted;
     if let Some(cursor) = &cursor {
@@ -53,13 +54,13 @@ pub(crate) async fn get(State(app): State<App>, Query(wanted): Query<Wanted>) ->
     let limit = limit.ok_or_else(|| {
         Problem::new(Kind::INVALID_VALUE, "a key is one of a limit's: say which with limit=").field("limit")
     })?;
-    let bucket = app.gate.bucket(&limit, &key).await?;
-    let Some(bucket) = bucket else {
+    let buckets = app.gate.buckets_of(&limit, &key).await?;
+    if buckets.is_empty() {
         check_limit(&app, &limit).await?;
         let detail = format!("no bucket of limit {limit:?} could have the key {key:?}");
         return Err(Problem::new(Kind::UNKNOWN_LIMIT, detail).field("key"));
-    };
-    Ok(Json(Page { buckets: vec![bucket.into()], next: None }))
+    }
+    Ok(Json(Page { buckets: buckets.into_iter().map(Bucket::from).collect(), next: None }))
 }
 
 async fn page(app: &App, limit: Option<&str>, cursor: Option<&str>) -> Result<Json<Page>, Problem> {
@@ -90,7 +91,7 @@ fn check_cursor(cursor: &str) -> Result<(), Problem> {
 
 impl From<BucketState> for Bucket {
     fn from(state: BucketState) -> Self {
-        let BucketState { limit, key, mode, burst, remaining, reset_after, .. } = state;
-        Self { limit, key, mode, burst, remaining, reset_after_ms: ms_rounded_up(reset_after) }
+        let BucketState { limit, key, measure, mode, burst, remaining, reset_after, .. } = state;
+        Self { limit, key, measure, mode, burst, remaining, reset_after_ms: ms_rounded_up(reset_after) }
     }
 }

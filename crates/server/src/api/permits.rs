@@ -1,4 +1,5 @@
-//! `POST /v1/{ns}/permits/{id}/settle` and `DELETE /v1/{ns}/permits/{id}`: what a call has really cost, at any replica.
+//! `/v1/{ns}/permits/{id}`: what has become of a call, at any replica. `POST ../settle` tells what it has really cost, `DELETE` that
+//! it was not sent, `POST ../heartbeat` that it is still in flight.
 
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
@@ -24,6 +25,15 @@ pub(crate) async fn settle(
     Json(Settle { cost }): Json<Settle>,
 ) -> Result<StatusCode, Problem> {
     app.gate.take_back(&id)?.settle(cost).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// The call is still in flight: its lease begins anew.
+pub(crate) async fn heartbeat(
+    State(app): State<App>,
+    Path(PermitPath { id }): Path<PermitPath>,
+) -> Result<StatusCode, Problem> {
+    app.gate.heartbeat(&id).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 

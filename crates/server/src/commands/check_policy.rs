@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::Args;
-use tollgate::{Limit, Mode, Policy, PolicyError};
+use tollgate::{Limit, Measure, Mode, Policy, PolicyError, Terms};
 
 use super::{USAGE, failed};
 use crate::policy_file::{self, PolicyFileError};
@@ -58,19 +58,28 @@ fn described(limit: &Limit) -> String {
     } else {
         format!("per {}", per.join(", "))
     };
+    let mut lines = vec![format!("limit {}: {per}", limit.name())];
+    lines.extend(limit.terms(Measure::Tokens).map(|terms| tokens(limit, terms)));
+    lines.extend(limit.spacing().map(|spacing| format!("at least {spacing} between two calls")));
+    let lease_s = limit.terms(Measure::InFlight).and_then(Terms::lease).map_or(0, |lease| lease.as_secs());
+    lines.extend(
+        limit
+            .concurrent()
+            .map(|calls| format!("{calls} in flight at once, each for {lease_s} s unless that is renewed")),
+    );
+    if limit.mode() == Mode::Observe {
+        lines.push("observed: it counts and refuses nothing".to_owned());
+    }
+    lines.join("\n  ")
+}
+
+fn tokens(limit: &Limit, terms: Terms) -> String {
     let allows = match (limit.quota(), limit.rate()) {
         (Some(quota), _) => format!("never more than {quota} in any window"),
         (None, rate) => rate.unwrap_or_default().to_owned(),
     };
-    let terms = limit.terms();
     let every_us = terms.credit().div_ceil(terms.refill());
-    let mode = if limit.mode() == Mode::Observe { "\n  observed: it counts and refuses nothing" } else { "" };
-    format!(
-        "limit {}: {per}\n  {allows}: {} at once, then one every {}{mode}",
-        limit.name(),
-        limit.burst(),
-        interval(every_us)
-    )
+    format!("{allows}: {} at once, then one every {}", terms.burst(), interval(every_us))
 }
 
 /// A time in the largest unit that leaves three digits.

@@ -64,6 +64,19 @@ fn each_field_of_a_limit_is_checked() {
         ("rate = '1/s'\nmax_keys = 100000001", "max_keys", "100000001, expected 1 to 100000000"),
         ("rate = '1/s'\nnames = ['x', '']", "names[1]", "\"\", expected 1 to 256 bytes"),
         ("rate = '1/s'\nnames = [\"a\\n\"]", "names[0]", "expected 1 to 256 bytes without control"),
+        ("concurrent = 0", "concurrent", "0, expected 1 to 1000"),
+        ("concurrent = 1001", "concurrent", "1001, expected 1 to 1000"),
+        ("concurrent = '5'", "concurrent", "string \"5\", expected"),
+        ("concurrent = 5\nlease = '5'", "lease", "\"5\", expected a whole number with its unit"),
+        ("concurrent = 5\nlease = '999ms'", "lease", "\"999ms\", expected \"1s\" to \"1h\""),
+        ("concurrent = 5\nlease = '61m'", "lease", "\"61m\", expected \"1s\" to \"1h\""),
+        ("rate = '1/s'\nlease = '9s'", "lease", "\"9s\", expected no lease without concurrent"),
+        ("spacing = '0ms'", "spacing", "\"0ms\", expected a gap of at least \"1us\""),
+        ("spacing = 'short'", "spacing", "\"short\", expected a whole number with its unit"),
+        ("rate = '1/s'\ncost = { query = '', per = 25 }", "cost.query", "\"\", expected the name of a query"),
+        ("rate = '1/s'\ncost = { query = 'n', per = 0 }", "cost.per", "0, expected 1 to 1000000000"),
+        ("rate = '1/s'\ncost = { header = 'x', per = 25 }", "cost.header", "unknown field `header`"),
+        ("concurrent = 5\ncost = { query = 'n', per = 5 }", "cost", "no rate or quota, expected one of them"),
         ("rate = '1/s'\nrates = '1/s'", "rates", "unknown field `rates`, expected one of `name`"),
     ];
     for (field_text, field, words) in rows {
@@ -76,6 +89,8 @@ fn each_field_of_a_limit_is_checked() {
 fn a_limit_has_exactly_one_of_rate_and_quota() {
     let text = format!("namespace = 'n'\n[[limit]]\n{RIGHT}");
     assert_refused(&text, "limit[0]", "neither rate nor quota, expected exactly one of them");
+    assert_refused(&format!("{text}concurrent = 5\nburst = 5"), "limit[0]", "neither rate nor quota");
+    policy(&[&format!("{RIGHT}concurrent = 5"), "name = 'b'\nper = []\nspacing = '1s'"]);
     let text = format!("{text}rate = '1/s'\nquota = '1/s'");
     assert_refused(&text, "limit[0]", "both rate and quota, expected exactly one of them");
 }
@@ -139,8 +154,10 @@ fn overrides_are_checked() {
     #[rustfmt::skip]
     let rows = [
         ("['org']", "'acme' = { rate = '50' }", r#""acme".rate"#, "\"50\", expected 1 to"),
-        ("['org']", "'acme' = {}", r#""acme""#, "no rate, quota or burst, expected at least one of them"),
-        ("['org']", "'acme' = { slack = '1s' }", r#""acme""#, "no rate, quota or burst"),
+        ("['org']", "'acme' = {}", r#""acme""#, "no rate, quota, burst, concurrent or spacing, expected at least"),
+        ("['org']", "'acme' = { slack = '1s' }", r#""acme""#, "no rate, quota, burst, concurrent or spacing"),
+        ("['org']", "'acme' = { concurrent = 0 }", r#""acme".concurrent"#, "0, expected 1 to 1000"),
+        ("['org']", "'acme' = { spacing = '0s' }", r#""acme".spacing"#, "\"0s\", expected a gap of at least"),
         ("['org']", "'acme' = { quota = '9/m', rate = '9/s' }", r#""acme""#, "both rate and quota"),
         ("['org']", "'acme' = { rate = '9/s', slack = '1s' }", r#""acme".slack"#, "no slack with a rate"),
         ("['org']", "'acme' = { burst = 31 }", r#""acme".burst"#, "31, expected at most 30, the quota"),
@@ -173,15 +190,10 @@ fn overrides_are_checked() {
 fn what_is_not_supported_yet_is_refused_as_that() {
     #[rustfmt::skip]
     let rows = [
-        ("concurrent = 5", "concurrent", "5, expected no such field, as it is not supported yet"),
-        ("spacing = '200ms'", "spacing", "\"200ms\", expected no such field, as it is not supported yet"),
-        ("cost = { query = 'pageSize', per = 25 }", "cost", "25 of \"pageSize\", expected no such field"),
         ("on_outage = 'share'", "on_outage", "share, expected \"refuse\", as others are not supported yet"),
         ("on_outage = 'allow'", "on_outage", "allow, expected \"refuse\", as others are not supported yet"),
         ("on_outage = 'open'", "on_outage", "unknown variant `open`, expected one of"),
-        ("concurrent = '5'", "concurrent", "string \"5\", expected"),
         ("weight.acme = '3'", "weight.\"acme\"", "string \"3\", expected"),
-        ("cost = { header = 'x', per = 25 }", "cost.header", "unknown field `header`"),
     ];
     for (field_text, field, words) in rows {
         let text = format!("namespace = 'n'\n[[limit]]\n{RIGHT}rate = '1/s'\n{field_text}");

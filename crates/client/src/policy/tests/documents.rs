@@ -11,16 +11,17 @@ fn the_example_is_a_policy() {
     let names: Vec<&str> = policy.limits().iter().map(Limit::name).collect();
     assert_eq!(names, ["token", "users", "org", "platform"]);
     let [token, users, org, platform] = policy.limits() else { panic!("four limits") };
-    assert_eq!((token.quota(), token.slack(), token.burst()), (Some("300/1m"), Some("500ms"), 30));
-    assert_eq!((token.names().len(), users.burst()), (2, 18));
-    assert_eq!((org.rate(), org.burst(), org.terms_of("acme").burst()), (Some("10/s"), 10, 50));
+    assert_eq!((token.quota(), token.slack(), token.burst()), (Some("300/1m"), Some("500ms"), Some(30)));
+    assert_eq!((token.names().len(), users.burst()), (2, Some(18)));
+    let acme = org.terms_of(Measure::Tokens, "acme").unwrap();
+    assert_eq!((org.rate(), org.burst(), acme.burst()), (Some("10/s"), Some(10), 50));
     assert_eq!((platform.mode(), platform.per()), (Mode::Observe, &[][..]));
 }
 
 /// The comment in the example: "30 calls at once, and then one every 223 ms".
 #[test]
 fn the_example_tells_the_true_pace() {
-    let token = Policy::from_toml(EXAMPLE).unwrap().limits()[0].terms();
+    let token = Policy::from_toml(EXAMPLE).unwrap().limits()[0].terms(Measure::Tokens).unwrap();
     assert_eq!(token.credit() / token.refill(), 223_247, "microseconds a token");
 }
 
@@ -67,11 +68,15 @@ fn an_override_holds_as_if_the_limit_were_written_with_it() {
         let overridden = policy(&[&format!("{head}{limit}\n[limit.override.x]\n{other}")]);
         let together = policy(&[&format!("{head}{together}")]);
         assert_eq!(
-            overridden.limits()[0].terms_of("x"),
-            together.limits()[0].terms(),
+            overridden.limits()[0].terms_of(Measure::Tokens, "x").unwrap(),
+            together.limits()[0].terms(Measure::Tokens).unwrap(),
             "{limit} with {other}"
         );
-        assert_eq!(overridden.limits()[0].terms_of("y"), overridden.limits()[0].terms(), "of others");
+        assert_eq!(
+            overridden.limits()[0].terms_of(Measure::Tokens, "y").unwrap(),
+            overridden.limits()[0].terms(Measure::Tokens).unwrap(),
+            "of others"
+        );
     }
 }
 
@@ -81,7 +86,7 @@ fn what_is_left_out_has_its_default() {
     let limit = &policy.limits()[0];
     assert_eq!(
         (limit.mode(), limit.max_keys(), limit.burst(), limit.slack()),
-        (Mode::Enforce, 1_000_000, 1, None)
+        (Mode::Enforce, 1_000_000, Some(1), None)
     );
     assert_eq!((policy.provider(), limit.names().len(), limit.rate()), (None, 0, None));
 }

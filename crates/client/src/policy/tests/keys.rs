@@ -45,8 +45,8 @@ fn overrides_are_found_by_the_key() {
         path.buckets()[0].terms.burst()
     };
     assert_eq!((burst("a/b"), burst("a")), (7, 1));
-    assert_eq!(policy.limits()[0].terms_of("a%2Fb/c").burst(), 7);
-    assert_eq!(policy.limits()[0].terms_of("a/c").burst(), 1);
+    assert_eq!(policy.limits()[0].terms_of(Measure::Tokens, "a%2Fb/c").unwrap().burst(), 7);
+    assert_eq!(policy.limits()[0].terms_of(Measure::Tokens, "a/c").unwrap().burst(), 1);
 }
 
 #[test]

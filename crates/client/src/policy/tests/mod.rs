@@ -6,6 +6,7 @@ mod hostile;
 mod keys;
 mod known_paths;
 mod matching;
+mod measures;
 mod weights;
 mod windows;
 
