@@ -14,6 +14,8 @@ mod governing;
 mod greedy;
 mod head;
 mod history;
+mod in_flight;
+mod in_flight_random;
 mod judge;
 mod lab;
 mod max_keys;

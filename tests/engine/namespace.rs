@@ -26,6 +26,8 @@ pub(crate) struct Namespace {
     fence: String,
     version: u64,
     batches: u64,
+    /// How many server processes have answered before this one.
+    failovers: u64,
 }
 
 impl Namespace {
@@ -41,6 +43,7 @@ impl Namespace {
             fence,
             version: 1,
             batches: 0,
+            failovers: 0,
         };
         let argument = namespace.write();
         namespace.ask(Script::POLICY, argument);
@@ -104,6 +107,16 @@ impl Namespace {
         }
     }
 
+    /// From here on another server process answers acquires: a new epoch begins with the first of them.
+    pub(crate) fn failover(&mut self) {
+        self.failovers += 1;
+    }
+
+    /// The run id of the server process that answers.
+    pub(crate) fn server(&self) -> String {
+        format!("server{}", ".".repeat(self.failovers as usize))
+    }
+
     /// Makes what is stored something else.
     pub(crate) fn replace(&mut self, state: &State) {
         let keys = self.lab.keys().clone();
@@ -130,7 +143,8 @@ impl Namespace {
     /// The argument that asks for a batch, sent for the first time.
     pub(crate) fn argument(&mut self, batch: &AcquireBatch) -> Vec<u8> {
         self.batches += 1;
-        let id = BatchId { answer: "r0:0", number: self.batches, server: "server" };
+        let server = self.server();
+        let id = BatchId { answer: "r0:0", number: self.batches, server: &server };
         batch.encode(&id, Repeated::No, &self.policy, &self.fence)
     }
 
@@ -164,7 +178,8 @@ impl Namespace {
             given_back.map(|((bucket, charged), &cost)| (bucket, i64::from(charged) - i64::from(cost)));
         batch.push(given_back, Settlement { permit: None, epoch: 0, granted_at_us, call: CallState::Over });
         self.batches += 1;
-        let id = BatchId { answer: "r0:s", number: self.batches, server: "server" };
+        let server = self.server();
+        let id = BatchId { answer: "r0:s", number: self.batches, server: &server };
         let argument = batch.encode(&id, policy);
         let reply = batch.decode(&self.ask(Script::SETTLE, argument)).expect("a reply");
         assert_eq!(reply, Reply::Done(vec![SettlementReply::Settled]));

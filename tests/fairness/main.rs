@@ -6,6 +6,7 @@ mod deadlines;
 mod draw;
 mod figures;
 mod fleet;
+mod in_flight;
 mod judge;
 mod random;
 mod scenario;

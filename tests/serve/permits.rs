@@ -126,3 +126,116 @@ async fn a_permit_of_another_service_is_unknown() -> Result<()> {
     give_back(&here, &id).await?.expect_problem(404, "unknown-permit", "");
     Ok(())
 }
+
+const TWO_IN_FLIGHT: &str = r#"
+    namespace = "shop"
+    [[limit]]
+    name  = "orders"
+    per   = ["org"]
+    concurrent = 2
+    lease = "1s"
+"#;
+
+async fn beat(api: &Api, id: &str) -> Result<Answer> {
+    Answer::of(api.request(Method::POST, &format!("/v1/shop/permits/{id}/heartbeat"))).await
+}
+
+/// A call that is in flight counts until it is settled or given back; the answer says for how long it does without a heartbeat.
+#[tokio::test]
+async fn a_call_is_in_flight_until_its_permit_is_settled() -> Result<()> {
+    let api = Api::embedded(TWO_IN_FLIGHT).await?;
+    let first = api.acquire(&call_of("acme", 1)).await?.expect(200);
+    assert_eq!(first["lease_ms"], 1_000);
+    assert_eq!(first["limits"][0]["measure"], "in_flight", "{first}");
+    assert_eq!(
+        (&first["limits"][0]["name"], &first["limits"][0]["remaining"]),
+        (&json!("orders"), &json!(1))
+    );
+    let second = permit(&api, 1).await?;
+    for end in [settle(&api, &second, 1), give_back(&api, &permit_of(&first))] {
+        let refused = api.acquire(&call_of("acme", 1)).await?.expect(429);
+        assert_eq!(refused["limited_by"], json!({"name": "orders", "key": "acme", "measure": "in_flight"}));
+        end.await?.expect(204);
+        permit(&api, 1).await?;
+    }
+    let page = api.get("/v1/shop/buckets?limit=orders&key=acme").await?.expect(200);
+    assert_eq!(
+        (&page["buckets"][0]["burst"], &page["buckets"][0]["remaining"]),
+        (&json!(2), &json!(0)),
+        "{page}"
+    );
+    Ok(())
+}
+
+fn permit_of(answer: &serde_json::Value) -> String {
+    answer["permit"].as_str().expect("a permit").to_owned()
+}
+
+/// Heartbeats keep a call in flight beyond its lease, at whichever replica; without one its place is free. Method: of two calls
+/// one has a heartbeat until somebody else has the place of the other.
+#[tokio::test]
+async fn heartbeats_keep_a_call_in_flight() -> Result<()> {
+    let api = Api::embedded(TWO_IN_FLIGHT).await?;
+    let (kept, lost) = (permit(&api, 1).await?, permit(&api, 1).await?);
+    let mut beats = 0;
+    let taken = loop {
+        beat(&api, &kept).await?.expect(204);
+        beats += 1;
+        let answer = api.acquire(&with(call_of("acme", 1), "max_wait", "200ms")).await?;
+        if answer.status == 200 {
+            break permit_of(&answer.expect(200));
+        }
+    };
+    assert!(beats > 3, "the lease is a second");
+    api.acquire(&call_of("acme", 1)).await?.expect(429);
+    settle(&api, &taken, 1).await?.expect(204);
+    settle(&api, &lost, 1).await?.expect(204);
+    beat(&api, &lost).await?.expect_problem(409, "settled-before", "");
+    beat(&api, "none").await?.expect_problem(404, "unknown-permit", "");
+    permit(&api, 1).await?;
+    settle(&api, &kept, 1).await?.expect(204);
+    permit(&api, 1).await?;
+    Ok(())
+}
+
+/// A caller who hangs up before it has its answer leaves nothing in flight; a permit without a lease needs no heartbeat.
+#[tokio::test]
+async fn a_heartbeat_of_a_permit_without_a_lease_is_none() -> Result<()> {
+    let api = Api::embedded(TEN_EACH).await?;
+    let granted = api.acquire(&call_of("acme", 1)).await?.expect(200);
+    assert!(granted.get("lease_ms").is_none(), "{granted}");
+    beat(&api, &permit_of(&granted)).await?.expect(204);
+    assert_eq!(api.remaining("org", "acme").await?, 9);
+    Ok(())
+}
+
+/// A cost is read off the query, a gap keeps calls apart, and both are told as what they are.
+#[tokio::test]
+async fn costs_are_read_off_the_query_and_gaps_are_kept() -> Result<()> {
+    let policy = r#"
+        namespace = "shop"
+        [[limit]]
+        name = "rows"
+        per  = ["org"]
+        rate = "1/1h"
+        burst = 100
+        spacing = "1h"
+        cost = { query = "pageSize", per = 25 }
+    "#;
+    let api = Api::embedded(policy).await?;
+    let asked = |org: &str, size: u64| json!({"call": {"method": "GET", "path": format!("/orders?pageSize={size}"), "org": org}});
+    let granted = api.acquire(&asked("acme", 1_000)).await?.expect(200);
+    assert_eq!(
+        (&granted["limits"][0]["measure"], &granted["limits"][0]["remaining"]),
+        (&json!("tokens"), &json!(60))
+    );
+    settle(&api, &permit_of(&granted), 10).await?.expect(204);
+    assert_eq!(api.remaining("rows", "acme").await?, 90);
+    let refused = api.acquire(&asked("acme", 25)).await?;
+    assert_eq!(refused.header("ratelimit"), "", "these fields can't tell of gaps");
+    assert_eq!(refused.expect(429)["limited_by"]["measure"], "spacing");
+    let problem = api.acquire(&asked("bolt", 2_501)).await?;
+    problem.expect_problem(422, "invalid-call", "cost");
+    api.acquire(&asked("bolt", 2_500)).await?.expect(200);
+    Ok(())
+}

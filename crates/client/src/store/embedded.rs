@@ -64,6 +64,11 @@ impl EmbeddedStore {
         self.passage.send_replace(passage);
     }
 
+    /// Loses everything, as a server does that restarts without a copy.
+    pub fn forget(&self) {
+        self.engine.lock().unwrap_or_else(PoisonError::into_inner).keyspace_mut().flush();
+    }
+
     /// The names of all records of a namespace, as the catalogue in `lua/README.md` has them, in order.
     #[must_use]
     pub fn records(&self, namespace: &str) -> Vec<String> {
