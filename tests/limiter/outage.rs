@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 use tollgate::{Begin, Error, StoreError, Tollgate};
 use tollgate_testkit::{FaultProxy, RedisServer, eventually};
 
@@ -55,6 +55,34 @@ async fn no_call_waits_for_a_store_that_is_gone() -> Result<()> {
 /// Calls that were charged while nobody waited for them any more are given back.
 async fn ends_with_nothing_owed(gate: &Tollgate) -> Result<()> {
     super::holds(gate, "acme", 1000).await
+}
+
+/// Goal: the error says how long its caller has waited. Bug: a batch that was lost is sent again, and the error told the time
+/// of the last try alone, 500 ms of a second. Method: a store that refuses connections at first, and half a timeout later takes
+/// them and never answers; the error's figure is held against the caller's clock.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_timeout_tells_the_time_that_its_caller_waited() -> Result<()> {
+    let server = RedisServer::start()?;
+    let proxy = FaultProxy::unix(&server)?;
+    let builder = Tollgate::builder("test").store(proxy.url().parse()?).policy(per_org("rate = '1000/s'")?);
+    let gate = builder.begin(Begin::Full).store_timeout(STORE_TIMEOUT).connect().await?;
+    granted(&gate, &call("acme")).await?;
+    proxy.refuse().await?;
+    let began = now();
+    let asked = tokio::spawn(async move { gate.try_acquire(&call("acme")).await.map(drop) });
+    tokio::time::sleep_until(began + STORE_TIMEOUT / 2).await;
+    proxy.black_hole();
+    let error = asked.await?;
+    let waited = began.elapsed();
+    let Err(Error::Store(StoreError::Timeout { after })) = error else { anyhow::bail!("{error:?}") };
+    ensure!(waited > STORE_TIMEOUT + STORE_TIMEOUT / 4, "it was not the last of several tries: {waited:?}");
+    ensure!(waited.abs_diff(after) <= STORE_TIMEOUT / 4, "told {after:?} after {waited:?}");
+    Ok(())
+}
+
+#[expect(clippy::disallowed_methods, reason = "how long a caller waits, by its own clock")]
+fn now() -> Instant {
+    Instant::now()
 }
 
 /// Goal: connecting to what is no store fails in time, with the address and without the password.

@@ -92,7 +92,7 @@ impl Route {
             }
             let waited = clock::now().saturating_duration_since(since);
             if waited >= self.timeout {
-                cargo.fail(&error);
+                cargo.fail(&error.clone().waited(waited));
             }
             let on_board = cargo.trim();
             if waited >= REPEAT_FOR || (!on_board && repeated == Repeated::No) {

@@ -275,7 +275,8 @@ impl Waiting {
             }
             while line.queue.front().is_some_and(|request| request.queued_at + patience <= now) {
                 let Some(request) = line.queue.pop_front() else { break };
-                request.answer(Err(Error::Store(StoreError::Timeout { after: patience })));
+                let after = now.saturating_duration_since(request.queued_at);
+                request.answer(Err(Error::Store(StoreError::Timeout { after })));
             }
             let queued_at = line.queue.front().map(|request| request.queued_at);
             first = [first, queued_at].into_iter().flatten().min();

@@ -92,6 +92,11 @@ impl StoreError {
         Self::Answer { script: script.name(), detail: "a later batch has taken its place".to_owned() }
     }
 
+    /// As whoever has waited for so long is told: the last of several tries alone took less time.
+    pub(crate) fn waited(self, after: Duration) -> Self {
+        if matches!(self, Self::Timeout { .. }) { Self::Timeout { after } } else { self }
+    }
+
     /// Whether the script may have run although there is no answer. Such a call is repeated under the same number.
     pub(crate) fn is_unanswered(&self) -> bool {
         matches!(self, Self::Unreachable { .. } | Self::Timeout { .. })
