@@ -11,3 +11,4 @@ mod judge;
 mod random;
 mod scenario;
 mod sharing;
+mod waking;

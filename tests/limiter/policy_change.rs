@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 use tollgate::{CallError, Change, Decision, Error, Policy};
 use tollgate_testkit::{RedisServer, eventually};
 
@@ -58,24 +58,40 @@ async fn a_change_reaches_calls_that_the_store_is_not_asked_about() -> Result<()
     eventually("the raise to reach the other replica", PATIENCE, decided).await
 }
 
-/// Goal: a raise reaches calls that sleep until a time that no longer holds. Method: a call that was told an hour is granted
-/// within a moment after another replica's raise.
-#[tokio::test]
+/// Goal: a raise reaches calls that sleep until a time that no longer holds, within 250 ms. Method: again and again a call is
+/// told an hour, and another replica raises the quota; measured is from the raise to the grant. A tenth of them may be held
+/// up by a busy machine.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_raise_reaches_sleeping_calls_of_another_replica() -> Result<()> {
     let server = RedisServer::start()?;
-    let policy = per_org("rate = '1/1h'\nburst = 1")?;
-    let (first, second) = (gate(&server.url(), policy.clone()).await?, gate(&server.url(), policy).await?);
-    granted(&second, &call("acme")).await?;
-    let sleeper = tokio::spawn({
-        let second = second.clone();
-        async move { second.acquire(&call("acme")).await.map(drop) }
-    });
-    // It sleeps once a call that came after it has its answer.
-    ensure!(matches!(second.try_acquire(&call("acme")).await?, Decision::Refused(_)));
-    first.put_policy(&per_org("rate = '1000/s'\nburst = 10")?, None, &change("more")).await?;
-    // 250 ms are promised; the rest is for a busy machine. Without the raise it would sleep for an hour.
-    timeout(Duration::from_secs(2), sleeper).await.context("it sleeps on")???;
+    let slow = per_org("rate = '1/1h'\nburst = 1")?;
+    let (first, second) =
+        (gate(&server.url(), slow.clone()).await?, gate(&server.url(), slow.clone()).await?);
+    let mut took = Vec::new();
+    for number in 0..30 {
+        let acme = call(&format!("org-{number}"));
+        granted(&second, &acme).await?;
+        let sleeper = tokio::spawn({
+            let (second, acme) = (second.clone(), acme.clone());
+            async move { second.acquire(&acme).await.map(drop) }
+        });
+        // It sleeps once a call that came after it has its answer.
+        ensure!(matches!(second.try_acquire(&acme).await?, Decision::Refused(_)));
+        first.put_policy(&per_org("rate = '1000/s'\nburst = 10")?, None, &change("more")).await?;
+        let raised = now();
+        timeout(PATIENCE, sleeper).await.context("it sleeps on")???;
+        took.push(raised.elapsed());
+        first.put_policy(&slow, None, &change("less")).await?;
+    }
+    took.sort_unstable();
+    println!("a raise reaches sleepers after {:?}, p90 {:?}, at most {:?}", took[15], took[27], took[29]);
+    ensure!(took[27] <= Duration::from_millis(250), "{took:?}");
     Ok(())
+}
+
+#[expect(clippy::disallowed_methods, reason = "how long a raise takes, by the clock of who made it")]
+fn now() -> Instant {
+    Instant::now()
 }
 
 /// Goal: no change is lost. Method: of two changes made on the same version the second is refused, and says what is in force.
