@@ -3,9 +3,10 @@
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
-use tokio::time::timeout;
+use tokio::task::JoinSet;
+use tokio::time::{Instant, timeout};
 use tollgate::embedded::{Clock, ManualClock};
-use tollgate::{Decision, Error, Tollgate};
+use tollgate::{Call, Decision, Error, Policy, Tollgate};
 use tollgate_testkit::RedisServer;
 
 use super::{call, gate, granted, per_org};
@@ -68,4 +69,49 @@ async fn the_time_that_a_refusal_tells_is_exact() -> Result<()> {
         }
     }
     Ok(())
+}
+
+/// Goal: with real clocks and a real store too, who can't be served in time is told so in time, with a time past the deadline.
+/// Method: two replicas, calls with deadlines of up to a second at twice what the limit gives; a machine that is busy may
+/// hold up one call in a thousand.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn nobody_is_late_by_real_clocks() -> Result<()> {
+    const CALLS: u64 = 3_000;
+    let server = RedisServer::start()?;
+    let policy = Policy::from_toml(
+        "namespace = 'test'\n[[limit]]\nname = 'client'\nper = ['client']\nrate = '300/s'\nburst = 30",
+    )?;
+    let gates = [gate(&server.url(), policy.clone()).await?, gate(&server.url(), policy).await?];
+    let mut calls = JoinSet::new();
+    let mut ticks = tokio::time::interval(Duration::from_micros(1_667));
+    for number in 0..CALLS {
+        ticks.tick().await;
+        let gate = gates[usize::try_from(number % 2)?].clone();
+        calls.spawn(async move {
+            let call = Call::get("/").org(format!("org-{}", number % 30)).client("app");
+            let deadline = now() + Duration::from_millis(number * 7_919 % 1_000);
+            let decision = gate.acquire(&call).within(deadline - now()).decide().await?;
+            let ended = now();
+            if let Decision::Refused(refused) = &decision {
+                ensure!(ended + refused.retry_after >= deadline, "it could have waited: {refused}");
+            }
+            Ok((ended.saturating_duration_since(deadline), matches!(decision, Decision::Granted(_))))
+        });
+    }
+    let (mut late, mut granted) = (Vec::new(), 0);
+    while let Some(call) = calls.join_next().await {
+        let (by, is_granted) = call??;
+        late.push(by);
+        granted += u32::from(is_granted);
+    }
+    late.sort_unstable();
+    let (p99_9, most) = (late[late.len() * 999 / 1_000], late[late.len() - 1]);
+    println!("{granted} of {CALLS} granted; late: p99.9 {p99_9:?}, at most {most:?}");
+    ensure!(p99_9 <= Duration::from_millis(20), "p99.9 {p99_9:?}, at most {most:?}");
+    Ok(())
+}
+
+#[expect(clippy::disallowed_methods, reason = "how late a call is, by its caller's clock")]
+fn now() -> Instant {
+    Instant::now()
 }
