@@ -11,4 +11,5 @@ mod judge;
 mod random;
 mod scenario;
 mod sharing;
+mod small_bursts;
 mod waking;
