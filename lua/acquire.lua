@@ -60,8 +60,8 @@ local answer = recall(stored[2], answer_field, number)
 if answer then return answer end
 local head, problem = read_head(stored[1])
 if problem then return problem end
-if not head then return cmsgpack.pack({LOST}) end
-if head.fence ~= fence then return cmsgpack.pack({STALE, head.fence}) end
+if not head then return pack({LOST}) end
+if head.fence ~= fence then return pack({STALE, head.fence}) end
 local now = tell_time(head)
 enter_epoch(head, server, now)
 
@@ -109,7 +109,7 @@ if any_queue then
   end
   for f = 1, #unread, FIELDS_MOST do
     local names = {}
-    for u = f, math.min(#unread, f + FIELDS_MOST - 1) do names[u - f + 1] = unread[u].field end
+    for u = f, min(#unread, f + FIELDS_MOST - 1) do names[u - f + 1] = unread[u].field end
     local finishes = redis.call("HMGET", KEYS[1], unpack(names))
     for u = 1, #names do
       problem = read_finish(unread[f + u - 1], finishes[u], now)
@@ -135,10 +135,13 @@ local function crowded(bucket)
   return bucket.new and bucket.terms.limit.buckets >= bucket.terms.limit.most
 end
 
--- How many calls of `cost` tokens the bucket has room for.
-local function room(bucket, cost)
-  if crowded(bucket) then return 0 end
-  return math.max(0, math.floor((bucket.terms.capacity - bucket.debt) / (cost * bucket.terms.credit)))
+-- How many of `calls` calls of `cost` tokens the bucket has room for. Mostly for all: then nothing is divided.
+local function fitting_of(calls, bucket, cost)
+  local terms = bucket.terms
+  if bucket.new and crowded(bucket) then return 0 end
+  local left, credits = terms.capacity - bucket.debt, cost * terms.credit
+  if calls * credits <= left then return calls end
+  return max(0, floor(left / credits))
 end
 
 -- How many of the calls pass every enforced bucket of the path args[first..last], each in its turn where others wait.
@@ -146,9 +149,9 @@ local function passing(calls, first, last, own)
   for p = first, last, 2 do
     local bucket, claim = buckets[args[p]], own and own[place_on_path(first, p)]
     if claim then
-      calls = math.min(calls, turns(claim, calls))
+      calls = min(calls, turns(claim, calls))
     elseif bucket.terms.enforced then
-      calls = math.min(calls, room(bucket, args[p + 1]))
+      calls = fitting_of(calls, bucket, args[p + 1])
     end
   end
   return calls
@@ -165,7 +168,7 @@ end
 
 local function charge(bucket, calls, cost)
   bucket.debt, bucket.lost = bucket.debt + calls * cost * bucket.terms.credit, 0
-  keep(bucket)
+  if not bucket.kept then keep(bucket) end
 end
 
 -- Decide in the order of the entries. An observed bucket is charged only for what it would have let pass.
@@ -194,8 +197,8 @@ for n = 1, entry_count do
         local bucket, cost, claim = buckets[args[p]], args[p + 1], own and own[place_on_path(first, p)]
         local fitting = granted[n]
         if not bucket.terms.enforced then
-          fitting = math.min(fitting, room(bucket, cost))
-          over[n] = math.max(over[n], granted[n] - fitting)
+          fitting = fitting_of(fitting, bucket, cost)
+          over[n] = max(over[n], granted[n] - fitting)
         end
         if fitting > 0 then
           charge(bucket, fitting, cost)
@@ -207,7 +210,7 @@ for n = 1, entry_count do
       end
       if permit ~= "" then
         -- Later than the permit of its name that was used up, so that settling that one again does not settle this one.
-        permits[permit] = math.max(now, named_before + 1)
+        permits[permit] = max(now, named_before + 1)
         permits[#permits + 1] = {field = permit, entry = n}
       end
       granted_any = true
@@ -229,7 +232,7 @@ local function bind_wait(n, first, last)
       elseif bucket.leases then
         own = room(bucket, cost) > 0 and 0 or look_again(bucket, 0, now)
       else
-        own = math.ceil((bucket.debt + cost * bucket.terms.credit - bucket.terms.capacity) / bucket.terms.refill)
+        own = ceil((bucket.debt + cost * bucket.terms.credit - bucket.terms.capacity) / bucket.terms.refill)
       end
     end
     if own > wait then wait, by, at = own, crowded(bucket) and -args[p] or args[p], p end
@@ -240,6 +243,7 @@ end
 -- Waits are told once all charges are known: one microsecond earlier would still be too early. Those who have the patience
 -- wait in line at the bucket that makes them wait longest, and nowhere else: nothing is held that can't be used.
 local reply, waits_at, waiting = {OK, now, head.epoch}, {}, false
+local replied = 3
 e = first_entry
 for n = 1, entry_count do
   local calls, first, last = args[e + 1], e + 3, e + 2 + 2 * args[e + 2]
@@ -260,11 +264,10 @@ for n = 1, entry_count do
   elseif claims[n] and give_up_all(claims[n]) and granted[n] < calls then
     wait, by = bind_wait(n, first, last)
   end
-  local r = #reply
-  reply[r + 1], reply[r + 2], reply[r + 3], reply[r + 4] = granted[n], wait, by, over[n]
+  reply[replied + 1], reply[replied + 2], reply[replied + 3], reply[replied + 4] = granted[n], wait, by, over[n]
+  replied = replied + 4
   e = last + 1
 end
-local replied = #reply
 for b = 1, #buckets do
   reply[replied + b] = buckets[b].debt
   waiting = waiting or (buckets[b].opened and buckets[b].opened.changed)
@@ -275,7 +278,7 @@ for l = 1, #leases do
   reply[r + 1], reply[r + 2], reply[r + 3] = lease.entry, lease.place, lease.first
 end
 if waiting then reply_tickets(reply, claims, waits_at, entry_count) end
-reply = cmsgpack.pack(reply)
+reply = pack(reply)
 
 if granted_any or waiting or head.changed or repeated then
   local writes = {"head", pack_head(head, now), answer_field, pack_answer(number, now, reply)}
@@ -304,11 +307,11 @@ if granted_any or waiting or head.changed or repeated then
       if lease.entry == permit.entry then held[h + 1], held[h + 2] = lease.place, lease.first end
     end
     writes[w + 1] = permit.field
-    writes[w + 2] = cmsgpack.pack(SCHEMA, permits[permit.field], 0, head.epoch, unpack(held))
+    writes[w + 2] = pack(SCHEMA, permits[permit.field], 0, head.epoch, unpack(held))
     w = w + 2
   end
   for f = 1, w, FIELDS_MOST do
-    redis.call("HSET", KEYS[1], unpack(writes, f, math.min(w, f + FIELDS_MOST - 1)))
+    redis.call("HSET", KEYS[1], unpack(writes, f, min(w, f + FIELDS_MOST - 1)))
   end
 end
 return reply

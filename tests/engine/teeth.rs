@@ -40,14 +40,14 @@ const MUTANTS: [Mutant; 23] = [
     Mutant {
         what: "a wait is rounded down",
         script: "acquire",
-        text: "own = math.ceil((bucket.debt + cost * bucket.terms.credit",
-        becomes: "own = math.floor((bucket.debt + cost * bucket.terms.credit",
+        text: "own = ceil((bucket.debt + cost * bucket.terms.credit",
+        becomes: "own = floor((bucket.debt + cost * bucket.terms.credit",
     },
     Mutant {
         what: "a bucket is full a microsecond early",
         script: "prelude",
-        text: "if elapsed < math.ceil(debt / refill) then",
-        becomes: "if elapsed < math.floor(debt / refill) then",
+        text: "if earned < debt then",
+        becomes: "if earned + refill <= debt then",
     },
     Mutant {
         what: "a refused batch is written",
@@ -70,7 +70,7 @@ const MUTANTS: [Mutant; 23] = [
     Mutant {
         what: "any policy will do",
         script: "acquire",
-        text: "if head.fence ~= fence then return cmsgpack.pack({STALE, head.fence}) end",
+        text: "if head.fence ~= fence then return pack({STALE, head.fence}) end",
         becomes: "",
     },
     Mutant {
@@ -82,7 +82,7 @@ const MUTANTS: [Mutant; 23] = [
     Mutant {
         what: "a batch that was given up is charged",
         script: "prelude",
-        text: "  if answered > number then return cmsgpack.pack({SUPERSEDED}) end",
+        text: "  if answered > number then return pack({SUPERSEDED}) end",
         becomes: "",
     },
     Mutant {
@@ -106,7 +106,7 @@ const MUTANTS: [Mutant; 23] = [
     Mutant {
         what: "epochs are counted",
         script: "prelude",
-        text: "math.max(head.epoch + 1, now)",
+        text: "max(head.epoch + 1, now)",
         becomes: "head.epoch + 1",
     },
     Mutant {
@@ -136,7 +136,7 @@ const MUTANTS: [Mutant; 23] = [
     Mutant {
         what: "a change counts from the next grant on",
         script: "prelude",
-        text: "    at = math.max(at, head.ruled)\n",
+        text: "    at = max(at, head.ruled)\n",
         becomes: "    at = now\n",
     },
     Mutant {
