@@ -230,7 +230,7 @@ local function bind_wait(n, first, last)
       elseif bucket.opened then
         own = wait_for_turn(claim_of(n, first, p), 1, now)
       elseif bucket.leases then
-        own = room(bucket, cost) > 0 and 0 or look_again(bucket, 0, now)
+        own = fitting_of(1, bucket, cost) > 0 and 0 or look_again(bucket, 0, now)
       else
         own = ceil((bucket.debt + cost * bucket.terms.credit - bucket.terms.capacity) / bucket.terms.refill)
       end
@@ -253,7 +253,7 @@ for n = 1, entry_count do
     patience = askers[n].patience
     wait, by, at = bind_wait(n, first, last)
     -- Nobody knows when a call in flight will be over: there is hope as long as there is patience.
-    if patience > 0 and by > 0 and buckets[by].leases then wait = math.min(wait, patience) end
+    if patience > 0 and by > 0 and buckets[by].leases then wait = min(wait, patience) end
   end
   if patience > 0 and wait <= patience then
     waits_at[n] = place_on_path(first, at)

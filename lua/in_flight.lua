@@ -10,7 +10,7 @@ local LOOK_FIRST_US, LOOK_LAST_US = 5000, 250000  -- 5 to 250 ms: when whoever w
 -- Grants leases to `calls` calls. Returns the id of the first, the others follow.
 local function take_leases(bucket, calls, now)
   local leases = bucket.leases
-  local first = math.max(now, leases.last + 1)
+  local first = max(now, leases.last + 1)
   for id = first, first + calls - 1 do
     leases.ids[#leases.ids + 1], leases.ends[id] = id, now + bucket.terms.lease
   end
@@ -22,7 +22,7 @@ end
 local function renew_lease(bucket, id, now)
   local leases = bucket.leases
   if not leases.ends[id] then leases.ids[#leases.ids + 1] = id end
-  leases.ends[id], leases.last = now + bucket.terms.lease, math.max(leases.last, id)
+  leases.ends[id], leases.last = now + bucket.terms.lease, max(leases.last, id)
 end
 
 -- Ends a lease. Returns whether it had not ended before.
@@ -38,7 +38,7 @@ end
 local function look_again(bucket, before, now)
   local leases, age = bucket.leases, 0
   if bucket.debt > #leases.ids then return LOOK_LAST_US end  -- state was lost: who holds leases is not known yet
-  for l = 1, #leases.ids do age = age + math.max(0, now - leases.ids[l]) end
-  local look = math.floor(age / math.max(1, #leases.ids) / (2 * bucket.terms.capacity))
-  return math.min(math.max(look, LOOK_FIRST_US) * (1 + before), LOOK_LAST_US)
+  for l = 1, #leases.ids do age = age + max(0, now - leases.ids[l]) end
+  local look = floor(age / max(1, #leases.ids) / (2 * bucket.terms.capacity))
+  return min(max(look, LOOK_FIRST_US) * (1 + before), LOOK_LAST_US)
 end

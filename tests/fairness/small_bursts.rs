@@ -44,8 +44,8 @@ async fn shares(rate: u32, burst: u32, far: Duration, orgs: usize) -> Result<(f6
 /// has its half throughout; nothing is wasted where a bucket holds a token more than is earned in a round trip.
 #[tokio::test(start_paused = true)]
 async fn a_burst_of_a_round_trip_and_a_token_is_used_up() -> Result<()> {
-    for (rate, orgs) in [(170, 1), (170, 10)] {
-        for burst in [1, 2, 3, 5, 10] {
+    for (rate, orgs) in [(5, 1), (5, 10), (170, 1), (170, 10)] {
+        for burst in [1, 2, 3, 5, 10].into_iter().take(if rate == 5 { 1 } else { 5 }) {
             for far in [10, 40].map(Duration::from_millis) {
                 let (used, share) = shares(rate, burst, far, orgs).await?;
                 let what = format!("{rate}/s, {orgs} a replica, burst {burst}, {far:?} away");

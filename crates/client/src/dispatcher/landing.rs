@@ -104,6 +104,7 @@ impl Dispatcher {
             debts,
             by,
             wait: Duration::from_micros(entry.wait_us),
+            way: self.lanes.way().unwrap_or_default(),
             crowded: entry.crowded,
         };
         if Arc::ptr_eq(&cargo.in_force, &self.in_force) {

@@ -67,6 +67,11 @@ impl Lanes {
         self.free.push(lane);
     }
 
+    /// How long the way to the store and back takes at least, once it is known.
+    pub(super) fn way(&self) -> Option<Duration> {
+        self.shortest
+    }
+
     fn at_once(&self) -> usize {
         if self.shortest.is_some_and(|shortest| shortest <= NEAR) { 1 } else { LANES }
     }

@@ -22,6 +22,9 @@ pub(super) struct Told {
     pub(super) by: usize,
     /// How long it makes the first call wait, those included whose turn comes before.
     pub(super) wait: Duration,
+    /// How long the way there and back takes at least: who sets out earlier by so much does not arrive too early, because the
+    /// wait began when the store decided.
+    pub(super) way: Duration,
     /// That bucket can't be made because its limit has as many as it may.
     pub(super) crowded: bool,
 }
@@ -66,12 +69,14 @@ impl Told {
         if self.is_open_ended() { patience.is_over(now) } else { patience.ends_before(self.due(ahead)) }
     }
 
-    /// When a call with this patience is asked for again at the latest.
+    /// When a call with this patience, that is first in its line, is asked for again at the latest: in time to arrive when it is
+    /// due.
     pub(super) fn asks_by(&self, patience: Patience) -> Instant {
-        match patience {
+        let due = match patience {
             Patience::Until(deadline) if self.is_open_ended() => deadline.min(self.due(0)),
             _ => self.due(0),
-        }
+        };
+        due.checked_sub(self.way).map_or(self.at, |sets_out| sets_out.max(self.at))
     }
 
     /// Whether nobody knows when the bucket that binds will have room.

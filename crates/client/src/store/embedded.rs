@@ -89,6 +89,10 @@ impl EmbeddedStore {
         self.clone()
     }
 
+    pub(super) fn round_trip(&self) -> Duration {
+        self.round_trip
+    }
+
     pub(super) fn server(&self) -> &str {
         &self.server
     }

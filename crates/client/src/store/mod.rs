@@ -78,7 +78,7 @@ impl Session {
     pub(crate) fn round_trip(&self) -> Duration {
         match self {
             Self::Redis(session) => session.round_trip(),
-            Self::Embedded(_) => Duration::ZERO,
+            Self::Embedded(session) => session.round_trip(),
         }
     }
 
