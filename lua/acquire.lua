@@ -23,10 +23,11 @@
 --            status      0 ok | 1 no such namespace | 2 the policy is another one | 3 a later batch took this one's place
 --            now         us, the namespace's time    (this and the rest only with status 0)
 --            epoch       integer
---            entries     each: calls granted, wait (us until one more would pass, 0 if all were granted), by (index of the
---                        bucket that binds, 0 if none, negative if it is its limit's number of buckets that binds), over
---                        (calls granted that an observed limit would have refused)
---            buckets     each: debt (credits not yet earned back)
+--            entries     each: calls granted, wait (us until one more would pass, or looks again where it waits for others to
+--                        be over; 0 if all were granted), by (index of the bucket that binds, 0 if none, negative if it is
+--                        its limit's number of buckets that binds), over (calls granted that an observed limit would have
+--                        refused)
+--            buckets     each: debt (credits not yet earned back, or calls in flight)
 --            leases      count, then each: index of its entry, place on the path, id of its first call's lease; those of
 --                        its other calls follow it
 --            tickets     each: index of its entry, place on the path, period, tag; by entry, place and tag. To be brought when

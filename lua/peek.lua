@@ -9,7 +9,7 @@
 --            status      0 ok | 1 no such namespace | 2 the policy is another one
 --            now         us, the namespace's time
 --            epoch       integer
---            buckets     each: debt (credits not yet earned back)
+--            buckets     each: debt (credits not yet earned back, or calls in flight)
 -- ERRORS   SCHEMA  a stored record is of an unknown version
 -- WRITES   nothing
 -- COST     TIME, HMGET

@@ -7,17 +7,17 @@
 --            number      integer  of the batch, rising for each answer field, 1..2^53-1
 --            server      string   run id of the server process on the connection
 --            limits, terms, buckets  as in acquire.lua
---            entries     count, then each: permit field or "", epoch and now of the grant, path length, then of each bucket that was
---                        charged: its index, tokens given back (negative: charged). An observed one that had no room is
---                        not among them. Then: in flight 0 (the call is over) | 1, number of leases, of each: index of its
---                        bucket, id
+--            entries     count, then each: permit field or "", epoch and now of the grant, number of buckets whose charge is
+--                        corrected, of each: its index, tokens given back (negative: charged). An observed one that had no
+--                        room is not among them. Then: in flight 0 (the call is over) | 1, number of leases, of each: index
+--                        of its bucket, id
 -- RETURNS  msgpack array, flat:
 --            status      0 ok | 1 no such namespace | 3 a later batch took this one's place
 --            entries     each: 0 settled | 1 settled before | 2 granted too long ago
 -- ERRORS   SCHEMA  a stored record is of an unknown version
--- WRITES   head, answer (swept 10 min later), corrected buckets and those of leases (swept when full again), their counters,
+-- WRITES   head, answer (swept 10 min later), corrected buckets and those of leases (swept when nothing is owed), their counters,
 --          named permits that are settled (swept 20 min later)
--- COST     TIME, HMGET, HSET; HGET and HSET for each bucket that was full and is charged more
+-- COST     TIME, HMGET, HSET; HGET and HSET for each bucket that had no record and is given one
 
 local SETTLED, SETTLED_BEFORE, TOO_LATE = 0, 1, 2
 local SETTLE_WITHIN_US = 600000000  -- 10 min, for permits that have a name; swept after twice that

@@ -1,12 +1,13 @@
--- Removes what is no longer needed: buckets that are full again, old answers, permits and flows. Does a bounded part of a pass a
--- call and remembers where it stands, so that the work of a fleet is one pass, however many replicas call.
+-- Removes what is no longer needed: buckets at which nothing is owed or in flight, old answers, permits and flows. Does a
+-- bounded part of a pass a call and remembers where it stands, so that the work of a fleet is one pass, however many replicas
+-- call.
 --
 -- KEYS[1]  hash, the namespace's state
 -- ARGV[1]  msgpack array, flat:
 --            looked      integer  about how many fields to look at, 1..1000
 --            fence       string   policy that the limits are of
---            limits      count, then each: counter field, and the terms of its slowest bucket: refill (credits per us),
---                        credit (credits per token)
+--            limits      count, then each: counter field, and the terms of its slowest bucket: refill (credits per us; 0:
+--                        calls in flight are counted), credit (credits per token)
 -- RETURNS  msgpack array, flat:
 --            status      0 ok | 1 no such namespace | 2 the policy is another one
 --            looked      fields looked at, 0 if nothing was due

@@ -34,10 +34,10 @@ const ATTRIBUTES_MAX: usize = 16;
 /// against a policy, the first one if there are several; correcting it afterwards does not help.
 ///
 /// The path is brought to one normal form at once, so that the same route written differently meets the same
-/// limits: the query and the fragment are cut off (a limit may read from the query what the call costs), `.` and `..` are resolved, repeated and trailing slashes
-/// are dropped, `\` counts as `/`, and percent-encoding is undone. Encoded slashes (`%2F`, `%5C`), `%3F`,
-/// `%23`, `%25` and control characters stay encoded, in upper case: they belong to their segment and separate
-/// nothing. Letter case is kept.
+/// limits: the query and the fragment are cut off (a limit may read from the query what the call costs), `.` and
+/// `..` are resolved, repeated and trailing slashes are dropped, `\` counts as `/`, and percent-encoding is undone.
+/// Encoded slashes (`%2F`, `%5C`), `%3F`, `%23`, `%25` and control characters stay encoded, in upper case: they
+/// belong to their segment and separate nothing. Letter case is kept.
 ///
 /// # Examples
 ///
@@ -193,7 +193,8 @@ impl Call {
     }
 
     /// A name of the caller's own, 1 to 256 bytes: under it this very call is charged once, however often it is asked for
-    /// within 10 minutes, at whichever replica.
+    /// within 10 minutes, at whichever replica. Where calls in flight are counted it is one call with one lease: it is over
+    /// as soon as one of those who were granted it has done with it.
     pub fn request_id(mut self, request_id: impl Into<String>) -> Call {
         self.request_id = Some(self.checked("request_id", request_id.into()));
         self

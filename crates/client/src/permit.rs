@@ -133,9 +133,9 @@ impl Permit {
     ///
     /// # Errors
     /// [`Error::Store`] if the store did not answer in time, and the correction may have been made or not;
-    /// [`Error::Permit`] if the permit was settled before or more than 10 minutes ago granted, which only those of a call with
-    /// a [`request_id`](crate::Call::request_id) and those taken back by their id can be told; [`Error::Closed`] if the
-    /// runtime of the limiter was shut down.
+    /// [`Error::Permit`] if the permit was settled before or granted more than 10 minutes ago, which only those of a call
+    /// with a [`request_id`](crate::Call::request_id) and those taken back by their id can be told: nothing is corrected
+    /// then, but the call is over; [`Error::Closed`] if the runtime of the limiter was shut down.
     ///
     /// # Cancel safety
     /// Once polled the correction is on its way, whether or not the future is polled to its end.

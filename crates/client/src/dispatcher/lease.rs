@@ -6,7 +6,7 @@ use std::time::Duration;
 use crate::clock::Instant;
 use crate::policy::{Bucket, HashedName};
 
-/// A lease is renewed after this part of its length: two renewals may be lost, or late.
+/// A lease is renewed after this part of its length: one renewal may be lost, and the next be late by as much.
 const RENEW_PART: u32 = 3;
 
 /// The right of one call to count as in flight at one bucket.

@@ -50,9 +50,9 @@ pub enum CallState {
 pub enum SettlementReply {
     /// It was made.
     Settled,
-    /// The permit had been settled before; this time changed nothing.
+    /// The permit had been settled before; this time no charge was changed.
     SettledBefore,
-    /// The permit is too old to be settled; nothing changed.
+    /// The permit is too old to be settled; no charge was changed. Its leases were ended or renewed.
     TooLate,
 }
 

@@ -21,21 +21,27 @@
 //!   `attributes.<name>`. An empty list makes one bucket that all calls share.
 //! * `when`: optional, the calls it applies to: a table of `path`, `method`, `org` and `client`, each a text
 //!   or a list of texts. All that are given must hold, of a list any.
-//! * `rate` or `quota`, exactly one of them: a quantity. A rate is a token bucket that refills evenly. Of a
-//!   quota, no window of its length, at any phase, sees more, the burst included.
+//! * `rate` or `quota`, exactly one of them unless the limit has `concurrent` or `spacing`: a quantity. A rate is a
+//!   token bucket that refills evenly. Of a quota, no window of its length, at any phase, sees more, the burst
+//!   included.
 //! * `burst`: how many tokens a full bucket holds, at most the quota; by default what a rate gives in a
 //!   second or a tenth of a quota, and at least 1. [`Terms`] tells what comes of it.
 //! * `slack`: how late a call may reach the provider after its grant, with a quota only; by default `"0s"`.
+//! * `concurrent`: optional, how many calls may be in flight at once, 1 to 1,000: from their grant until their
+//!   [`Permit`](crate::Permit) is dropped or settled, or their lease has run out.
+//! * `lease`: how long a call counts as in flight unless that is renewed, `"1s"` to `"1h"`, with `concurrent` only; by
+//!   default `"30s"`.
+//! * `spacing`: optional, the smallest gap between two grants, a span of at least a microsecond.
+//! * `cost`: optional, with a rate or a quota only, `{ query = "pageSize", per = 25 }`: a call costs as many tokens as
+//!   the query parameter's number divided by `per`, 1 to 1,000,000,000, rounded up, and at least 1. A call whose query
+//!   has no such number costs what it says of itself.
 //! * `mode`: `enforce`, the default, or `observe`, which counts and reports and never refuses.
-//! * `max_keys`: how many buckets it may have at once, 1 to 100,000,000; by default 1,000,000.
-//! * `override`: by key, another `rate` or `quota`, `burst` or `slack`.
+//! * `max_keys`: how many buckets it may have at once of each [`Measure`], 1 to 100,000,000; by default 1,000,000.
+//! * `override`: by key, another `rate` or `quota`, `burst`, `slack`, `concurrent` or `spacing`.
 //! * `on_outage`: `refuse`, the default: without the store, calls are refused. `share` and `allow` are not
 //!   supported yet.
-//!
 //! * `weight`: by organisation, its weight where calls wait at this limit, 1 to 1,000; 1 by default. What a limit
 //!   counted `per = ["org"]` says holds at every limit that says nothing of the organisation.
-//!
-//! `concurrent`, `spacing` and `cost` are known and refused: they are not supported yet.
 //!
 //! # Paths
 //!
