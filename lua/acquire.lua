@@ -125,12 +125,6 @@ if any_queue then
   end
 end
 
--- The lease that a remembered permit holds at a place on its path stands in its record, behind what all permits have.
-local function recall_leases(record, n, leases)
-  local remembered = {cmsgpack.unpack(record)}
-  for r = 5, #remembered, 2 do leases[#leases + 1] = {entry = n, place = remembered[r], first = remembered[r + 1]} end
-end
-
 -- Whether the bucket would be one more than its limit may have.
 local function crowded(bucket)
   return bucket.new and bucket.terms.limit.buckets >= bucket.terms.limit.most
@@ -172,6 +166,20 @@ local function charge(bucket, calls, cost)
   if not bucket.kept then keep(bucket) end
 end
 
+-- The leases that a remembered permit holds stand in its record, behind what all permits have: place on the path and id of each.
+-- The call is asked for again, so it is in flight.
+local function recall_leases(record, n, first, leases)
+  local remembered = {cmsgpack.unpack(record)}
+  for r = 5, #remembered, 2 do
+    local place, id = remembered[r], remembered[r + 1]
+    local bucket = buckets[args[first + 2 * (place - 1)]]
+    renew_lease(bucket, id, now)
+    keep(bucket)
+    leases[#leases + 1] = {entry = n, place = place, first = id}
+  end
+  return #remembered >= 5
+end
+
 -- Decide in the order of the entries. An observed bucket is charged only for what it would have let pass.
 local granted, over, permits, leases, granted_any = {}, {}, {}, {}, false
 local named = #buckets + 2
@@ -190,7 +198,9 @@ for n = 1, entry_count do
   end
   granted[n], over[n] = calls, 0
   if remembered then
-    if stored[named] and not permits[permit] then recall_leases(stored[named], n, leases) end
+    if stored[named] and not permits[permit] then
+      granted_any = recall_leases(stored[named], n, first, leases) or granted_any
+    end
   else
     granted[n] = passing(calls, first, last, own)
     if granted[n] > 0 then

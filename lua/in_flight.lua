@@ -21,7 +21,7 @@ end
 -- Renews a lease. One that has run out, or was lost with the state, begins again: its call is in flight, whoever came meanwhile.
 local function renew_lease(bucket, id, now)
   local leases = bucket.leases
-  if not leases.ends[id] then leases.ids[#leases.ids + 1] = id end
+  if not leases.ends[id] then leases.ids[#leases.ids + 1], bucket.debt = id, bucket.debt + 1 end
   leases.ends[id], leases.last = now + bucket.terms.lease, max(leases.last, id)
 end
 

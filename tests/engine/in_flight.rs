@@ -136,6 +136,8 @@ fn a_call_asked_for_again_has_the_lease_it_had() {
     let first = leases(&namespace.ask_for(&path, named()));
     namespace.clock_us += 5;
     assert_eq!(leases(&namespace.ask_for(&path, named())), first);
+    tell(&mut namespace, None, CallState::Over, &first);
+    assert_eq!(leases(&namespace.ask_for(&path, named())), first, "it is sent again, and in flight again");
     assert_eq!(take(&mut namespace, 5).0, 2);
 
     assert_eq!(

@@ -136,6 +136,28 @@ async fn the_places_of_the_dead_are_free_after_their_lease() -> Result<()> {
     Ok(())
 }
 
+/// Goal: a call that is granted after its caller was told that the store does not answer is not in flight for ever. Method: the way
+/// to the store is held up for longer than the store's timeout while calls are asked for, with and without a request id; when
+/// it is open again the calls are granted to nobody.
+#[tokio::test(start_paused = true)]
+async fn a_call_that_is_granted_to_nobody_is_not_in_flight_for_ever() -> Result<()> {
+    let fleet = Fleet::start(EXPORTS, &[Duration::ZERO, Duration::ZERO]).await?;
+    let (slow, other) = (&fleet.replicas[0], &fleet.replicas[1]);
+    for named in [false, true] {
+        fleet.hold(0);
+        let asked = if named { call("acme").request_id("once") } else { call("acme") };
+        let told = slow.acquire(&asked).within(Duration::from_secs(1)).await;
+        ensure!(matches!(told, Err(Error::Store(_))), "{told:?}");
+        fleet.resume(0);
+        pass(LEASE * 2).await;
+        let free = take_all(other).await?;
+        ensure!(free.len() == 3, "named {named}: {} are free", free.len());
+        drop(free);
+        pass(Duration::from_secs(1)).await;
+    }
+    Ok(())
+}
+
 /// Goal: a replica that stands still for less than its leases last keeps what it holds.
 #[tokio::test(start_paused = true)]
 async fn a_replica_that_stood_still_keeps_its_places() -> Result<()> {

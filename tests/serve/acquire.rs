@@ -23,7 +23,7 @@ async fn a_granted_call_gets_a_permit_and_is_told_what_is_left() -> Result<()> {
             .is_some_and(|id| id.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(&byte)))
     );
     // Three tokens of one an hour, from the bucket's full state.
-    let limit = json!({"name": "org", "key": "acme", "remaining": 7, "reset_after_ms": 10_800_000});
+    let limit = json!({"name": "org", "key": "acme", "measure": "tokens", "remaining": 7, "reset_after_ms": 10_800_000});
     let granted =
         json!({"granted": true, "permit": null, "granted_at_us": null, "waited_ms": null, "limits": [limit]});
     assert_eq!(body, granted);
@@ -43,7 +43,7 @@ async fn a_refused_call_is_told_by_which_limit_and_when_to_come_back() -> Result
     let retry_after_ms = body["retry_after_ms"].as_u64().expect("a time to come back");
     // One token is missing, of which a little has been earned since.
     assert!((3_570_000..=3_600_000).contains(&retry_after_ms), "{body}");
-    let expected = json!({"name": "org", "key": "acme"});
+    let expected = json!({"name": "org", "key": "acme", "measure": "tokens"});
     assert_eq!(body, json!({"granted": false, "limited_by": expected, "retry_after_ms": retry_after_ms}));
     let seconds = retry_after_ms.div_ceil(1_000);
     assert_eq!(answer.header("retry-after"), seconds.to_string());

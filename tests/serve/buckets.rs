@@ -16,11 +16,11 @@ async fn a_bucket_is_found_by_its_key() -> Result<()> {
     let page = api.get("/v1/shop/buckets?limit=org&key=acme").await?.expect(200);
     let reset_after_ms = page["buckets"][0]["reset_after_ms"].as_u64().expect("a time");
     assert!((14_370_000..=14_400_000).contains(&reset_after_ms), "{page}");
-    let bucket = json!({"limit": "org", "key": "acme", "mode": "enforce", "burst": 10, "remaining": 6,
+    let bucket = json!({"limit": "org", "key": "acme", "measure": "tokens", "mode": "enforce", "burst": 10, "remaining": 6,
         "reset_after_ms": reset_after_ms});
     assert_eq!(page, json!({"buckets": [bucket]}));
     let unused = api.get("/v1/shop/buckets?limit=org&key=a%2Fb%20%C3%BC").await?.expect(200);
-    let bucket = json!({"limit": "org", "key": "a/b ü", "mode": "enforce", "burst": 10, "remaining": 10,
+    let bucket = json!({"limit": "org", "key": "a/b ü", "measure": "tokens", "mode": "enforce", "burst": 10, "remaining": 10,
         "reset_after_ms": 0});
     assert_eq!(unused, json!({"buckets": [bucket]}));
     Ok(())

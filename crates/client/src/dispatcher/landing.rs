@@ -92,8 +92,9 @@ impl Dispatcher {
             leases: entry.leases.iter().filter_map(|leases| lease_of(&party.path, *leases)).collect(),
             outbox,
         };
-        self.hold(&charge.leases, if party.name.is_some() { 1 } else { entry.granted });
-        party.grant(&Arc::new(charge), entry.granted, entry.over);
+        let charge = Arc::new(charge);
+        let calls = party.grant(&charge, entry.granted, entry.over);
+        self.hold(&charge.leases, calls);
         party.tickets.clone_from(&entry.tickets);
         let Some(by) = entry.by.and_then(|by| path.iter().position(|&bucket| bucket == by)) else {
             return self.ask_again(party, &cargo.in_force);

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::time::Duration;
 
 use crate::clock::Instant;
-use crate::policy::{Bucket, HashedName};
+use crate::policy::{Bucket, HashedName, Policy};
 
 /// A lease is renewed after this part of its length: one renewal may be lost, and the next be late by as much.
 const RENEW_PART: u32 = 3;
@@ -40,12 +40,28 @@ impl Lease {
 impl Held {
     /// Has a lease renewed from now on.
     pub(super) fn add(&mut self, lease: Lease, now: Instant) {
-        let due = (now + lease.renew_after(), self.added);
+        let due = now + lease.renew_after();
+        self.put(lease, due);
+    }
+
+    fn put(&mut self, lease: Lease, due: Instant) {
+        let due = (due, self.added);
         self.added += 1;
         if let Some(earlier) = self.index.insert(lease.key(), due) {
             self.due.remove(&earlier);
         }
         self.due.insert(due, lease);
+    }
+
+    /// Goes by another policy, which may have shortened leases.
+    pub(super) fn follow(&mut self, policy: &Policy, now: Instant) {
+        for ((due, _), mut lease) in std::mem::take(&mut self.due) {
+            if let Some(bucket) = policy.bucket(lease.bucket.counted_as(), lease.bucket.key()) {
+                lease.bucket = bucket;
+            }
+            let sooner = now + lease.renew_after();
+            self.put(lease, due.min(sooner));
+        }
     }
 
     /// Its call is over, or somebody else sees to it.
@@ -80,7 +96,6 @@ mod tests {
     use super::*;
     use crate::call::Call;
     use crate::clock;
-    use crate::policy::Policy;
 
     fn lease(id: u64) -> Lease {
         let policy = "namespace = 'n'\n[[limit]]\nname = 'a'\nper = []\nconcurrent = 5\nlease = '30s'";
@@ -104,6 +119,32 @@ mod tests {
         held.forget(&lease(1));
         assert_eq!(held.next_due(), None);
         assert!(held.index.is_empty());
+    }
+
+    /// A lease that another policy has made shorter is renewed in time.
+    #[test]
+    fn a_shorter_lease_is_renewed_sooner() {
+        let start = clock::now();
+        let mut held = Held::default();
+        held.add(lease(1), start);
+        let policy = |lease: &str| {
+            let text = format!(
+                "namespace = 'n'\n[[limit]]\nname = 'a'\nper = []\nconcurrent = 5\nlease = '{lease}'"
+            );
+            Policy::from_toml(&text).unwrap()
+        };
+        held.follow(&policy("3s"), start);
+        assert_eq!(held.next_due(), Some(start + Duration::from_secs(1)));
+        held.follow(&policy("1h"), start);
+        assert_eq!(
+            held.next_due(),
+            Some(start + Duration::from_secs(1)),
+            "it was granted by the shorter one"
+        );
+        held.take_due(start + Duration::from_secs(1), 9);
+        assert_eq!(held.next_due(), Some(start + Duration::from_secs(1201)));
+        held.forget(&lease(1));
+        assert_eq!(held.next_due(), None);
     }
 
     #[test]

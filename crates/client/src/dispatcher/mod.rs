@@ -249,6 +249,7 @@ impl Dispatcher {
         if !Arc::ptr_eq(&current, &self.in_force) {
             self.in_force = Arc::clone(&current);
             self.waiting.outdate();
+            self.held.follow(&current.policy, clock::now());
         }
     }
 

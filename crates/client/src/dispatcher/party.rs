@@ -63,8 +63,9 @@ impl Party {
     }
 
     /// Hands out what was granted, the last `over` of it against the will of an observed limit, to the callers who wait
-    /// longest. More grants than callers - some have gone while the answer was lost - are given back by their drop.
-    pub(super) fn grant(&mut self, charge: &Arc<Charge>, granted: u32, over: u32) {
+    /// longest. More grants than callers - some have gone while the answer was lost - are given back by their drop. Returns how
+    /// many calls are in the hands of somebody.
+    pub(super) fn grant(&mut self, charge: &Arc<Charge>, granted: u32, over: u32) -> u32 {
         // All calls of one name are one call: each of its callers has the grant.
         let granted = if self.name.is_some() && granted > 0 { self.callers() } else { granted };
         let mut requests =
@@ -78,5 +79,6 @@ impl Party {
             }
         }
         self.requests = requests.collect();
+        if self.name.is_some() { granted.min(1) } else { granted }
     }
 }
