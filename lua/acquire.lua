@@ -28,8 +28,8 @@
 --                        its limit's number of buckets that binds), over (calls granted that an observed limit would have
 --                        refused)
 --            buckets     each: debt (credits not yet earned back, or calls in flight)
---            leases      count, then each: index of its entry, place on the path, id of its first call's lease; those of
---                        its other calls follow it
+--            leases      count, then each: index of its entry, place on the path, id of its first call's lease, how many of
+--                        its calls have one: their ids follow each other
 --            tickets     each: index of its entry, place on the path, period, tag; by entry, place and tag. To be brought when
 --                        the calls come back, or with fewer calls to be given up
 -- ERRORS   SCHEMA  a stored record is of an unknown version
@@ -39,7 +39,6 @@
 -- COST     TIME, HMGET; HMGET if a bucket is new; HMGET if somebody waits; HSET if anything is written
 
 local KEYS_WAIT_US = 1000000  -- a limit at its number of buckets: the sweep may have made room by then
-local NAMED_US = 600000000    -- 10 min, in which a name stands for the call that was charged under it
 
 local args = cmsgpack.unpack(ARGV[1])
 local answer_field, number, repeated, fence, server = args[1], args[2], args[3] == 1, args[4], args[5]
@@ -125,6 +124,20 @@ if any_queue then
   end
 end
 
+-- At which places of their paths entries need room whose calls have been charged: needs[n][place]. Others need it everywhere.
+local needs = {}
+
+-- The call of a name needs room where its lease has ended. There it is over, and others may be in flight in its stead.
+local function places_ended(charge, first, last)
+  local ended = {}
+  for p = first, last, 2 do
+    local place, held = place_on_path(first, p), buckets[args[p]].leases
+    local id = charge.leases[place]
+    ended[place] = held and not (id and held.ends[id])
+  end
+  return ended
+end
+
 -- Whether the bucket would be one more than its limit may have.
 local function crowded(bucket)
   return bucket.new and bucket.terms.limit.buckets >= bucket.terms.limit.most
@@ -139,14 +152,18 @@ local function fitting_of(calls, bucket, cost)
   return max(0, floor(left / credits))
 end
 
--- How many of the calls pass every enforced bucket of the path args[first..last], each in its turn where others wait.
-local function passing(calls, first, last, own)
+-- How many of the calls of entry n pass every enforced bucket of the path args[first..last], each in its turn where others wait.
+local function passing(n, calls, first, last)
+  local own, needed, place = claims[n], needs[n], 0
   for p = first, last, 2 do
-    local bucket, claim = buckets[args[p]], own and own[place_on_path(first, p)]
-    if claim then
-      calls = min(calls, turns(claim, calls))
-    elseif bucket.terms.enforced then
-      calls = fitting_of(calls, bucket, args[p + 1])
+    place = place + 1
+    local bucket, claim = buckets[args[p]], own and own[place]
+    if not needed or needed[place] then
+      if claim then
+        calls = min(calls, turns(claim, calls))
+      elseif bucket.terms.enforced then
+        calls = fitting_of(calls, bucket, args[p + 1])
+      end
     end
   end
   return calls
@@ -166,65 +183,71 @@ local function charge(bucket, calls, cost)
   if not bucket.kept then keep(bucket) end
 end
 
--- The leases that a remembered permit holds stand in its record, behind what all permits have: place on the path and id of each.
--- The call is asked for again, so it is in flight.
-local function recall_leases(record, n, first, leases)
-  local remembered = {cmsgpack.unpack(record)}
-  for r = 5, #remembered, 2 do
-    local place, id = remembered[r], remembered[r + 1]
-    local bucket = buckets[args[first + 2 * (place - 1)]]
-    renew_lease(bucket, id, now)
-    keep(bucket)
-    leases[#leases + 1] = {entry = n, place = place, first = id}
+local granted, over, leases, charges, any_charged = {}, {}, {}, {}, false
+
+-- Charges `calls` calls of entry n to every bucket on the path args[first..last] at which they need room, to an observed one
+-- only what it would have let pass. Returns how many of the calls an observed one would have refused.
+local function charge_path(n, calls, first, last, named)
+  local own, needed, place, refused = claims[n], needs[n], 0, 0
+  for p = first, last, 2 do
+    place = place + 1
+    if not needed or needed[place] then
+      local bucket, cost, fitting, claim, id = buckets[args[p]], args[p + 1], calls, own and own[place], nil
+      if not bucket.terms.enforced then
+        fitting = fitting_of(calls, bucket, cost)
+        refused = max(refused, calls - fitting)
+      end
+      if fitting > 0 then
+        charge(bucket, fitting, cost)
+        if bucket.leases then id = take_leases(bucket, fitting, now) end
+      end
+      if claim then serve(claim, fitting) end
+      any_charged = true
+      if named then
+        named.leases[place], named.changed = id, true
+      elseif id then
+        leases[#leases + 1] = {entry = n, place = place, first = id, calls = fitting}
+      end
+    end
   end
-  return #remembered >= 5
+  return refused
 end
 
--- Decide in the order of the entries. An observed bucket is charged only for what it would have let pass.
-local granted, over, permits, leases, granted_any = {}, {}, {}, {}, false
-local named = #buckets + 2
+-- The call of a name is in flight from now on, however long ago it was granted first: its leases begin anew. All who ask under
+-- its name have the same.
+local function renew_leases(n, first, last, named)
+  for p = first, last, 2 do
+    local bucket, place = buckets[args[p]], place_on_path(first, p)
+    local id = named.leases[place]
+    if id then
+      renew_lease(bucket, id, now)
+      keep(bucket)
+      any_charged = true
+      leases[#leases + 1] = {entry = n, place = place, first = id, calls = 1}
+    end
+  end
+end
+
+-- Decide in the order of the entries.
+local stored_at = #buckets + 2
 e = first_entry
 for n = 1, entry_count do
-  local permit, calls, first, last = args[e], args[e + 1], e + 3, e + 2 + 2 * args[e + 2]
-  local own = claims[n]
-  local remembered, named_before = false, 0
+  local permit, calls, first, last, named = args[e], args[e + 1], e + 3, e + 2 + 2 * args[e + 2], nil
   if permit ~= "" then
-    named = named + 1
-    local schema, settled = SCHEMA, 1
-    if stored[named] then schema, named_before, settled = cmsgpack.unpack(stored[named]) end
-    if schema ~= SCHEMA then return unknown_schema(permit, schema) end
-    -- A permit that was settled is used up: the next call of its name is charged again.
-    remembered = (settled == 0 and now - named_before <= NAMED_US) or permits[permit]
-  end
-  granted[n], over[n] = calls, 0
-  if remembered then
-    if stored[named] and not permits[permit] then
-      granted_any = recall_leases(stored[named], n, first, leases) or granted_any
+    stored_at, named = stored_at + 1, charges[permit]
+    if not named then
+      named, problem = read_charge(permit, stored[stored_at], head, now)
+      if problem then return problem end
+      charges[permit], charges[#charges + 1] = named, named
     end
-  else
-    granted[n] = passing(calls, first, last, own)
-    if granted[n] > 0 then
-      for p = first, last, 2 do
-        local bucket, cost, claim = buckets[args[p]], args[p + 1], own and own[place_on_path(first, p)]
-        local fitting = granted[n]
-        if not bucket.terms.enforced then
-          fitting = fitting_of(fitting, bucket, cost)
-          over[n] = max(over[n], granted[n] - fitting)
-        end
-        if fitting > 0 then
-          charge(bucket, fitting, cost)
-          if bucket.leases then
-            leases[#leases + 1] = {entry = n, place = place_on_path(first, p), first = take_leases(bucket, fitting, now)}
-          end
-        end
-        if claim then serve(claim, fitting) end
-      end
-      if permit ~= "" then
-        -- Later than the permit of its name that was used up, so that settling that one again does not settle this one.
-        permits[permit] = max(now, named_before + 1)
-        permits[#permits + 1] = {field = permit, entry = n}
-      end
-      granted_any = true
+    if named.is_made then needs[n] = places_ended(named, first, last) end
+  end
+  granted[n], over[n] = passing(n, calls, first, last), 0
+  if granted[n] > 0 then
+    over[n] = charge_path(n, granted[n], first, last, named)
+    if named then
+      named.is_made, named.places = true, args[e + 2]
+      renew_leases(n, first, last, named)
     end
   end
   e = last + 1
@@ -235,7 +258,7 @@ local function bind_wait(n, first, last)
   local wait, by, at = 0, 0, first
   for p = first, last, 2 do
     local bucket, cost, own = buckets[args[p]], args[p + 1], 0
-    if bucket.terms.enforced then
+    if bucket.terms.enforced and (not needs[n] or needs[n][place_on_path(first, p)]) then
       if crowded(bucket) then
         own = KEYS_WAIT_US
       elseif bucket.opened then
@@ -286,12 +309,12 @@ end
 reply[#reply + 1] = #leases
 for l = 1, #leases do
   local lease, r = leases[l], #reply
-  reply[r + 1], reply[r + 2], reply[r + 3] = lease.entry, lease.place, lease.first
+  reply[r + 1], reply[r + 2], reply[r + 3], reply[r + 4] = lease.entry, lease.place, lease.first, lease.calls
 end
 if waiting then reply_tickets(reply, claims, waits_at, entry_count) end
 reply = pack(reply)
 
-if granted_any or waiting or head.changed or repeated then
+if any_charged or waiting or head.changed or repeated then
   local writes = {"head", pack_head(head, now), answer_field, pack_answer(number, now, reply)}
   local w = 4
   for b = 1, #buckets do
@@ -311,15 +334,11 @@ if granted_any or waiting or head.changed or repeated then
       w = w + 2
     end
   end
-  for p = 1, #permits do
-    local permit, held = permits[p], {}
-    for l = 1, #leases do
-      local lease, h = leases[l], #held
-      if lease.entry == permit.entry then held[h + 1], held[h + 2] = lease.place, lease.first end
+  for c = 1, #charges do
+    if charges[c].changed then
+      writes[w + 1], writes[w + 2] = charges[c].field, pack_charge(charges[c])
+      w = w + 2
     end
-    writes[w + 1] = permit.field
-    writes[w + 2] = pack(SCHEMA, permits[permit.field], 0, head.epoch, unpack(held))
-    w = w + 2
   end
   for f = 1, w, FIELDS_MOST do
     redis.call("HSET", KEYS[1], unpack(writes, f, min(w, f + FIELDS_MOST - 1)))

@@ -21,16 +21,17 @@ end
 -- Renews a lease. One that has run out, or was lost with the state, begins again: its call is in flight, whoever came meanwhile.
 local function renew_lease(bucket, id, now)
   local leases = bucket.leases
-  if not leases.ends[id] then leases.ids[#leases.ids + 1], bucket.debt = id, bucket.debt + 1 end
+  if leases.ends[id] == nil then leases.ids[#leases.ids + 1] = id end
   leases.ends[id], leases.last = now + bucket.terms.lease, max(leases.last, id)
 end
 
 -- Ends a lease. Returns whether it had not ended before.
 local function end_lease(bucket, id)
   local ends = bucket.leases.ends
-  local is_held = ends[id] ~= nil
-  ends[id] = nil
-  return is_held
+  local was_held = ends[id]
+  -- Not nil: it stands among the ids still, and may be renewed by what comes later in the batch.
+  if was_held then ends[id] = false end
+  return was_held
 end
 
 -- When whoever waits for the end of a call at a bucket looks again, in microseconds: calls that have been in flight for long are

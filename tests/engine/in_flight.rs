@@ -2,7 +2,8 @@
 
 use tollgate::Call;
 use tollgate::engine::{
-    AcquireReply, BatchId, CallState, Calls, Reply, Script, SettleBatch, Settlement, SettlementReply,
+    AcquireBatch, AcquireReply, BatchId, CallState, Calls, Reply, Script, SettleBatch, Settlement,
+    SettlementReply,
 };
 use tollgate::policy::Path;
 
@@ -19,8 +20,8 @@ pub(crate) fn path(namespace: &Namespace) -> Path {
 
 /// The leases of the calls that one entry was granted.
 pub(crate) fn leases(reply: &AcquireReply) -> Vec<u64> {
-    let entry = &reply.entries[0];
-    entry.leases.iter().flat_map(|leases| leases.first..leases.first + u64::from(entry.granted)).collect()
+    let leases = reply.entries[0].leases.iter();
+    leases.flat_map(|leases| leases.first..leases.first + u64::from(leases.calls)).collect()
 }
 
 /// What a settlement says of a call, under a name or without one.
@@ -81,6 +82,23 @@ fn a_lease_ends_once() {
     assert_eq!(take(&mut namespace, 1).0, 0);
 }
 
+/// A permit is taken back and dropped, and its id renewed by somebody else: in one batch, where the call once counted twice.
+#[test]
+fn a_call_that_is_over_and_renewed_at_once_counts_once() {
+    let mut namespace = Namespace::new(LIMITS);
+    let (_, ids) = take(&mut namespace, 1);
+    let path = path(&namespace);
+    let settlement = |call| Settlement { permit: None, epoch: 0, granted_at_us: namespace.clock_us, call };
+    let mut batch = SettleBatch::default();
+    for call in [CallState::Over, CallState::InFlight] {
+        batch.push_with_leases([], [(&path.buckets()[0], ids[0])], settlement(call));
+    }
+    let server = namespace.server();
+    let argument = batch.encode(&BatchId { answer: "r0:s", number: 9, server: &server }, namespace.policy());
+    namespace.ask(Script::SETTLE, argument);
+    assert_eq!(take(&mut namespace, 5).0, 2);
+}
+
 #[test]
 fn the_dead_are_counted_until_their_lease_runs_out_and_no_longer() {
     let mut namespace = Namespace::new(LIMITS);
@@ -136,8 +154,6 @@ fn a_call_asked_for_again_has_the_lease_it_had() {
     let first = leases(&namespace.ask_for(&path, named()));
     namespace.clock_us += 5;
     assert_eq!(leases(&namespace.ask_for(&path, named())), first);
-    tell(&mut namespace, None, CallState::Over, &first);
-    assert_eq!(leases(&namespace.ask_for(&path, named())), first, "it is sent again, and in flight again");
     assert_eq!(take(&mut namespace, 5).0, 2);
 
     assert_eq!(
@@ -153,6 +169,58 @@ fn a_call_asked_for_again_has_the_lease_it_had() {
     assert_eq!(again, Some(SettlementReply::SettledBefore), "its call is over");
     namespace.clock_us += LEASE_US;
     assert_eq!(take(&mut namespace, 5).0, 3);
+}
+
+/// A call that is over has left its place to others: asked for again it waits for one, but is not charged again.
+#[test]
+fn a_call_asked_for_again_takes_a_place_anew_if_its_lease_has_ended() {
+    for is_told in [true, false] {
+        let mut namespace = Namespace::new(LIMITS);
+        let path = path(&namespace);
+        let named = || Calls::trying(1).named(Some("request".into()));
+        let first = leases(&namespace.ask_for(&path, named()));
+        if is_told {
+            tell(&mut namespace, None, CallState::Over, &first);
+        } else {
+            namespace.clock_us += LEASE_US;
+        }
+        let (_, others) = take(&mut namespace, 3);
+        let refused = namespace.ask_for(&path, named());
+        assert_eq!((refused.entries[0].granted, refused.entries[0].by), (0, Some(0)), "{refused:?}");
+        assert!(leases(&refused).is_empty(), "{refused:?}");
+
+        tell(&mut namespace, None, CallState::Over, &others[..1]);
+        namespace.clock_us += 1;
+        let again = namespace.ask_for(&path, named());
+        assert_eq!(again.entries[0].granted, 1, "{again:?}");
+        assert_eq!(
+            again.debts[1],
+            refused.debts[1].saturating_sub(path.buckets()[1].terms().refill()),
+            "paid for"
+        );
+        let second = leases(&again);
+        assert!(second.len() == 1 && second != first, "{again:?}");
+        assert_eq!(take(&mut namespace, 1).0, 0);
+        assert_eq!(leases(&namespace.ask_for(&path, named())), second, "and has that one from now on");
+    }
+}
+
+/// Calls of one name that go together, one of which waits and one does not, are one call with one lease.
+#[test]
+fn calls_of_one_name_in_one_batch_have_one_lease() {
+    let mut namespace = Namespace::new(LIMITS);
+    let path = path(&namespace);
+    let mut batch = AcquireBatch::default();
+    for _ in 0..2 {
+        batch.push(&path, Calls::trying(1).named(Some("request".into())));
+    }
+    let argument = namespace.argument(&batch);
+    let Ok(Reply::Done(reply)) = batch.decode(&namespace.ask(Script::ACQUIRE, argument)) else {
+        panic!("no reply");
+    };
+    assert_eq!((reply.entries[0].granted, reply.entries[1].granted, reply.debts[0]), (1, 1, 1), "{reply:?}");
+    assert_eq!(reply.entries[0].leases, reply.entries[1].leases);
+    assert_eq!(leases(&reply).len(), 1);
 }
 
 /// More than there may be any more are let finish, and no other begins.
@@ -215,6 +283,7 @@ fn an_observed_limit_counts_calls_in_flight_and_refuses_none() {
     let reply = namespace.acquire_on(&path, 5);
     let entry = &reply.entries[0];
     assert_eq!((entry.granted, entry.over, reply.debts[0]), (5, 2, 3), "{reply:?}");
+    assert_eq!(leases(&reply).len(), 3, "{reply:?}");
 }
 
 /// Nothing is left of calls that are over.

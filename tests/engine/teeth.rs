@@ -52,20 +52,20 @@ const MUTANTS: [Mutant; 23] = [
     Mutant {
         what: "a refused batch is written",
         script: "acquire",
-        text: "if granted_any or waiting or head.changed or repeated then",
+        text: "if any_charged or waiting or head.changed or repeated then",
         becomes: "if true then",
     },
     Mutant {
         what: "the last bucket on a path refuses nothing",
         script: "acquire",
-        text: "  for p = first, last, 2 do\n    local bucket, claim = buckets[args[p]], own and own[place_on_path(first, p)]\n    if claim",
-        becomes: "  for p = first, last - 2, 2 do\n    local bucket, claim = buckets[args[p]], own and own[place_on_path(first, p)]\n    if claim",
+        text: "  for p = first, last, 2 do\n    place = place + 1\n    local bucket, claim =",
+        becomes: "  for p = first, last - 2, 2 do\n    place = place + 1\n    local bucket, claim =",
     },
     Mutant {
         what: "the first bucket on a path is not charged",
         script: "acquire",
-        text: "      for p = first, last, 2 do\n        local bucket, cost, claim",
-        becomes: "      for p = first + 2, last, 2 do\n        local bucket, cost, claim",
+        text: "  for p = first, last, 2 do\n    place = place + 1\n    if not needed or needed[place] then\n      local bucket, cost,",
+        becomes: "  for p = first + 2, last, 2 do\n    place = place + 1\n    if not needed or needed[place] then\n      local bucket, cost,",
     },
     Mutant {
         what: "any policy will do",
@@ -88,7 +88,7 @@ const MUTANTS: [Mutant; 23] = [
     Mutant {
         what: "a call with a name is charged each time",
         script: "acquire",
-        text: "    remembered = (settled == 0 and now - named_before <= NAMED_US) or permits[permit]",
+        text: "    if named.is_made then needs[n] = places_ended(named, first, last) end",
         becomes: "",
     },
     Mutant {

@@ -8,6 +8,7 @@ mod figures;
 mod fleet;
 mod in_flight;
 mod judge;
+mod leaks;
 mod random;
 mod scenario;
 mod sharing;

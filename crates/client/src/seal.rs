@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use sha2::Sha256;
 use tokio::sync::oneshot;
 
-use crate::dispatcher::{Charge, Grant, Lease, Notice};
+use crate::dispatcher::{Charge, Grant, Lease, Leases, Notice};
 use crate::error::Error;
 use crate::gate::Tollgate;
 use crate::identity;
@@ -115,7 +115,8 @@ impl Tollgate {
         let charged = charged.filter_map(|(counted_as, key, cost)| Some((bucket(counted_as, key)?, *cost)));
         let leases = content.l.iter();
         let leases = leases
-            .filter_map(|(counted_as, key, id)| Some(Lease { bucket: bucket(counted_as, key)?, id: *id }));
+            .filter_map(|(counted_as, key, id)| Some(Lease { bucket: bucket(counted_as, key)?, id: *id }))
+            .map(|first| Leases { first, calls: 1 });
         let charge = Charge {
             path: Arc::new(Path::of(content.c, charged.collect())),
             generation: in_force.generation(),

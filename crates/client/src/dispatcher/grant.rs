@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::lease::Lease;
+use super::lease::{Lease, Leases};
 use super::notice::{Notice, Outbox, SettleReply, SettleRequest};
 use crate::engine::{CallState, Settlement};
 use crate::error::Error;
@@ -22,8 +22,8 @@ pub(crate) struct Charge {
     pub(crate) granted_at_us: u64,
     /// The name under which it is charged once and settled once.
     pub(crate) name: Option<Box<str>>,
-    /// The leases of the first of the calls; those of the others follow them.
-    pub(crate) leases: Box<[Lease]>,
+    /// Their leases, at each bucket that counts calls in flight.
+    pub(crate) leases: Box<[Leases]>,
     /// Where corrections go.
     pub(crate) outbox: Outbox,
 }
@@ -34,7 +34,7 @@ pub(crate) struct Charge {
 pub(crate) struct Grant {
     charge: Arc<Charge>,
     /// How many of the calls that were charged together are before it.
-    number: u64,
+    number: u32,
     /// An observed limit would have refused the call.
     over: bool,
     state: GrantState,
@@ -51,6 +51,11 @@ enum GrantState {
 }
 
 impl Charge {
+    /// The leases of the call that has so many before it.
+    pub(super) fn leases_of(&self, number: u32) -> impl Iterator<Item = Lease> {
+        self.leases.iter().filter_map(move |leases| leases.of(number))
+    }
+
     /// Which call it is, for the store.
     pub(super) fn settlement(&self, permit: Option<Box<str>>, call: CallState) -> Settlement {
         Settlement { permit, epoch: self.epoch, granted_at_us: self.granted_at_us, call }
@@ -59,7 +64,7 @@ impl Charge {
 
 impl Grant {
     pub(crate) fn new(charge: Arc<Charge>, number: u32, over: bool) -> Self {
-        Self { charge, number: number.into(), over, state: GrantState::Given }
+        Self { charge, number, over, state: GrantState::Given }
     }
 
     /// The caller has it: from here on it is kept unless the caller gives it back.
@@ -84,8 +89,7 @@ impl Grant {
 
     /// What its call holds where calls in flight are counted.
     pub(crate) fn leases(&self) -> Box<[Lease]> {
-        let own = self.charge.leases.iter().filter(|first| self.was_charged(&first.bucket));
-        own.map(|first| Lease { bucket: first.bucket.clone(), id: first.id + self.number }).collect()
+        self.charge.leases_of(self.number).collect()
     }
 
     /// Whether that is what it was charged for.
@@ -137,7 +141,7 @@ impl Drop for Grant {
             GrantState::Given if is_named => Notice::HandedOver(self.leases()),
             GrantState::Given => Notice::Settle(self.correction(0, None)),
             GrantState::Taken if self.charge.leases.is_empty() => return,
-            GrantState::Taken => Notice::Settle(SettleRequest::over(&self.charge, self.leases())),
+            GrantState::Taken => Notice::Dropped(SettleRequest::over(&self.charge, self.leases())),
             GrantState::Done => return,
         };
         let _ = self.tell(notice);

@@ -5,13 +5,13 @@ use std::time::Duration;
 
 use super::cargo::{Acquires, Settlements};
 use super::flight::Landed;
-use super::grant::Charge;
-use super::lease::Lease;
+use super::grant::{Charge, Grant};
+use super::lease::{Lease, Leases};
 use super::party::Party;
 use super::told::Told;
 use super::{Dispatcher, Event, Upkeep, WATCH_EVERY};
 use crate::clock;
-use crate::engine::{AcquireReply, Leases, Reply, Script, SettlementReply};
+use crate::engine::{self, AcquireReply, Reply, Script, SettlementReply};
 use crate::error::Error;
 use crate::in_force::InForce;
 use crate::policy::Path;
@@ -89,12 +89,12 @@ impl Dispatcher {
             epoch: reply.epoch,
             granted_at_us: reply.now_us,
             name: party.name.clone(),
-            leases: entry.leases.iter().filter_map(|leases| lease_of(&party.path, *leases)).collect(),
+            leases: entry.leases.iter().filter_map(|&leases| leases_at(&party.path, leases)).collect(),
             outbox,
         };
-        let charge = Arc::new(charge);
-        let calls = party.grant(&charge, entry.granted, entry.over);
-        self.hold(&charge.leases, calls);
+        let grants = party.grants(&Arc::new(charge), entry.granted, entry.over);
+        grants.iter().for_each(|grant| self.hold(grant));
+        party.hand_out(grants);
         party.tickets.clone_from(&entry.tickets);
         let Some(by) = entry.by.and_then(|by| path.iter().position(|&bucket| bucket == by)) else {
             return self.ask_again(party, &cargo.in_force);
@@ -115,17 +115,10 @@ impl Dispatcher {
         }
     }
 
-    /// Renews the leases of the calls that were granted together, from now on.
-    fn hold(&mut self, first: &[Lease], calls: u32) {
-        if first.is_empty() {
-            return;
-        }
+    /// Renews what a call holds that was granted, from now on, until its grant tells that it is over or handed over.
+    fn hold(&mut self, grant: &Grant) {
         let now = clock::now();
-        for Lease { bucket, id } in first {
-            for number in 0..u64::from(calls) {
-                self.held.add(Lease { bucket: bucket.clone(), id: id + number }, now);
-            }
-        }
+        grant.leases().into_iter().for_each(|lease| self.held.add(lease, now));
     }
 
     fn land_settlements(&mut self, landed: Landed<Settlements>) {
@@ -166,10 +159,10 @@ impl Dispatcher {
     }
 }
 
-/// The lease of the first of the calls at the bucket that stands in this place.
-fn lease_of(path: &Path, Leases { place, first }: Leases) -> Option<Lease> {
-    let bucket = path.buckets().get(usize::try_from(place).ok()?.checked_sub(1)?)?;
-    Some(Lease { bucket: bucket.clone(), id: first })
+/// The leases at the bucket that stands in a place on the path.
+fn leases_at(path: &Path, told: engine::Leases) -> Option<Leases> {
+    let bucket = path.buckets().get(usize::try_from(told.place).ok()?.checked_sub(1)?)?;
+    Some(Leases { first: Lease { bucket: bucket.clone(), id: told.first }, calls: told.calls })
 }
 
 #[cfg(test)]

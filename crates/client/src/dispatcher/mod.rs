@@ -15,10 +15,11 @@ mod told;
 mod waiting;
 
 pub(crate) use grant::{Charge, Grant};
-pub(crate) use lease::Lease;
+pub(crate) use lease::{Lease, Leases};
 pub(crate) use notice::{Notice, Outbox};
 pub(crate) use request::{Answer, GoneOut, Inbox, LineKey, Patience, Request};
 
+use std::collections::VecDeque;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -106,7 +107,7 @@ struct Dispatcher {
     keeper: Arc<Keeper>,
     ways: Ways,
     waiting: Waiting,
-    corrections: Vec<SettleRequest>,
+    corrections: VecDeque<SettleRequest>,
     /// The leases of the calls in flight whose permits are held in this process.
     held: Held,
     lanes: Lanes,
@@ -147,7 +148,7 @@ impl Dispatcher {
             keeper,
             ways,
             waiting: Waiting::new(timeout, waiting_most),
-            corrections: Vec::new(),
+            corrections: VecDeque::new(),
             held: Held::default(),
             lanes: Lanes::new(&replica),
             settle_lane: Some(Lane::new(&replica, Lanes::COUNT)),
@@ -228,18 +229,30 @@ impl Dispatcher {
         match notice {
             Notice::Settle(request) => {
                 request.ended_leases().iter().for_each(|lease| self.held.forget(lease));
-                self.corrections.push(request);
+                self.corrections.push_back(request);
+            }
+            Notice::Dropped(request) => {
+                let last = request.and_leases(|lease| self.held.let_go(lease));
+                self.corrections.extend(last);
             }
             Notice::TakenBack(leases) => leases.into_iter().for_each(|lease| self.held.add(lease, now)),
-            Notice::HandedOver(leases) => leases.iter().for_each(|lease| self.held.forget(lease)),
+            Notice::HandedOver(leases) => {
+                for lease in &leases {
+                    self.held.let_go(lease);
+                }
+            }
         }
     }
 
-    /// Renews the leases of the calls that are still in flight.
+    /// Renews the leases of the calls that are still in flight, before all corrections: they can wait. While a flight is out
+    /// leases stay due, so that a store that stands still is not asked for the same again and again when it goes on.
     fn renew_leases(&mut self, now: Instant) {
+        if self.settle_lane.is_none() {
+            return;
+        }
         while self.held.next_due().is_some_and(|due| due <= now) {
             let leases = self.held.take_due(now, ENTRIES_MOST);
-            self.corrections.push(SettleRequest::renewal(leases));
+            self.corrections.push_front(SettleRequest::renewal(leases));
         }
     }
 
@@ -248,8 +261,8 @@ impl Dispatcher {
         let current = self.current.load();
         if !Arc::ptr_eq(&current, &self.in_force) {
             self.in_force = Arc::clone(&current);
+            self.held.follow(&self.in_force.policy, clock::now());
             self.waiting.outdate();
-            self.held.follow(&current.policy, clock::now());
         }
     }
 
@@ -311,7 +324,8 @@ impl Dispatcher {
             Upkeep::Watching | Upkeep::Renewing => None,
         };
         let opening = if self.has_to_send() { self.lanes.next_opening(now) } else { None };
-        let due = [self.waiting.next_due(), self.waiting.next_expiry(), self.held.next_due()];
+        let renewal = self.settle_lane.as_ref().and(self.held.next_due());
+        let due = [self.waiting.next_due(), self.waiting.next_expiry(), renewal];
         due.into_iter().chain([opening, upkeep]).flatten().min()
     }
 }

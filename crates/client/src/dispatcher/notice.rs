@@ -22,6 +22,8 @@ pub(crate) type SettleReply = oneshot::Sender<Result<SettlementReply, Error>>;
 pub(crate) enum Notice {
     /// What was charged is to be corrected, or leases are to be ended or renewed.
     Settle(SettleRequest),
+    /// The call of a permit is over, unless another permit was granted for it under its name and is held here.
+    Dropped(SettleRequest),
     /// A permit was taken back by its id: from here on its leases are renewed by this process.
     TakenBack(Box<[Lease]>),
     /// A permit was handed over: whoever has its id sees to its leases.
@@ -76,6 +78,14 @@ impl SettleRequest {
         let settlement = Settlement { permit: None, epoch: 0, granted_at_us: 0, call: CallState::InFlight };
         // Of several policies, perhaps: generation 0 is none.
         Self { given_back: [].into(), leases, generation: 0, settlement, reply: None }
+    }
+
+    /// With those leases alone of which it is true; `None` if there are none.
+    pub(super) fn and_leases(mut self, is_so: impl FnMut(&Lease) -> bool) -> Option<Self> {
+        let mut leases = self.leases.into_vec();
+        leases.retain(is_so);
+        self.leases = leases.into();
+        Some(self).filter(|request| !request.leases.is_empty())
     }
 
     /// The leases of calls that are over.

@@ -62,23 +62,29 @@ impl Party {
         u32::try_from(self.requests.len()).unwrap_or(u32::MAX)
     }
 
-    /// Hands out what was granted, the last `over` of it against the will of an observed limit, to the callers who wait
-    /// longest. More grants than callers - some have gone while the answer was lost - are given back by their drop. Returns how
-    /// many calls are in the hands of somebody.
-    pub(super) fn grant(&mut self, charge: &Arc<Charge>, granted: u32, over: u32) -> u32 {
-        // All calls of one name are one call: each of its callers has the grant.
-        let granted = if self.name.is_some() && granted > 0 { self.callers() } else { granted };
+    /// What was granted, the last `over` of it against the will of an observed limit.
+    pub(super) fn grants(&self, charge: &Arc<Charge>, granted: u32, over: u32) -> Vec<Grant> {
+        let grant = |number, is_over| Grant::new(Arc::clone(charge), number, is_over);
+        if self.name.is_none() {
+            return (0..granted)
+                .map(|number| grant(number, number >= granted.saturating_sub(over)))
+                .collect();
+        }
+        // All calls of one name are one call: each of its callers has the grant. Where all have gone its drop sees to the rest.
+        let callers = if granted > 0 { self.callers().max(1) } else { 0 };
+        (0..callers).map(|_| grant(0, over > 0)).collect()
+    }
+
+    /// Gives grants to the callers who wait longest. More grants than callers - some have gone while the answer was lost - are
+    /// given back by their drop.
+    pub(super) fn hand_out(&mut self, grants: Vec<Grant>) {
         let mut requests =
             std::mem::take(&mut self.requests).into_iter().filter(|request| !request.is_abandoned());
-        for number in 0..granted {
-            // All calls of one name are one call, with one lease.
-            let nth = if self.name.is_some() { 0 } else { number };
-            let grant = Grant::new(Arc::clone(charge), nth, number >= granted.saturating_sub(over));
+        for grant in grants {
             if let Some(request) = requests.next() {
                 request.answer(Ok(Answer::Granted(grant)));
             }
         }
         self.requests = requests.collect();
-        if self.name.is_some() { granted.min(1) } else { granted }
     }
 }

@@ -94,6 +94,8 @@ pub struct Leases {
     pub place: u32,
     /// The id of the first call's; those of the others follow it.
     pub first: u64,
+    /// How many of the calls have one. The last ones have none where an observed limit would have refused them.
+    pub calls: u32,
 }
 
 impl AcquireBatch {
@@ -187,7 +189,7 @@ impl AcquireBatch {
             let debts = self.buckets().iter().map(|_| reader.integer()).collect::<Result<_, _>>()?;
             for _ in 0..reader.integer()? {
                 let entry = numbered(&mut entries, reader.narrow()?)?;
-                entry.leases.push(Leases { place: reader.narrow()?, first: reader.integer()? });
+                entry.leases.push(Leases::read(reader)?);
             }
             while reader.left() > 0 {
                 let entry = numbered(&mut entries, reader.narrow()?)?;
@@ -215,6 +217,12 @@ impl Calls {
     #[must_use]
     pub fn named(self, permit: Option<Box<str>>) -> Self {
         Self { permit, ..self }
+    }
+}
+
+impl Leases {
+    fn read(reader: &mut Reader<'_>) -> Result<Self, Malformed> {
+        Ok(Self { place: reader.narrow()?, first: reader.integer()?, calls: reader.narrow()? })
     }
 }
 

@@ -65,7 +65,7 @@ impl Script {
     }
 }
 
-static ACQUIRE: Script = script!("acquire", after "in_flight", after "queue");
+static ACQUIRE: Script = script!("acquire", after "in_flight", after "named", after "queue");
 static SETTLE: Script = script!("settle", after "in_flight");
 static PEEK: Script = script!("peek");
 static LIST: Script = script!("list");
