@@ -27,7 +27,7 @@ pub(crate) struct Namespace {
     version: u64,
     batches: u64,
     /// How many server processes have answered before this one.
-    failovers: u64,
+    failovers: usize,
 }
 
 impl Namespace {
@@ -114,7 +114,7 @@ impl Namespace {
 
     /// The run id of the server process that answers.
     pub(crate) fn server(&self) -> String {
-        format!("server{}", ".".repeat(self.failovers as usize))
+        format!("server{}", ".".repeat(self.failovers))
     }
 
     /// Makes what is stored something else.

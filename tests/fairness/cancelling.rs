@@ -9,7 +9,7 @@ use std::time::Duration;
 use anyhow::{Result, ensure};
 use tollgate::{Call, Decision, Tollgate};
 
-use crate::fleet::Fleet;
+use crate::fleet::{Fleet, pass};
 
 /// A token a second, and none to begin with once one has been taken.
 const SLOW: &str =
@@ -20,10 +20,6 @@ const SWEPT: Duration = Duration::from_secs(100);
 
 fn call(org: &str) -> Call {
     Call::get("/api/v2/users").org(org).client("app")
-}
-
-async fn pass(time: Duration) {
-    tokio::time::sleep_until(crate::fleet::now() + time).await;
 }
 
 /// Polls `future` so many times, with all other tasks at rest in between, and drops it. Says whether it was done.

@@ -208,3 +208,8 @@ impl Demand {
 pub(crate) fn now() -> Instant {
     Instant::now()
 }
+
+/// Lets so much of the paused time pass.
+pub(crate) async fn pass(time: Duration) {
+    tokio::time::sleep_until(now() + time).await;
+}

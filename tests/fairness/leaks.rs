@@ -8,7 +8,7 @@ use anyhow::{Result, ensure};
 use tokio::task::JoinSet;
 use tollgate::{Call, Decision, Permit, Reason, Tollgate};
 
-use crate::fleet::Fleet;
+use crate::fleet::{Fleet, pass};
 
 const EXPORTS: &str =
     "namespace = 'genesys'\n[[limit]]\nname = 'exports'\nper = ['client']\nconcurrent = 3\nlease = '30s'\n";
@@ -17,10 +17,6 @@ const HERE: [Duration; 2] = [Duration::ZERO; 2];
 
 fn call() -> Call {
     Call::get("/exports").org("acme").client("app")
-}
-
-async fn pass(time: Duration) {
-    tokio::time::sleep(time).await;
 }
 
 async fn granted(gate: &Tollgate, call: &Call) -> Result<Permit> {

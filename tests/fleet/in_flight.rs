@@ -97,16 +97,16 @@ async fn what_a_killed_replica_holds_is_free_after_its_lease() -> Result<()> {
             next = others.join_next() => taken.push(next.context("fifteen places are free")???.at_us),
         }
     }
-    let ends = |held: &Held| held.at_us + LEASE_US;
-    let (first, last) = (held.iter().map(ends).min(), held.iter().map(ends).max());
-    let (first, last) = (first.context("a lease")?, last.context("a lease")?);
+    let mut leases_end: Vec<_> = held.iter().map(|held| held.at_us + LEASE_US).collect();
+    leases_end.sort_unstable();
+    let (first_us, last_us) = (leases_end[0], leases_end[19]);
     println!(
         "leases end within {} us; taken {:?} us after the first",
-        last - first,
-        taken.iter().map(|at| at - first)
+        last_us - first_us,
+        taken.iter().map(|at_us| at_us.cast_signed() - first_us.cast_signed()).collect::<Vec<_>>()
     );
-    ensure!(taken.iter().all(|at_us| *at_us >= first), "a place was taken before a lease had run out");
-    ensure!(taken.iter().all(|at_us| *at_us <= last + TAKEN_WITHIN_US), "a place was free, and not taken");
+    ensure!(taken.iter().all(|at_us| *at_us >= first_us), "a place was taken before a lease had run out");
+    ensure!(taken.iter().all(|at_us| *at_us <= last_us + TAKEN_WITHIN_US), "a place was free, and not taken");
     // The five are in flight still.
     ensure!(callers[1].clone().ask("0ms").await?["limited_by"]["measure"] == "in_flight");
 

@@ -125,7 +125,9 @@ impl Tollgate {
                 return Ok(Vec::new());
             }
             let mut question = Peek::default();
-            buckets.iter().for_each(|bucket| question.push(bucket));
+            for bucket in &buckets {
+                question.push(bucket);
+            }
             match self.keeper().library().peek(&question, &in_force).await? {
                 Reply::Done(reply) => {
                     let states = buckets.iter().zip(reply.debts);

@@ -93,7 +93,9 @@ impl Dispatcher {
             outbox,
         };
         let grants = party.grants(&Arc::new(charge), entry.granted, entry.over);
-        grants.iter().for_each(|grant| self.hold(grant));
+        for grant in &grants {
+            self.hold(grant);
+        }
         party.hand_out(grants);
         party.tickets.clone_from(&entry.tickets);
         let Some(by) = entry.by.and_then(|by| path.iter().position(|&bucket| bucket == by)) else {

@@ -93,19 +93,23 @@ impl Measures {
         let spacing = other.and_then(|other| other.spacing.as_deref()).or(limit.spacing.as_deref());
         let concurrent = other.and_then(|other| other.concurrent).or(limit.concurrent);
         let stands_alone = spacing.is_some() || concurrent.is_some();
+        // Of what is wrong nothing is left but that: it has been noted.
         let tokens = if allowance.is_absent() && stands_alone {
-            Some(None)
+            Ok(None)
         } else {
-            allowance.terms(field, problems).map(Some)
+            allowance.terms(field, problems).map(Some).ok_or(())
         };
-        let spacing = spacing.map(|gap| problems.take(format!("{field}.spacing"), checked_spacing(gap)));
+        let spacing = spacing
+            .map(|gap| problems.take(format!("{field}.spacing"), checked_spacing(gap)).ok_or(()))
+            .transpose();
         if let Some(lease) = limit.lease.as_deref().filter(|_| concurrent.is_none()) {
             let wrong =
                 Wrong::text(lease, "no lease without concurrent: it is how long a call counts as in flight");
             problems.add(wrong.at(format!("{field}.lease")));
         }
-        let in_flight = concurrent.map(|calls| in_flight(limit, calls, field, problems));
-        Some(Measures { tokens: tokens?, spacing: transposed(spacing)?, in_flight: transposed(in_flight)? })
+        let in_flight =
+            concurrent.map(|calls| in_flight(limit, calls, field, problems).ok_or(())).transpose();
+        Some(Measures { tokens: tokens.ok()?, spacing: spacing.ok()?, in_flight: in_flight.ok()? })
     }
 
     /// The terms of one measure, if the limit has it.
@@ -122,10 +126,6 @@ impl Measures {
         let measures = *self;
         Measure::ALL.into_iter().filter_map(move |measure| Some((measure, measures.get(measure)?)))
     }
-}
-
-fn transposed(checked: Option<Option<Terms>>) -> Option<Option<Terms>> {
-    checked.map_or(Some(None), |terms| terms.map(Some))
 }
 
 fn checked_spacing(gap: &str) -> Result<Terms, Wrong> {
