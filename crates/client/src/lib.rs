@@ -21,6 +21,7 @@ mod keeper;
 mod library;
 mod permit;
 pub mod policy;
+pub mod provider;
 mod seal;
 mod store;
 mod sweeper;

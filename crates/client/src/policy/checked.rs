@@ -10,6 +10,8 @@ use super::pattern::{LimitSet, Patterns};
 use super::weights::{Weights, flow};
 use super::{compile, read};
 use crate::call::{Call, CallError, fingerprint};
+use crate::provider::{Adapter, AdapterDocument};
+use std::sync::Arc;
 
 /// All limits of a namespace, checked and compiled; immutable, and shared by [`Arc`](std::sync::Arc).
 ///
@@ -46,6 +48,9 @@ use crate::call::{Call, CallError, fingerprint};
 pub struct Policy {
     pub(super) namespace: String,
     pub(super) provider: Option<String>,
+    /// As it is written in the document.
+    pub(super) described: Option<AdapterDocument>,
+    pub(super) adapter: Arc<Adapter>,
     pub(super) limits: Vec<Limit>,
     pub(super) weights: Weights,
     pub(super) patterns: Patterns,
@@ -76,10 +81,17 @@ impl Policy {
         &self.namespace
     }
 
-    /// The provider whose answers are understood, where one is named.
+    /// The provider whose answers are understood, where one is named. [`adapter`](Policy::adapter) understands them.
     #[must_use]
     pub fn provider(&self) -> Option<&str> {
         self.provider.as_deref()
+    }
+
+    /// How the provider's answers are understood: by the adapter that the document describes, or the built-in one that it
+    /// names, or `generic`.
+    #[must_use]
+    pub fn adapter(&self) -> &Arc<Adapter> {
+        &self.adapter
     }
 
     /// The limits, in the order of the document.
@@ -147,6 +159,7 @@ impl Policy {
         Document {
             namespace: self.namespace.clone(),
             provider: self.provider.clone(),
+            adapter: self.described.clone(),
             priority: self.weights.written(),
             limit: self.limits.iter().map(|limit| &limit.written).collect(),
         }

@@ -13,6 +13,7 @@ use super::pattern::{Pattern, Patterns};
 use super::problem::{Problems, Wrong, quoted};
 use super::weights::Weights;
 use crate::call::{VALUE_BYTES_MAX, fault_in};
+use crate::provider;
 use std::collections::{HashMap, HashSet};
 
 /// Most limits of a policy; a [`LimitSet`](super::pattern::LimitSet) has so many bits.
@@ -22,16 +23,14 @@ const MAX_KEYS_MAX: u64 = 100_000_000;
 
 /// Checks a document and compiles it.
 pub(super) fn policy(document: Document<LimitDocument>) -> Result<Policy, PolicyError> {
-    let Document { namespace, provider, priority, limit: written } = document;
+    let Document { namespace, provider, adapter: described, priority, limit: written } = document;
     if written.len() > LIMITS_MAX {
         let wrong = Wrong::plain(format!("{} limits", written.len()), format!("at most {LIMITS_MAX}"));
         return Err(wrong.at("limit").into());
     }
     let mut problems = Problems::default();
     problems.take("namespace", check_name(&namespace));
-    if let Some(provider) = &provider {
-        problems.take("provider", check_name(provider));
-    }
+    let adapter = provider::of_policy(provider.as_deref(), described.as_ref(), &mut problems);
     check_unique(&written, &mut problems);
     let weights = Weights::check(priority.as_ref(), &written, &mut problems);
     let mut limits = Vec::with_capacity(written.len());
@@ -42,13 +41,13 @@ pub(super) fn policy(document: Document<LimitDocument>) -> Result<Policy, Policy
             patterns.extend(own.into_iter().map(|pattern| (index, pattern)));
         }
     }
-    PolicyError::of(problems)?;
+    let adapter = PolicyError::of(problems, adapter)?;
     let patterns = Patterns::compile(patterns)?;
-    Ok(Policy { namespace, provider, limits, weights, patterns })
+    Ok(Policy { namespace, provider, described, adapter, limits, weights, patterns })
 }
 
 /// Checks that a text is a name: it becomes part of Redis keys, of URLs and of the names of metrics.
-fn check_name(name: &str) -> Result<(), Wrong> {
+pub(crate) fn check_name(name: &str) -> Result<(), Wrong> {
     let expected = "1 to 64 of a-z, 0-9, '.', '_' and '-', the first a letter or a digit";
     if is_name(name) { Ok(()) } else { Err(Wrong::text(name, expected)) }
 }

@@ -1,6 +1,7 @@
 //! The policy document as it is written: its fields, their types, and nothing checked beyond that.
 
 use super::table::{Table, table, tables, word};
+use crate::provider::AdapterDocument;
 use serde::de::{Error, MapAccess, SeqAccess, Visitor, value::SeqAccessDeserializer};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::collections::BTreeMap;
@@ -14,6 +15,8 @@ pub(super) struct Document<L> {
     pub(super) namespace: String,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) provider: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "table")]
+    pub(super) adapter: Option<AdapterDocument>,
     #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "table")]
     pub(super) priority: Option<PriorityDocument>,
     #[serde(default = "Vec::new", deserialize_with = "tables", bound(deserialize = "L: Deserialize<'de>"))]
@@ -137,7 +140,7 @@ pub(super) enum OnOutage {
 
 /// A text or a list of texts. A list of one is written as the text alone.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct OneOrMore(pub(super) Vec<String>);
+pub(crate) struct OneOrMore(pub(crate) Vec<String>);
 
 impl Serialize for OneOrMore {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {

@@ -21,9 +21,13 @@ impl PolicyError {
         &self.problems
     }
 
-    /// An error for all problems that were found, if there are any.
-    pub(super) fn of(problems: Problems) -> Result<(), PolicyError> {
-        problems.into_found().map_or(Ok(()), |(problems, more)| Err(PolicyError { problems, more }))
+    /// What a document came to, or an error for all problems that were found. Without a problem it came to something.
+    pub(crate) fn of<T>(problems: Problems, checked: Option<T>) -> Result<T, PolicyError> {
+        match (problems.into_found(), checked) {
+            (None, Some(checked)) => Ok(checked),
+            (None, None) => Err(Wrong::plain("something wrong", "a right document").into()),
+            (Some((problems, more)), _) => Err(PolicyError { problems, more }),
+        }
     }
 }
 

@@ -3,7 +3,9 @@
 //! A document is TOML or JSON, at most 1 MiB, with at most 256 limits. Unknown fields are refused.
 //!
 //! * `namespace`: a name; one account at a provider.
-//! * `provider`: optional, a name; whose answers are understood.
+//! * `provider`: optional, a name; whose answers are understood: one of the [adapters](crate::provider) built in, by default
+//!   `generic`.
+//! * `adapter`: optional, a table; an adapter of its own, whose name `provider` then is.
 //! * `priority`: optional, the weights of `interactive`, `normal` and `batch`, 1 to 1,000 each; by default 128, 8
 //!   and 1. Where calls wait at a limit, each organisation's calls of one priority share it with those of the
 //!   others by the product of the two weights.
@@ -86,8 +88,9 @@ mod weights;
 
 pub use attribute::Attribute;
 pub use checked::Policy;
-pub(crate) use compile::is_name;
+pub(crate) use compile::{check_name, is_name};
 pub use document::Mode;
+pub(crate) use document::OneOrMore;
 pub use error::PolicyError;
 pub(crate) use hashed_name::HashedName;
 pub(crate) use known_paths::KnownPaths;
@@ -95,4 +98,8 @@ pub use limit::Limit;
 pub use measure::Measure;
 pub use path::{Bucket, Path};
 pub use problem::{Position, Problem};
+pub(crate) use problem::{Problems, Wrong};
+pub(crate) use quantity::Span;
+pub(crate) use read::toml as read_toml;
+pub(crate) use table::{optional_tables, table, tables, word};
 pub use terms::Terms;

@@ -41,19 +41,19 @@ impl fmt::Display for Problem {
 
 /// A value and what would be right, before it is known which field it stands in.
 #[derive(Debug)]
-pub(super) struct Wrong {
+pub(crate) struct Wrong {
     value: String,
     expected: String,
 }
 
 impl Wrong {
     /// About a text, which is shown in quotes.
-    pub(super) fn text(value: &str, expected: impl Into<String>) -> Wrong {
+    pub(crate) fn text(value: &str, expected: impl Into<String>) -> Wrong {
         Wrong { value: quoted(value), expected: expected.into() }
     }
 
     /// About a number, or about something described in words.
-    pub(super) fn plain(value: impl Into<String>, expected: impl Into<String>) -> Wrong {
+    pub(crate) fn plain(value: impl Into<String>, expected: impl Into<String>) -> Wrong {
         Wrong { value: value.into(), expected: expected.into() }
     }
 
@@ -63,7 +63,7 @@ impl Wrong {
         self
     }
 
-    pub(super) fn at(self, field: impl Into<String>) -> Problem {
+    pub(crate) fn at(self, field: impl Into<String>) -> Problem {
         Problem { field: field.into(), value: self.value, expected: self.expected, position: None }
     }
 }
@@ -72,7 +72,7 @@ impl Wrong {
 ///
 /// A document can hold tens of thousands of overrides; if all are wrong in the same way, twenty tell it.
 #[derive(Debug, Default)]
-pub(super) struct Problems {
+pub(crate) struct Problems {
     found: Vec<Problem>,
     more: usize,
 }
@@ -80,7 +80,7 @@ pub(super) struct Problems {
 impl Problems {
     const FOUND_MAX: usize = 20;
 
-    pub(super) fn add(&mut self, problem: Problem) {
+    pub(crate) fn add(&mut self, problem: Problem) {
         if self.found.len() < Self::FOUND_MAX {
             self.found.push(problem);
         } else {
@@ -89,7 +89,7 @@ impl Problems {
     }
 
     /// The value, if it is right; else notes the problem of this field.
-    pub(super) fn take<T>(&mut self, field: impl Into<String>, checked: Result<T, Wrong>) -> Option<T> {
+    pub(crate) fn take<T>(&mut self, field: impl Into<String>, checked: Result<T, Wrong>) -> Option<T> {
         checked.map_err(|wrong| self.add(wrong.at(field))).ok()
     }
 

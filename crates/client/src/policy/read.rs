@@ -4,13 +4,14 @@ use super::document::{Document, LimitDocument};
 use super::error::PolicyError;
 use super::problem::{Position, Problem, Wrong, quoted, shown};
 use super::table::Table;
+use serde::de::DeserializeOwned;
 use serde_path_to_error::{Path, Segment};
 
 /// Longest document, in bytes: 1 MiB, which holds some fifty thousand overrides.
 const DOCUMENT_BYTES_MAX: usize = 1 << 20;
 
-/// Reads a TOML document.
-pub(super) fn toml(text: &str) -> Result<Document<LimitDocument>, PolicyError> {
+/// Reads a TOML document, of a policy or of a part of one that has a file of its own.
+pub(crate) fn toml<T: DeserializeOwned>(text: &str) -> Result<T, PolicyError> {
     check_size(text)?;
     let problem = |field: String, error: &toml::de::Error| {
         let position = error.span().map(|span| position_at(text, span.start));
@@ -83,6 +84,7 @@ fn problem_of(field: String, message: &str, position: Option<Position>) -> Probl
     let value =
         value.strip_prefix("invalid type: ").or(value.strip_prefix("invalid value: ")).unwrap_or(value);
     // The type's name says nothing to those who write policies.
-    let expected = if matches!(expected, "u32" | "u64") { "a whole number, from 0 on" } else { expected };
+    let expected =
+        if matches!(expected, "u16" | "u32" | "u64") { "a whole number, from 0 on" } else { expected };
     Problem { field, value: shown(value), expected: expected.to_owned(), position }
 }

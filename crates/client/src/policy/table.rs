@@ -7,7 +7,7 @@ use std::marker::PhantomData;
 
 /// A struct that is written as a table. Left to itself, serde would also take a list of its fields in their order, which
 /// nobody means and which would change its sense with the next field.
-pub(super) struct Table<T>(pub(super) T);
+pub(crate) struct Table<T>(pub(crate) T);
 
 impl<'de, T: Deserialize<'de>> Deserialize<'de> for Table<T> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
@@ -54,7 +54,7 @@ impl<'de, T: Deserialize<'de>> Deserialize<'de> for Word<T> {
 }
 
 /// A table in a field that may be absent.
-pub(super) fn table<'de, D, T>(deserializer: D) -> Result<Option<T>, D::Error>
+pub(crate) fn table<'de, D, T>(deserializer: D) -> Result<Option<T>, D::Error>
 where
     D: Deserializer<'de>,
     T: Deserialize<'de>,
@@ -63,7 +63,7 @@ where
 }
 
 /// A list of tables.
-pub(super) fn tables<'de, D, T>(deserializer: D) -> Result<Vec<T>, D::Error>
+pub(crate) fn tables<'de, D, T>(deserializer: D) -> Result<Vec<T>, D::Error>
 where
     D: Deserializer<'de>,
     T: Deserialize<'de>,
@@ -72,8 +72,17 @@ where
     Ok(tables.into_iter().map(|Table(table)| table).collect())
 }
 
+/// A list of tables in a field that may be absent.
+pub(crate) fn optional_tables<'de, D, T>(deserializer: D) -> Result<Option<Vec<T>>, D::Error>
+where
+    D: Deserializer<'de>,
+    T: Deserialize<'de>,
+{
+    tables(deserializer).map(Some)
+}
+
 /// One word of several in a field that may be absent.
-pub(super) fn word<'de, D, T>(deserializer: D) -> Result<Option<T>, D::Error>
+pub(crate) fn word<'de, D, T>(deserializer: D) -> Result<Option<T>, D::Error>
 where
     D: Deserializer<'de>,
     T: Deserialize<'de>,

@@ -40,6 +40,23 @@ fn word() -> impl Strategy<Value = String> {
         "spacing",
         "cost",
         "on_outage",
+        "extends",
+        "throttled",
+        "status",
+        "wait",
+        "header",
+        "body",
+        "pattern",
+        "as",
+        "is",
+        "backoff",
+        "after",
+        "window",
+        "structured",
+        "seconds",
+        "retry-after",
+        "/limit/key",
+        "(a+)",
         "query",
         "300/1m",
         "1/s",
@@ -82,6 +99,17 @@ fn near_limit() -> impl Strategy<Value = Value> {
     })
 }
 
+/// An adapter that is right but for what chance puts in place of a field.
+fn near_adapter() -> impl Strategy<Value = Value> {
+    btree_map(word(), any_json(), 0..3).prop_map(|spoilt| {
+        let mut adapter = json!({ "extends": "generic", "wait": [{ "header": "a", "as": "seconds" }] });
+        if let Some(adapter) = adapter.as_object_mut() {
+            adapter.extend(spoilt);
+        }
+        adapter
+    })
+}
+
 proptest! {
     #[test]
     fn no_text_makes_a_reader_panic(
@@ -98,6 +126,17 @@ proptest! {
     #[test]
     fn no_limit_makes_a_reader_panic(limits in vec(near_limit(), 0..3)) {
         read(&json!({ "namespace": "n", "limit": limits }).to_string());
+    }
+
+    #[test]
+    fn no_adapter_makes_a_reader_panic(adapter in near_adapter()) {
+        read(&json!({ "namespace": "n", "adapter": adapter }).to_string());
+    }
+
+    #[test]
+    fn no_regular_expression_makes_a_reader_panic(pattern in "[()a\\d?*+|{}0-9\\[\\]^$.:<>-]{0,40}|\\PC{0,40}") {
+        let cost = json!({ "pattern": pattern });
+        read(&json!({ "namespace": "n", "adapter": { "extends": "generic", "cost": cost } }).to_string());
     }
 
     #[test]
