@@ -180,6 +180,7 @@ end
 
 local function charge(bucket, calls, cost)
   bucket.debt, bucket.lost = bucket.debt + calls * cost * bucket.terms.credit, 0
+  if bucket.pace then bucket.pace.used = bucket.pace.used + calls * cost end
   if not bucket.kept then keep(bucket) end
 end
 
@@ -264,9 +265,10 @@ local function bind_wait(n, first, last)
       elseif bucket.opened then
         own = wait_for_turn(claim_of(n, first, p), 1, now)
       elseif bucket.leases then
-        own = fitting_of(1, bucket, cost) > 0 and 0 or look_again(bucket, 0, now)
+        own = fitting_of(1, bucket, cost) > 0 and 0 or max(look_again(bucket, 0, now), paused_for(bucket, now))
       else
-        own = ceil((bucket.debt + cost * bucket.terms.credit - bucket.terms.capacity) / bucket.terms.refill)
+        own = paused_for(bucket, now)
+          + ceil((bucket.debt + cost * bucket.terms.credit - bucket.terms.capacity) / bucket.terms.refill)
       end
     end
     if own > wait then wait, by, at = own, crowded(bucket) and -args[p] or args[p], p end
@@ -287,7 +289,7 @@ for n = 1, entry_count do
     patience = askers[n].patience
     wait, by, at = bind_wait(n, first, last)
     -- Nobody knows when a call in flight will be over: there is hope as long as there is patience.
-    if patience > 0 and by > 0 and buckets[by].leases then wait = min(wait, patience) end
+    if patience > 0 and by > 0 and buckets[by].leases and not buckets[by].paused then wait = min(wait, patience) end
   end
   if patience > 0 and wait <= patience then
     waits_at[n] = place_on_path(first, at)
@@ -303,8 +305,9 @@ for n = 1, entry_count do
   e = last + 1
 end
 for b = 1, #buckets do
-  reply[replied + b] = buckets[b].debt
-  waiting = waiting or (buckets[b].opened and buckets[b].opened.changed)
+  local bucket = buckets[b]
+  reply[replied + b] = (bucket.paused or bucket.pace) and told_debt(bucket, now) or bucket.debt
+  waiting = waiting or (bucket.opened and bucket.opened.changed)
 end
 reply[#reply + 1] = #leases
 for l = 1, #leases do

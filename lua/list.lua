@@ -11,7 +11,8 @@
 --            epoch       integer
 --            cursor      string   "0" after the last page
 --            buckets     each: field, debt (credits), refill (credits per us; 0: calls in flight are counted), credit (credits
---                        per token); as the record has them, which may be from before the last change of the policy
+--                        per token), paused (us until it earns again, 0), share (of its refill, of 1024); as the record has
+--                        them, which may be from before the last change of the policy
 -- ERRORS   SCHEMA  a stored record is of an unknown version
 -- WRITES   nothing
 -- COST     HGET, TIME, HSCAN
@@ -28,12 +29,13 @@ local page = redis.call("HSCAN", KEYS[1], cursor, "MATCH", pattern, "COUNT", str
 local reply = {OK, now, head.epoch, page[1]}
 local found = page[2]
 for f = 1, #found, 2 do
-  local schema, epoch, debt, at, refill, credit, _, leases = cmsgpack.unpack(found[f + 1])
+  local schema, epoch, debt, at, refill, credit, _, leases, pace = cmsgpack.unpack(found[f + 1])
   if schema ~= SCHEMA then return unknown_schema(found[f], schema) end
-  if epoch == head.epoch then
-    local r, owed = #reply, 0
-    if refill == 0 then owed = #read_leases(leases, now).ids else owed = pay_off(debt, refill, now - at) end
+  if epoch == head.epoch or at > now then
+    local r, paused = #reply, max(0, at - now)
+    local owed = refill == 0 and #read_leases(leases, now).ids or pay_off(debt, refill, max(0, now - at))
     reply[r + 1], reply[r + 2], reply[r + 3], reply[r + 4] = found[f], owed, refill, credit
+    reply[r + 5], reply[r + 6] = paused, pace and pace[1] or SHARE_FULL
   end
 end
 return cmsgpack.pack(reply)

@@ -9,7 +9,8 @@
 --            status      0 ok | 1 no such namespace | 2 the policy is another one
 --            now         us, the namespace's time
 --            epoch       integer
---            buckets     each: debt (credits not yet earned back, or calls in flight)
+--            buckets     each: debt (credits not yet earned back, or calls in flight; of one that is paused or slow as if its
+--                        whole wait were owed), paused (us until it earns again, 0), share (of its refill, of 1024)
 -- ERRORS   SCHEMA  a stored record is of an unknown version
 -- WRITES   nothing
 -- COST     TIME, HMGET
@@ -33,5 +34,8 @@ problem = read_buckets(buckets, stored, 1, head, now)
 if problem then return problem end
 
 local reply = {OK, now, head.epoch}
-for b = 1, #buckets do reply[b + 3] = buckets[b].debt end
+for b = 1, #buckets do
+  local bucket, r = buckets[b], #reply
+  reply[r + 1], reply[r + 2], reply[r + 3] = told_debt(bucket, now), paused_for(bucket, now), share_of(bucket)
+end
 return cmsgpack.pack(reply)

@@ -52,7 +52,7 @@ for b = 1, #buckets do
   if stored[b + 2] then
     local _, epoch, _, at, refill, credit = cmsgpack.unpack(stored[b + 2])
     if epoch == head.epoch and buckets[b].terms.refill > 0 then
-      buckets[b].terms = {refill = refill, credit = credit, limit = buckets[b].terms.limit}
+      buckets[b].terms = {refill = refill, credit = credit, capacity = 0, limit = buckets[b].terms.limit, is_of_record = true}
       if at <= head.ruled then buckets[b].as_of = head.ruled end
     end
   end
@@ -70,6 +70,7 @@ local function correct(bucket, tokens, granted_at)
     credits = math.max(0, credits - (now - granted_at) * bucket.terms.refill)
   end
   bucket.debt = math.min(math.max(0, bucket.debt - credits), CREDITS_MAX)
+  if bucket.pace then bucket.pace.used = math.max(0, bucket.pace.used - tokens) end
   if credits < 0 then bucket.lost = 0 end
   bucket.corrected = bucket.corrected or credits ~= 0
 end

@@ -26,7 +26,7 @@ local RICH = 4               -- at least one field in so many removed: go on at 
 local args = cmsgpack.unpack(ARGV[1])
 local looked_most, fence = args[1], args[2]
 local slowest = {}
-for l = 1, args[3] do slowest[args[3 * l + 1]] = {refill = args[3 * l + 2], credit = args[3 * l + 3]} end
+for l = 1, args[3] do slowest[args[3 * l + 1]] = {refill = args[3 * l + 2], credit = args[3 * l + 3], capacity = 0} end
 
 local stored = redis.call("HMGET", KEYS[1], "head", "sweep")
 local head, problem = read_head(stored[1])
@@ -67,6 +67,13 @@ local function paid_off(record, field, counter)
   return pay_off(debt, refill, now - at) == 0
 end
 
+-- Whether nothing is lost with the record of a bucket.
+local function is_spent(record, field, counter)
+  local _, epoch, _, at, _, _, _, _, pace = cmsgpack.unpack(record)
+  if is_held_back(at, pace, now) then return false end
+  return epoch ~= head.epoch or (paid_off(record, field, counter) and deserted(record))
+end
+
 local page = redis.call("HSCAN", KEYS[1], cursor, "COUNT", string.format("%d", looked_most))
 local found = page[2]
 local looked = #found / 2
@@ -76,10 +83,10 @@ for f = 1, #found, 2 do
   local kind = string.sub(field, 1, 2)
   local spent = false
   if kind == "b:" then
-    local version, epoch = cmsgpack.unpack(record)
+    local version = cmsgpack.unpack(record)
     if version ~= SCHEMA then return unknown_schema(field, version) end
     local counter = "n:" .. string.match(field, "^b:([^:]*)")
-    spent = epoch ~= head.epoch or (paid_off(record, field, counter) and deserted(record))
+    spent = is_spent(record, field, counter)
     if spent then
       if not shrunk[counter] then shrunk[#shrunk + 1] = counter end
       shrunk[counter] = (shrunk[counter] or 0) + 1

@@ -16,6 +16,7 @@ use crate::history::{Kind, histories};
 use crate::lab::State;
 use crate::namespace::Namespace;
 use crate::program::{Programs, REPLACED};
+use crate::refused_random;
 use crate::trace::Trace;
 use crate::twin::{Twin, fields_of};
 
@@ -23,6 +24,9 @@ const README: &str = include_str!("../../lua/README.md");
 
 /// Histories in which every field is written by every script that writes it.
 const HISTORIES: usize = 300;
+
+/// Histories in which the provider refuses calls.
+const REFUSED: usize = 100;
 
 /// One row of the catalogue.
 #[derive(Debug)]
@@ -75,7 +79,8 @@ fn traces(seed: Seed) -> Vec<Trace> {
         let history = strategy.new_tree(&mut runner).expect("a history").current();
         Fleet::live(&original, &history, Watch::Answers).unwrap_or_else(|failure| failure.trace)
     };
-    (0..HISTORIES).map(live).collect()
+    let refused = refused_random::traces(seed.derive("refused"), REFUSED);
+    (0..HISTORIES).map(live).chain(refused).collect()
 }
 
 /// Lives through histories on every server version and looks at the whole database after each: two hashes without a TTL,

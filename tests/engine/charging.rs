@@ -180,7 +180,7 @@ impl Fleet {
         let argument = question.encode(&held.policy, &held.fence, &self.server);
         let reply = self.lab.ask(Script::PEEK, &argument, self.clock_us)?;
         match question.decode(&reply).map_err(|error| error.to_string())? {
-            Reply::Done(reply) => Ok(reply.debts),
+            Reply::Done(reply) => Ok(reply.buckets.iter().map(|standing| standing.debt).collect()),
             _ => Ok(Vec::new()),
         }
     }

@@ -65,6 +65,8 @@ pub(crate) fn values(mut record: &[u8]) -> Vec<Value> {
 fn value(bytes: &[u8]) -> (Value, &[u8]) {
     let (&marker, rest) = bytes.split_first().expect("a whole value");
     match marker {
+        // `false`: there is none, and others follow.
+        0xc2 => (Value::List(Vec::new()), rest),
         0..=0x7f => (Value::Integer(marker.into()), rest),
         0xcc..=0xcf => {
             let (number, rest) = rest.split_at(1 << (marker - 0xcc));
@@ -80,7 +82,9 @@ fn value(bytes: &[u8]) -> (Value, &[u8]) {
             let (length, rest) = rest.split_at(2);
             list(rest, usize::try_from(big_endian(length)).expect("a short list"))
         }
-        _ => panic!("a value in a record that is no whole number, text or list of them: {marker:#x}"),
+        _ => {
+            panic!("a value in a record that is no whole number, text, list of them or `false`: {marker:#x}")
+        }
     }
 }
 

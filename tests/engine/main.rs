@@ -24,6 +24,8 @@ mod namespace;
 mod parity;
 mod program;
 mod promises;
+mod refused;
+mod refused_random;
 mod regressions;
 mod replica;
 mod rules;

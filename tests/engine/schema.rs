@@ -1,10 +1,13 @@
 //! Stored records of another version: refused loudly, by every script that reads them, before anything is written.
 
+use std::time::Duration;
+
 use anyhow::{Result, ensure};
 use tollgate::Call;
 use tollgate::embedded::Reply as Raw;
 use tollgate::engine::{
-    AcquireBatch, BatchId, BucketsPage, CallState, Calls, Peek, PolicyRead, Script, SettleBatch, Settlement,
+    AcquireBatch, BackOff, BatchId, BucketsPage, CallState, Calls, Lower, Peek, PolicyRead, QuotaLeft,
+    Script, SettleBatch, Settlement,
 };
 
 use crate::lab::State;
@@ -13,8 +16,8 @@ use crate::twin::Twin;
 
 /// Which scripts read which field of which hash.
 const READERS: [(&str, &[&str]); 8] = [
-    ("head", &["acquire", "settle", "peek", "list", "sweep", "policy"]),
-    ("b:org:acme", &["acquire", "settle", "peek", "list", "sweep"]),
+    ("head", &["acquire", "settle", "back_off", "lower", "peek", "list", "sweep", "policy"]),
+    ("b:org:acme", &["acquire", "settle", "back_off", "lower", "peek", "list", "sweep"]),
     ("a:r0:0", &["acquire", "sweep"]),
     ("a:r0:s", &["settle", "sweep"]),
     ("p:request", &["acquire", "settle", "sweep"]),
@@ -62,6 +65,16 @@ fn argument(namespace: &mut Namespace, script: &str) -> Vec<u8> {
             let mut question = Peek::default();
             question.push(&path.buckets()[0]);
             question.encode(namespace.policy(), namespace.fence(), "server")
+        }
+        "back_off" => {
+            let mut refused = BackOff::default();
+            refused.push(&path.buckets()[0], Duration::from_secs(1));
+            refused.encode(namespace.policy(), namespace.fence(), "server")
+        }
+        "lower" => {
+            let mut lower = Lower::granted_in(0, namespace.clock_us);
+            lower.push(&path.buckets()[0], QuotaLeft { owed: 0, remaining: 0, resets_in: None });
+            lower.encode(namespace.policy(), namespace.fence(), "server")
         }
         "list" => BucketsPage { cursor: "0", limit: None }.encode(),
         "sweep" => namespace.sweeping(),

@@ -40,8 +40,8 @@ const MUTANTS: [Mutant; 23] = [
     Mutant {
         what: "a wait is rounded down",
         script: "acquire",
-        text: "own = ceil((bucket.debt + cost * bucket.terms.credit",
-        becomes: "own = floor((bucket.debt + cost * bucket.terms.credit",
+        text: "+ ceil((bucket.debt + cost * bucket.terms.credit",
+        becomes: "+ floor((bucket.debt + cost * bucket.terms.credit",
     },
     Mutant {
         what: "a bucket is full a microsecond early",

@@ -8,7 +8,14 @@ use super::tree::{File, files, read};
 pub(super) const SECTIONS: [&str; 6] = ["KEYS", "ARGV", "RETURNS", "ERRORS", "WRITES", "COST"];
 
 /// The files that are no scripts of their own, but joined in front of some.
-const PARTS: [&str; 4] = ["lua/prelude.lua", "lua/in_flight.lua", "lua/named.lua", "lua/queue.lua"];
+const PARTS: [&str; 6] = [
+    "lua/prelude.lua",
+    "lua/pace.lua",
+    "lua/bucket.lua",
+    "lua/in_flight.lua",
+    "lua/named.lua",
+    "lua/queue.lua",
+];
 
 /// One part of a head: `COST` and what it says.
 pub(super) struct Section {

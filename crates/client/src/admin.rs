@@ -2,10 +2,11 @@
 
 use std::time::Duration;
 
-use crate::engine::{Begin, BucketsPage, Peek, PolicyRecord, Reply, WriteReply};
+use crate::engine::{Begin, BucketsPage, Peek, PolicyRecord, Reply, Standing, WriteReply};
 use crate::error::Error;
 use crate::gate::Tollgate;
 use crate::library::Change;
+use crate::observe::percent;
 use crate::policy::{Bucket, Measure, Mode, Policy};
 
 /// A version of the policy.
@@ -44,6 +45,10 @@ pub struct BucketState {
     pub remaining: u64,
     /// Until it is full again, if nobody comes; where calls in flight are counted at the latest, if no lease is renewed.
     pub reset_after: Duration,
+    /// Until it earns again, where the provider has refused calls and nothing passes for a time; else zero.
+    pub paused_for: Duration,
+    /// At which part of its rate it goes since the provider has refused calls, in hundredths, 2 to 100.
+    pub pace_percent: u32,
 }
 
 /// Some of the buckets that the store holds.
@@ -130,8 +135,8 @@ impl Tollgate {
             }
             match self.keeper().library().peek(&question, &in_force).await? {
                 Reply::Done(reply) => {
-                    let states = buckets.iter().zip(reply.debts);
-                    return Ok(states.map(|(bucket, debt)| BucketState::of(bucket, debt)).collect());
+                    let states = buckets.iter().zip(reply.buckets);
+                    return Ok(states.map(|(bucket, standing)| BucketState::of(bucket, standing)).collect());
                 }
                 _ => self.keeper().renew().await?,
             }
@@ -154,7 +159,9 @@ impl Tollgate {
         let known = page.buckets.iter().filter_map(|listed| {
             let (counted_as, key) = listed.name.split_once(':')?;
             let bucket = in_force.policy.bucket(counted_as, key)?;
-            Some(BucketState::of(&bucket, bucket.terms().converted(listed.debt, listed.credit)))
+            let debt = bucket.terms().converted(listed.debt, listed.credit);
+            let (paused_us, share) = (listed.paused_us, listed.share);
+            Some(BucketState::of(&bucket, Standing { debt, paused_us, share }))
         });
         let buckets = known.collect();
         Ok(Buckets { buckets, next: Some(page.cursor).filter(|cursor| cursor != "0") })
@@ -170,7 +177,8 @@ impl Tollgate {
 }
 
 impl BucketState {
-    fn of(bucket: &Bucket, debt: u64) -> Self {
+    fn of(bucket: &Bucket, standing: Standing) -> Self {
+        let Standing { debt, paused_us, share } = standing;
         let terms = bucket.terms();
         Self {
             limit: bucket.limit_name().to_owned(),
@@ -180,6 +188,8 @@ impl BucketState {
             burst: terms.burst(),
             remaining: terms.remaining_tokens(debt),
             reset_after: Duration::from_micros(terms.full_in_us(debt)),
+            paused_for: Duration::from_micros(paused_us),
+            pace_percent: percent(share),
         }
     }
 }

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use crate::engine::{
-    Begin, BucketsPage, BucketsReply, Keys, Peek, PeekReply, PolicyRead, PolicyRecord, PolicyWrite, Reply,
-    Script, WriteMode, WriteReply,
+    BackOff, BackOffReply, Begin, BucketsPage, BucketsReply, Keys, Lower, Peek, PeekReply, PolicyRead,
+    PolicyRecord, PolicyWrite, Reply, Script, WriteMode, WriteReply,
 };
 use crate::identity;
 use crate::in_force::{InForce, fence};
@@ -50,13 +50,31 @@ impl Library {
         question.decode(&reply).map_err(|error| StoreError::answer(Script::PEEK, &error))
     }
 
+    /// Takes up that the provider has refused a call. Told again after a lost answer it changes nothing more.
+    pub(crate) async fn back_off(
+        &self,
+        refused: &BackOff,
+        in_force: &InForce,
+    ) -> Result<Reply<BackOffReply>, StoreError> {
+        let argument = |server: &str| refused.encode(&in_force.policy, in_force.fence(), server);
+        let reply = self.ask(Script::BACK_OFF, self.keys.state(), argument).await?;
+        refused.decode(&reply).map_err(|error| StoreError::answer(Script::BACK_OFF, &error))
+    }
+
+    /// Takes up what the provider has said is left of its quotas. Told again it changes nothing more.
+    pub(crate) async fn lower(&self, left: &Lower, in_force: &InForce) -> Result<Reply<u64>, StoreError> {
+        let argument = |server: &str| left.encode(&in_force.policy, in_force.fence(), server);
+        let reply = self.ask(Script::LOWER, self.keys.state(), argument).await?;
+        Lower::decode(&reply).map_err(|error| StoreError::answer(Script::LOWER, &error))
+    }
+
     /// A page of the buckets that have a record.
     pub(crate) async fn page(&self, page: &BucketsPage<'_>) -> Result<Reply<BucketsReply>, StoreError> {
         let reply = self.ask(Script::LIST, self.keys.state(), |_| page.encode()).await?;
         BucketsPage::decode(&reply).map_err(|error| StoreError::answer(Script::LIST, &error))
     }
 
-    /// Runs a script that writes nothing. Where the connection turns out to be broken it is run again on another one.
+    /// Runs a script that may be run twice. Where the connection turns out to be broken it is run again on another one.
     async fn ask(
         &self,
         script: &Script,

@@ -1,5 +1,6 @@
 //! A grant: what was charged, and what is left.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::oneshot;
@@ -66,6 +67,10 @@ impl Permit {
 
     pub(crate) fn charge(&self) -> &Charge {
         self.grant.charge()
+    }
+
+    pub(crate) fn shared_charge(&self) -> Arc<Charge> {
+        self.grant.shared_charge()
     }
 
     pub(crate) fn into_grant(self) -> Grant {

@@ -73,6 +73,10 @@ impl Grant {
         self
     }
 
+    pub(crate) fn shared_charge(&self) -> Arc<Charge> {
+        Arc::clone(&self.charge)
+    }
+
     pub(crate) fn charge(&self) -> &Charge {
         &self.charge
     }

@@ -11,6 +11,9 @@ use crate::policy::{Bucket, Measure, Path};
 /// Longest wait that is told apart: more would not fit on the clock, and nobody waits for it.
 const WAIT_LONGEST: Duration = Duration::from_secs(100 * 366 * 86_400);
 
+/// Whoever waits for others to be over is told no longer than this, unless nothing passes for a time.
+const LOOK_LONGEST: Duration = Duration::from_millis(250);
+
 /// When the first call of a line has its turn, and the state of the path's buckets; from both the wait of each call in the
 /// line.
 #[derive(Clone, Debug)]
@@ -81,7 +84,7 @@ impl Told {
 
     /// Whether nobody knows when the bucket that binds will have room.
     fn is_open_ended(&self) -> bool {
-        self.bucket().measure() == Measure::InFlight && !self.crowded
+        self.bucket().measure() == Measure::InFlight && !self.crowded && self.wait <= LOOK_LONGEST
     }
 
     /// The bucket that makes it wait longest, and how long from when this was told: as long as if no other line took turns

@@ -40,6 +40,10 @@ pub struct ListedBucket {
     pub refill: u64,
     /// Credits that one token costs.
     pub credit: u64,
+    /// Until it earns again, in microseconds; 0 if it is not paused.
+    pub paused_us: u64,
+    /// Of its refill at which it goes, so many of 1024.
+    pub share: u32,
 }
 
 impl BucketsPage<'_> {
@@ -62,13 +66,14 @@ impl BucketsPage<'_> {
             let now_us = reader.integer()?;
             let epoch = reader.integer()?;
             let cursor = reader.text()?.to_owned();
-            let mut buckets = Vec::with_capacity(reader.left() / 4);
+            let mut buckets = Vec::with_capacity(reader.left() / 6);
             while reader.left() > 0 {
                 let field = reader.text()?;
                 let name =
                     field.strip_prefix(BUCKET).ok_or(Malformed("a field that is no bucket"))?.to_owned();
                 let [debt, refill, credit] = [reader.integer()?, reader.integer()?, reader.integer()?];
-                buckets.push(ListedBucket { name, debt, refill, credit });
+                let (paused_us, share) = (reader.integer()?, reader.narrow()?);
+                buckets.push(ListedBucket { name, debt, refill, credit, paused_us, share });
             }
             Ok(BucketsReply { now_us, epoch, cursor, buckets })
         })

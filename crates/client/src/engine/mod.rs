@@ -4,11 +4,13 @@
 //! applications have no use for it, and it may change with any version.
 
 mod acquire;
+mod back_off;
 mod batch;
 mod buckets;
 mod flat;
 mod keys;
 mod list;
+mod lower;
 mod numbered;
 mod peek;
 mod policy;
@@ -18,11 +20,13 @@ mod settle;
 mod sweep;
 
 pub use acquire::{AcquireBatch, AcquireReply, Calls, Entry, EntryReply, Leases, Ticket};
+pub use back_off::{BackOff, BackOffReply, Named, PAUSE_MAX, RefusedCall};
 pub use batch::{BatchId, Repeated};
 pub use flat::Malformed;
 pub use keys::Keys;
 pub use list::{BucketsPage, BucketsReply, ListedBucket};
-pub use peek::{Peek, PeekReply};
+pub use lower::{Lower, QuotaLeft};
+pub use peek::{Peek, PeekReply, Standing};
 pub use policy::{Begin, PolicyRead, PolicyRecord, PolicyWrite, WriteMode, WriteReply};
 pub use reply::Reply;
 pub use script::Script;

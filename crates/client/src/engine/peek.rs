@@ -1,7 +1,7 @@
 //! The arguments and the reply of `peek.lua`.
 
 use super::buckets::BucketTable;
-use super::flat::{Malformed, Writer};
+use super::flat::{Malformed, Reader, Writer};
 use super::reply::Reply;
 use crate::policy::{Bucket, Policy};
 
@@ -14,12 +14,23 @@ pub struct Peek {
 /// What buckets owe.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PeekReply {
-    /// The namespace's time in microseconds.
+    /// The namespace's time, in microseconds.
     pub now_us: u64,
-    /// The epoch of the state.
+    /// The epoch that holds.
     pub epoch: u64,
-    /// For each bucket that was asked for: credits not yet earned back.
-    pub debts: Vec<u64>,
+    /// Of each bucket, in their order.
+    pub buckets: Vec<Standing>,
+}
+
+/// How a bucket stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Standing {
+    /// Credits not yet earned back, or calls in flight. Of a bucket that is paused or slow as if its whole wait were owed.
+    pub debt: u64,
+    /// Until it earns again, in microseconds; 0 if it is not paused.
+    pub paused_us: u64,
+    /// Of its refill at which it goes, so many of 1024.
+    pub share: u32,
 }
 
 impl Peek {
@@ -50,8 +61,14 @@ impl Peek {
             Ok(PeekReply {
                 now_us: reader.integer()?,
                 epoch: reader.integer()?,
-                debts: self.buckets().iter().map(|_| reader.integer()).collect::<Result<_, _>>()?,
+                buckets: self.buckets().iter().map(|_| Standing::read(reader)).collect::<Result<_, _>>()?,
             })
         })
+    }
+}
+
+impl Standing {
+    fn read(reader: &mut Reader<'_>) -> Result<Self, Malformed> {
+        Ok(Self { debt: reader.integer()?, paused_us: reader.integer()?, share: reader.narrow()? })
     }
 }

@@ -1,4 +1,4 @@
-//! The scripts as they are sent: each file of `lua/` with the prelude in front of it.
+//! The scripts as they are sent: each file of `lua/` with what they share in front of it.
 
 use std::sync::LazyLock;
 
@@ -14,6 +14,10 @@ macro_rules! script {
     ($name:literal $(, after $part:literal)*) => {{
         const SOURCE: &str = concat!(
             include_str!("../../../../lua/prelude.lua"),
+            "\n",
+            include_str!("../../../../lua/pace.lua"),
+            "\n",
+            include_str!("../../../../lua/bucket.lua"),
             "\n",
             $(include_str!(concat!("../../../../lua/", $part, ".lua")), "\n",)*
             include_str!(concat!("../../../../lua/", $name, ".lua"))
@@ -31,6 +35,10 @@ impl Script {
     pub const ACQUIRE: &Self = &ACQUIRE;
     /// Corrects what granted calls have cost.
     pub const SETTLE: &Self = &SETTLE;
+    /// Takes up that the provider has refused a call.
+    pub const BACK_OFF: &Self = &BACK_OFF;
+    /// Takes up what the provider has said is left of its quotas.
+    pub const LOWER: &Self = &LOWER;
     /// Tells what buckets owe.
     pub const PEEK: &Self = &PEEK;
     /// Pages through the buckets that have a record.
@@ -43,8 +51,17 @@ impl Script {
     pub const POLICY_READ: &Self = &POLICY_READ;
 
     /// Every script there is.
-    pub const ALL: [&Self; 7] =
-        [Self::ACQUIRE, Self::SETTLE, Self::PEEK, Self::LIST, Self::SWEEP, Self::POLICY, Self::POLICY_READ];
+    pub const ALL: [&Self; 9] = [
+        Self::ACQUIRE,
+        Self::SETTLE,
+        Self::BACK_OFF,
+        Self::LOWER,
+        Self::PEEK,
+        Self::LIST,
+        Self::SWEEP,
+        Self::POLICY,
+        Self::POLICY_READ,
+    ];
 
     /// The name of its file, without the ending.
     #[must_use]
@@ -52,7 +69,7 @@ impl Script {
         self.name
     }
 
-    /// The prelude and the script.
+    /// What scripts share, and the script.
     #[must_use]
     pub fn source(&self) -> &'static str {
         self.source
@@ -67,6 +84,8 @@ impl Script {
 
 static ACQUIRE: Script = script!("acquire", after "in_flight", after "named", after "queue");
 static SETTLE: Script = script!("settle", after "in_flight");
+static BACK_OFF: Script = script!("back_off");
+static LOWER: Script = script!("lower");
 static PEEK: Script = script!("peek");
 static LIST: Script = script!("list");
 static SWEEP: Script = script!("sweep");

@@ -48,8 +48,8 @@ use std::sync::Arc;
 pub struct Policy {
     pub(super) namespace: String,
     pub(super) provider: Option<String>,
-    /// As it is written in the document.
-    pub(super) described: Option<AdapterDocument>,
+    /// As it is written in the document; boxed, it is large and rare.
+    pub(super) described: Option<Box<AdapterDocument>>,
     pub(super) adapter: Arc<Adapter>,
     pub(super) limits: Vec<Limit>,
     pub(super) weights: Weights,
@@ -156,12 +156,17 @@ impl Policy {
     }
 
     fn document(&self) -> Document<&LimitDocument> {
+        Document { limit: self.limits.iter().map(|limit| &limit.written).collect(), ..self.head() }
+    }
+
+    /// The document without its limits.
+    pub(super) fn head<L>(&self) -> Document<L> {
         Document {
             namespace: self.namespace.clone(),
             provider: self.provider.clone(),
             adapter: self.described.clone(),
             priority: self.weights.written(),
-            limit: self.limits.iter().map(|limit| &limit.written).collect(),
+            limit: Vec::new(),
         }
     }
 }

@@ -30,7 +30,7 @@ pub(super) fn policy(document: Document<LimitDocument>) -> Result<Policy, Policy
     }
     let mut problems = Problems::default();
     problems.take("namespace", check_name(&namespace));
-    let adapter = provider::of_policy(provider.as_deref(), described.as_ref(), &mut problems);
+    let adapter = provider::of_policy(provider.as_deref(), described.as_deref(), &mut problems);
     check_unique(&written, &mut problems);
     let weights = Weights::check(priority.as_ref(), &written, &mut problems);
     let mut limits = Vec::with_capacity(written.len());

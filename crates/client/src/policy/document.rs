@@ -16,7 +16,7 @@ pub(super) struct Document<L> {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) provider: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "table")]
-    pub(super) adapter: Option<AdapterDocument>,
+    pub(super) adapter: Option<Box<AdapterDocument>>,
     #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "table")]
     pub(super) priority: Option<PriorityDocument>,
     #[serde(default = "Vec::new", deserialize_with = "tables", bound(deserialize = "L: Deserialize<'de>"))]
@@ -36,7 +36,7 @@ pub(super) struct PriorityDocument {
 }
 
 /// One `[[limit]]`. Optional fields stay absent when they are: defaults are worked out later, never written.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct LimitDocument {
     pub(super) name: String,
@@ -67,6 +67,8 @@ pub(super) struct LimitDocument {
     pub(super) spacing: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "table")]
     pub(super) cost: Option<Cost>,
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(super) learned: bool,
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty", deserialize_with = "unique")]
     pub(super) weight: BTreeMap<String, u32>,
     #[serde(
@@ -79,7 +81,7 @@ pub(super) struct LimitDocument {
 }
 
 /// The calls a limit applies to: all conditions that are given must hold, of a list any value.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct When {
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -90,6 +90,12 @@ impl Limit {
         self.written.spacing.as_deref()
     }
 
+    /// Whether nobody has written it: it was taken up when the provider named it.
+    #[must_use]
+    pub fn is_learned(&self) -> bool {
+        self.written.learned
+    }
+
     /// How many buckets it may have at once, 1 to 100,000,000.
     #[must_use]
     pub fn max_keys(&self) -> u64 {
@@ -201,6 +207,7 @@ impl Serialize for Limit {
             cost: self.written.cost.as_ref(),
             mode: self.mode(),
             max_keys: self.max_keys(),
+            learned: self.is_learned(),
             overrides: &self.written.overrides,
             terms: self.terms(Measure::Tokens),
         }
@@ -234,6 +241,8 @@ struct Shown<'a> {
     cost: Option<&'a Cost>,
     mode: Mode,
     max_keys: u64,
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    learned: bool,
     #[serde(rename = "override", skip_serializing_if = "BTreeMap::is_empty")]
     overrides: &'a BTreeMap<String, Override>,
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -40,6 +40,8 @@
 //! * `mode`: `enforce`, the default, or `observe`, which counts and reports and never refuses.
 //! * `max_keys`: how many buckets it may have at once of each [`Measure`], 1 to 100,000,000; by default 1,000,000.
 //! * `override`: by key, another `rate` or `quota`, `burst`, `slack`, `concurrent` or `spacing`.
+//! * `learned`: `true` if the limit was not written by anybody, but taken up when the provider named it. Written as `false`, or
+//!   left out, it is a limit like any other.
 //! * `on_outage`: `refuse`, the default: without the store, calls are refused. `share` and `allow` are not
 //!   supported yet.
 //! * `weight`: by organisation, its weight where calls wait at this limit, 1 to 1,000; 1 by default. What a limit
@@ -73,6 +75,7 @@ mod error;
 mod hashed_name;
 mod key;
 mod known_paths;
+mod learned;
 mod limit;
 mod measure;
 mod path;
@@ -80,6 +83,7 @@ mod pattern;
 mod problem;
 mod quantity;
 mod read;
+mod suspects;
 mod table;
 mod terms;
 #[cfg(test)]
@@ -101,5 +105,6 @@ pub use problem::{Position, Problem};
 pub(crate) use problem::{Problems, Wrong};
 pub(crate) use quantity::Span;
 pub(crate) use read::toml as read_toml;
+pub(crate) use suspects::{Suspect, Suspects};
 pub(crate) use table::{optional_tables, table, tables, word};
 pub use terms::Terms;

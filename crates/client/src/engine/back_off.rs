@@ -1,0 +1,110 @@
+//! The arguments and the reply of `back_off.lua`.
+
+use std::time::Duration;
+
+use super::buckets::BucketTable;
+use super::flat::{Malformed, Writer};
+use super::reply::Reply;
+use crate::policy::{Bucket, Policy};
+
+/// Longest pause: what the provider may ask for, and far less than what a script can count.
+pub const PAUSE_MAX: Duration = Duration::from_secs(31 * 86_400);
+
+/// A call that the provider has refused, and the buckets on its path of which one explains that.
+#[derive(Clone, Debug, Default)]
+pub struct BackOff {
+    table: BucketTable,
+    windows_us: Vec<u64>,
+    refused: RefusedCall,
+}
+
+/// A call that the provider has refused.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct RefusedCall {
+    /// When it was granted, in microseconds of the namespace's time; 0 if that is not known.
+    pub granted_at_us: u64,
+    /// For how long the provider wants to see no call, at most [`PAUSE_MAX`].
+    pub wait: Duration,
+    /// Whether the provider has said which limit it was.
+    pub named: Named,
+}
+
+/// Whether the provider has said which limit refused a call.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Named {
+    /// It has: there is one candidate.
+    Yes,
+    /// It has not: the narrowest candidate that explains it is taken.
+    #[default]
+    No,
+}
+
+/// What became of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct BackOffReply {
+    /// The namespace's time, in microseconds.
+    pub now_us: u64,
+    /// Index of the bucket that was paused, among the candidates.
+    pub bucket: usize,
+    /// Until it earns again, in microseconds.
+    pub paused_us: u64,
+    /// Of its refill at which it goes then, so many of 1024.
+    pub share: u32,
+    /// Whether the share was cut by this.
+    pub is_cut: bool,
+}
+
+impl BackOff {
+    /// A refused call without candidates yet.
+    #[must_use]
+    pub fn new(refused: RefusedCall) -> Self {
+        Self { refused, ..Self::default() }
+    }
+
+    /// Adds a candidate, a wider one than all before, whose quota is counted over `window`.
+    pub fn push(&mut self, bucket: &Bucket, window: Duration) {
+        self.table.index_of(bucket);
+        self.windows_us.push(micros(window).max(1));
+    }
+
+    /// The candidates.
+    #[must_use]
+    pub fn buckets(&self) -> &[Bucket] {
+        self.table.buckets()
+    }
+
+    /// The script's argument. `policy` is the one that the buckets are of.
+    #[must_use]
+    pub fn encode(&self, policy: &Policy, fence: &str, server: &str) -> Vec<u8> {
+        let mut args = Writer::new();
+        args.text(fence);
+        args.text(server);
+        args.integer(self.refused.granted_at_us);
+        args.integer(micros(self.refused.wait.min(PAUSE_MAX)));
+        args.flag(self.refused.named == Named::Yes);
+        self.table.write(&mut args, policy);
+        args.count(self.windows_us.len());
+        self.windows_us.iter().for_each(|&window| args.integer(window));
+        args.finish()
+    }
+
+    /// The script's reply.
+    pub fn decode(&self, reply: &[u8]) -> Result<Reply<BackOffReply>, Malformed> {
+        Reply::read(reply, |reader| {
+            let now_us = reader.integer()?;
+            let number: usize = reader.narrow()?;
+            let bucket = number.checked_sub(1).filter(|&bucket| bucket < self.buckets().len());
+            Ok(BackOffReply {
+                now_us,
+                bucket: bucket.ok_or(Malformed("no bucket has this number"))?,
+                paused_us: reader.integer()?,
+                share: reader.narrow()?,
+                is_cut: reader.integer()? == 1,
+            })
+        })
+    }
+}
+
+fn micros(time: Duration) -> u64 {
+    u64::try_from(time.as_micros()).unwrap_or(u64::MAX)
+}

@@ -1,0 +1,283 @@
+//! What the provider answered: a refusal that one replica is given teaches all of them.
+
+use std::future::{Future, IntoFuture};
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::call::Call;
+use crate::dispatcher::Charge;
+use crate::engine::{BackOff, BackOffReply, Lower, Named, PAUSE_MAX, QuotaLeft, RefusedCall, Reply};
+use crate::error::Error;
+use crate::gate::Tollgate;
+use crate::in_force::InForce;
+use crate::keeper::Keeper;
+use crate::library::Change;
+use crate::permit::Permit;
+use crate::policy::{Bucket, Suspect, Suspects};
+use crate::provider::{Answer, ProviderLimit, QuotaReading, Reading, Throttled};
+
+/// A policy that another replica writes at the same moment is met again on the next try; more than a few in a row are none.
+const TRIES: usize = 8;
+
+/// Who a learned limit is written by.
+const AUTHOR: &str = "tollgate";
+
+/// What an answer said, and what came of it for the fleet.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Observation {
+    /// What the answer says of the provider's limits.
+    pub reading: Reading,
+    /// The bucket that was paused, if the call was throttled and a limit explains it.
+    pub pause: Option<Pause>,
+}
+
+/// A bucket that no call passes for a time, whichever replica asks.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Pause {
+    /// The limit's name.
+    pub limit: String,
+    /// Which of its buckets.
+    pub key: String,
+    /// Until it earns again. It is empty then.
+    pub wait: Duration,
+    /// At which part of its rate it goes from then on, in hundredths, 2 to 100.
+    pub pace_percent: u32,
+    /// Whether its pace was cut by this answer; it is once in a window, however many calls are refused in it.
+    pub is_cut: bool,
+}
+
+/// An answer on its way to the fleet, begun when it is first polled.
+///
+/// An answer that says nothing of limits takes no time: the store is not asked. A call that was throttled pauses a bucket for all
+/// replicas, from their next grant on, for as long as the provider wants: that of the limit which the provider names, or else the
+/// narrowest that the call passed and of which half is spent; where three of different keys are refused within ten seconds it is
+/// what they share. Afterwards the bucket begins empty, and goes at a pace that is cut by a tenth or more, and raised again
+/// as long as it is used. A limit that is named and not known is *learned*: it is written into the policy. What is said to
+/// remain of a quota only ever lowers the bucket of the limit that it names.
+///
+/// # Errors
+/// [`Error::Store`] if the store does not answer within its timeout, or is not fit; [`Error::Conflict`] and
+/// [`Error::Policy`] if other policies come into force all the time, or one that can't be taken up. The answer has been read
+/// all the same: [`Observe::reading`].
+///
+/// # Cancel safety
+/// Once polled it is on its way, whether or not it is polled to its end.
+#[derive(Debug)]
+#[must_use = "nobody is told until it is awaited"]
+pub struct Observe<'a> {
+    gate: &'a Tollgate,
+    reading: Reading,
+    granted: Granted,
+    call: Option<&'a Call>,
+}
+
+/// What is known of the grant of the call that was answered.
+#[derive(Clone, Debug)]
+enum Granted {
+    /// Its charge: which buckets it passed, and when.
+    Charged(Arc<Charge>),
+    /// Nothing but the call.
+    Unknown,
+}
+
+impl Tollgate {
+    /// Takes up the provider's answer to the call that `permit` was granted for.
+    ///
+    /// With [`Observe::call`] a limit that the provider names and the policy does not know can be learned.
+    pub fn observe<'a>(&'a self, permit: &Permit, answer: &Answer<'_>) -> Observe<'a> {
+        let granted = Granted::Charged(permit.shared_charge());
+        Observe { gate: self, reading: self.read(answer), granted, call: None }
+    }
+
+    /// Takes up the provider's answer to a call of which there is no permit at hand.
+    ///
+    /// When it was granted is not known then: a refusal that arrives while its bucket is paused is taken to be an old one.
+    pub fn observe_call<'a>(&'a self, call: &'a Call, answer: &Answer<'_>) -> Observe<'a> {
+        Observe { gate: self, reading: self.read(answer), granted: Granted::Unknown, call: Some(call) }
+    }
+
+    fn read(&self, answer: &Answer<'_>) -> Reading {
+        self.current().load().policy.adapter().read(answer)
+    }
+}
+
+impl<'a> Observe<'a> {
+    /// Which call it was.
+    pub fn call(mut self, call: &'a Call) -> Self {
+        self.call = Some(call);
+        self
+    }
+
+    /// What the answer says, whether or not the fleet is told.
+    #[must_use]
+    pub fn reading(&self) -> &Reading {
+        &self.reading
+    }
+
+    /// A future of its own, that borrows nothing.
+    fn told(self) -> impl Future<Output = Result<Observation, Error>> + Send + use<> {
+        let telling = Telling { gate: self.gate.clone(), granted: self.granted, call: self.call.cloned() };
+        let reading = self.reading;
+        async move {
+            let pause = match &reading.throttled {
+                Some(throttled) => telling.back_off(throttled).await?,
+                None => telling.lower(&reading.quotas).await?,
+            };
+            Ok(Observation { reading, pause })
+        }
+    }
+}
+
+impl<'a> IntoFuture for Observe<'a> {
+    type Output = Result<Observation, Error>;
+    type IntoFuture = Pin<Box<dyn Future<Output = Self::Output> + Send + 'a>>;
+
+    fn into_future(self) -> Self::IntoFuture {
+        Box::pin(async move {
+            if self.reading.throttled.is_none() && self.reading.quotas.is_empty() {
+                return Ok(Observation { reading: self.reading, pause: None });
+            }
+            // A task: who has heard of a refusal tells it, also if its caller has gone meanwhile.
+            tokio::spawn(self.told()).await.map_err(|_| Error::Closed)?
+        })
+    }
+}
+
+/// What is told to the store, under whichever policy is in force.
+struct Telling {
+    gate: Tollgate,
+    granted: Granted,
+    call: Option<Call>,
+}
+
+impl Telling {
+    fn keeper(&self) -> &Keeper {
+        self.gate.keeper()
+    }
+
+    /// Pauses what explains the refusal. Where another policy comes into force meanwhile, it is found anew by that.
+    async fn back_off(&self, throttled: &Throttled) -> Result<Option<Pause>, Error> {
+        for _ in 0..TRIES {
+            let in_force = self.gate.current().load_full();
+            let named = throttled.limit.as_ref();
+            let passed = self.passed(&in_force)?;
+            let suspects = match in_force.policy.suspects(&passed, named.map(|limit| limit.name.as_str())) {
+                Suspects::Named(suspect) => (Named::Yes, vec![suspect]),
+                Suspects::Unnamed(suspects) => (Named::No, suspects),
+                Suspects::Unknown => {
+                    if self.learn(&in_force, named).await? {
+                        continue;
+                    }
+                    match in_force.policy.suspects(&passed, None) {
+                        Suspects::Unnamed(suspects) => (Named::No, suspects),
+                        _ => return Ok(None),
+                    }
+                }
+            };
+            match self.pause(throttled, suspects, &in_force).await? {
+                Reply::Done(pause) => return Ok(pause),
+                _ => self.keeper().renew().await?,
+            }
+        }
+        Err(Error::Conflict { current: self.gate.current().load().fence().to_owned() })
+    }
+
+    async fn pause(
+        &self,
+        throttled: &Throttled,
+        (named, suspects): (Named, Vec<Suspect>),
+        in_force: &InForce,
+    ) -> Result<Reply<Option<Pause>>, Error> {
+        if suspects.is_empty() {
+            return Ok(Reply::Done(None));
+        }
+        let granted_at_us = match &self.granted {
+            Granted::Charged(charge) => charge.granted_at_us,
+            Granted::Unknown => 0,
+        };
+        let wait = throttled.wait.duration.min(PAUSE_MAX);
+        let mut back_off = BackOff::new(RefusedCall { granted_at_us, wait, named });
+        for Suspect { bucket, window } in &suspects {
+            back_off.push(bucket, *window);
+        }
+        let reply = self.keeper().library().back_off(&back_off, in_force).await?;
+        Ok(match reply {
+            Reply::Done(reply) => Reply::Done(Some(Pause::of(&back_off.buckets()[reply.bucket], reply))),
+            Reply::Lost => Reply::Lost,
+            Reply::Stale { fence } => Reply::Stale { fence },
+            Reply::Superseded => Reply::Superseded,
+        })
+    }
+
+    /// Has the policy know the limit that the provider has named. Whether it is to be looked for again: this replica has
+    /// written it, or another one something else.
+    async fn learn(&self, in_force: &InForce, named: Option<&ProviderLimit>) -> Result<bool, Error> {
+        let (Some(call), Some(named)) = (&self.call, named) else { return Ok(false) };
+        let Some(policy) = in_force.policy.with_learned(named, call)? else { return Ok(false) };
+        let reason = format!("the provider refused a call by its limit {}", named.name);
+        let change = Change { author: AUTHOR.to_owned(), reason };
+        match self.gate.put_policy(&policy, Some(in_force.fence()), &change).await {
+            Ok(_) => {
+                tracing::warn!(limit = named.name, "the provider has a limit that the policy did not know");
+            }
+            Err(Error::Conflict { .. }) => self.keeper().renew().await?,
+            Err(error) => return Err(error),
+        }
+        Ok(true)
+    }
+
+    /// Lowers the buckets of the quotas of which less remains than they hold.
+    async fn lower(&self, quotas: &[QuotaReading]) -> Result<Option<Pause>, Error> {
+        let Granted::Charged(charge) = &self.granted else { return Ok(None) };
+        let in_force = self.gate.current().load_full();
+        // What a bucket owed after a grant is told in the terms of the policy that it was granted by.
+        if in_force.generation() != charge.generation {
+            return Ok(None);
+        }
+        let mut lower = Lower::granted_in(charge.epoch, charge.granted_at_us);
+        for (bucket, &owed) in charge.path.buckets().iter().zip(&*charge.debts) {
+            let told = quotas.iter().find(|quota| in_force.policy.stands_for(bucket, quota.name.as_deref()));
+            let Some((remaining, quota)) = told.and_then(|quota| Some((quota.remaining?, quota))) else {
+                continue;
+            };
+            if remaining < bucket.terms().remaining_tokens(owed) {
+                lower.push(bucket, QuotaLeft { owed, remaining, resets_in: quota.resets_in });
+            }
+        }
+        if !lower.is_empty() {
+            // A policy that has changed meanwhile has begun anew; the next answer tells it.
+            let _ = self.keeper().library().lower(&lower, &in_force).await?;
+        }
+        Ok(None)
+    }
+
+    /// The buckets that the call passes under a policy.
+    fn passed(&self, in_force: &InForce) -> Result<Vec<Bucket>, Error> {
+        if let Some(call) = &self.call {
+            return Ok(in_force.path(call)?.buckets().to_vec());
+        }
+        let Granted::Charged(charge) = &self.granted else { return Ok(Vec::new()) };
+        let known = |bucket: &Bucket| in_force.policy.bucket(bucket.counted_as(), bucket.key());
+        Ok(charge.path.buckets().iter().filter_map(known).collect())
+    }
+}
+
+impl Pause {
+    fn of(bucket: &Bucket, reply: BackOffReply) -> Self {
+        Self {
+            limit: bucket.limit_name().to_owned(),
+            key: bucket.key().to_owned(),
+            wait: Duration::from_micros(reply.paused_us),
+            pace_percent: percent(reply.share),
+            is_cut: reply.is_cut,
+        }
+    }
+}
+
+/// A share of 1024 in hundredths, rounded up: nothing that goes at all goes at none.
+pub(crate) fn percent(share: u32) -> u32 {
+    (share * 100).div_ceil(1024)
+}

@@ -1,0 +1,120 @@
+-- Takes up that the provider has refused a call: finds the bucket on its path that explains it, pauses that for the whole
+-- fleet and cuts its pace.
+--
+-- KEYS[1]  hash, the namespace's state
+-- ARGV[1]  msgpack array, flat:
+--            fence       string   policy that the buckets were compiled from
+--            server      string   run id of the server process on the connection
+--            granted_at  us       when the call was granted, 0 if that is not known
+--            wait        us       for which the provider wants to see no call, 0..2^53-1
+--            named       0|1      1: the provider has said which limit it was; then there is one candidate
+--            limits, terms, buckets  as in acquire.lua: the candidates, from the narrowest to the widest
+--            windows     count, then each: us, what the bucket's quota is counted over, 1..2^53-1
+-- RETURNS  msgpack array, flat:
+--            status      0 ok | 1 no such namespace | 2 the policy is another one
+--            now         us, the namespace's time
+--            bucket      index of the one that was paused
+--            paused      us until it earns again
+--            share       of its refill at which it goes then, of 1024
+--            cut         0|1      1: the share has been cut by this
+-- ERRORS   SCHEMA  a stored record is of an unknown version
+-- WRITES   head, the buckets (swept when nothing is owed and they go at their full pace), their counters
+-- COST     TIME, HMGET, HSET; HGET and HSET for each bucket that had no record and is given one
+
+local SEVERAL = 3            -- buckets of different keys refused at once are no limits of their own, but what they share
+local AT_ONCE_US = 10000000  -- within 10 s
+
+local args = cmsgpack.unpack(ARGV[1])
+local fence, server, granted_at, wait, named = args[1], args[2], args[3], args[4], args[5] == 1
+local buckets, _, first_window = bind_buckets(args, 6)
+
+local fields = {"head"}
+for b = 1, #buckets do fields[b + 1] = buckets[b].field end
+local stored = redis.call("HMGET", KEYS[1], unpack(fields))
+
+local head, problem = read_head(stored[1])
+if problem then return problem end
+if not head then return pack({LOST}) end
+if head.fence ~= fence then return pack({STALE, head.fence}) end
+local now = tell_time(head)
+enter_epoch(head, server, now)
+problem = read_buckets(buckets, stored, 1, head, now)
+if problem then return problem end
+
+-- The pace of a bucket, made where it has none yet. Whoever asks for it has it written.
+local function pace_of(b)
+  local bucket, window = buckets[b], max(args[first_window + b], wait)
+  bucket.pace = bucket.pace or new_pace(window, now)
+  bucket.pace.window = max(bucket.pace.window, window)
+  bucket.kept = true
+  return bucket.pace
+end
+
+-- Notes at a wider bucket that a narrower one was refused. Returns whether so many different ones were at once that it must be
+-- the wider one that explains it.
+local function is_shared(pace, field)
+  local lately = {field, now}
+  for r = 1, #pace.refused, 2 do
+    local other, at = pace.refused[r], pace.refused[r + 1]
+    if other ~= field and now - at < AT_ONCE_US and #lately < 2 * SEVERAL then
+      lately[#lately + 1], lately[#lately + 2] = other, at
+    end
+  end
+  pace.refused = lately
+  return #lately >= 2 * SEVERAL
+end
+
+-- The narrowest bucket that is paused already, or of which half is spent; if none is, the narrowest there is.
+local function narrowest()
+  for b = 1, #buckets do
+    if buckets[b].paused or 2 * buckets[b].debt >= buckets[b].terms.capacity then return b end
+  end
+  return 1
+end
+
+local chosen = 1
+if not named then
+  chosen = narrowest()
+  local field = buckets[chosen].field
+  for b = chosen + 1, #buckets do
+    if is_shared(pace_of(b), field) then
+      chosen = b
+      break
+    end
+  end
+end
+
+local bucket, pace = buckets[chosen], pace_of(chosen)
+local full = bucket.terms.full or bucket.terms
+-- When it was granted is not known of a call that was told without its permit: while the bucket is paused it was before that.
+if granted_at == 0 and not bucket.paused then granted_at = now end
+local is_news = granted_at > pace.cut_at
+local was_cut = full.refill > 0 and cut(pace, full, granted_at, now)
+if is_news or bucket.paused then
+  bucket.paused = max(bucket.paused or 0, now + wait)
+  -- The window of the provider begins anew with what is granted then.
+  pace.ends, pace.used = bucket.paused + pace.window, 0
+end
+
+-- From the pause on it goes at its new pace, and begins empty.
+local terms = terms_at(full, pace.share)
+if terms.credit ~= bucket.terms.credit then
+  bucket.debt = min(ceil(bucket.debt / bucket.terms.credit) * terms.credit, CREDITS_MAX)
+  bucket.terms = terms
+end
+if not bucket.leases then bucket.debt = max(bucket.debt, terms.capacity) end
+
+local writes, w = {"head", pack_head(head, now)}, 2
+for b = 1, #buckets do
+  if buckets[b].kept then
+    writes[w + 1], writes[w + 2] = buckets[b].field, pack_bucket(head, now, buckets[b])
+    w = w + 2
+    if buckets[b].new then
+      local counter = buckets[b].terms.limit.counter
+      local count = tonumber(redis.call("HGET", KEYS[1], counter) or 0)
+      redis.call("HSET", KEYS[1], counter, string.format("%d", count + 1))
+    end
+  end
+end
+redis.call("HSET", KEYS[1], unpack(writes))
+return pack({OK, now, chosen, paused_for(bucket, now), share_of(bucket), was_cut and 1 or 0})

@@ -1,0 +1,181 @@
+-- What a bucket owes: read from its record, worked out for a time, and written again. Joined in front of every script.
+
+-- What is left of a debt after `elapsed` microseconds, and the credits that were lost because nothing was owed any more.
+-- Exact: a product that is not is at least 2^53, which a debt and CREDITS_MAX together do not exceed.
+local function pay_off(debt, refill, elapsed)
+  local earned = elapsed * refill
+  if earned < debt then return debt - earned, 0 end
+  return 0, min(earned - debt, CREDITS_MAX)
+end
+
+-- What a bucket without a record owes: nothing where the namespace began full (since 0), else all that it could have
+-- spent before its epoch began, less what has been earned back since.
+local function debt_unrecorded(head, now, terms)
+  if head.since == 0 then return 0 end
+  -- Of calls in flight (refill 0) there may be as many as may be, until each has renewed its lease or lost it.
+  if terms.refill == 0 then return now - head.since < terms.lease and terms.capacity or 0 end
+  return pay_off(terms.capacity, terms.refill, now - head.since)
+end
+
+-- The leases of calls in flight that have not run out at `now`: their ids, the end of each, and the id given out last.
+local function read_leases(stored, now)
+  local leases = {last = stored and stored[1] or 0, ids = {}, ends = {}}
+  for l = 2, stored and #stored or 0, 2 do
+    local id, ends = stored[l], stored[l + 1]
+    if ends > now then leases.ids[#leases.ids + 1], leases.ends[id] = id, ends end
+  end
+  return leases
+end
+
+local function pack_leases(leases)
+  local stored = {leases.last}
+  for l = 1, #leases.ids do
+    local id, s = leases.ids[l], #stored
+    if leases.ends[id] then stored[s + 1], stored[s + 2] = id, leases.ends[id] end
+  end
+  return stored
+end
+
+-- Sets the queue of a bucket, if somebody waits at it. One that is older than the policy or the epoch is none.
+local function set_queue(bucket, queue, lost, head)
+  if queue and queue[1] >= max(head.ruled, head.epoch) then
+    bucket.queue, bucket.lost = queue, min(lost + queue[3], CREDITS_MAX)
+  end
+end
+
+-- Reads a bucket that counts calls in flight. Sets bucket.leases, .debt, .queue and .paused.
+local function read_in_flight(bucket, record, head, now)
+  local schema, epoch, at, queue, leases, _ = SCHEMA, nil, 0, false, false, nil
+  if record then schema, epoch, _, at, _, _, queue, leases = cmsgpack.unpack(record) end
+  if schema ~= SCHEMA then return unknown_schema(bucket.field, schema) end
+  bucket.leases = read_leases(epoch == head.epoch and leases, now)
+  bucket.debt = max(#bucket.leases.ids, debt_unrecorded(head, now, bucket.terms))
+  if at > now then bucket.paused, bucket.debt = at, max(bucket.debt, bucket.terms.capacity) end
+  if epoch == head.epoch then set_queue(bucket, queue, 0, head) end
+  return nil
+end
+
+-- Reads what a bucket owes at `now`, and who waits at it. Where the quota has changed since the record was written, the time
+-- up to the last change of the policy counts at the old rate and the time since then at the new one, and a new unit rounds
+-- the debt up to whole tokens: a change never refills for free.
+-- Sets bucket.debt, where somebody waits .queue and .lost, the credits since the last charge that a full bucket could not
+-- hold, and where the provider has refused calls .paused, .pace, and .terms to what they come to at that pace.
+-- Returns an error where the record can't be read.
+local function read_bucket(bucket, record, head, now)
+  local terms = bucket.terms
+  if terms.refill == 0 then return read_in_flight(bucket, record, head, now) end
+  if not record then
+    bucket.debt = debt_unrecorded(head, now, terms)
+    return nil
+  end
+  local schema, epoch, debt, at, old_refill, old_credit, queue, _, pace = cmsgpack.unpack(record)
+  if schema ~= SCHEMA then return unknown_schema(bucket.field, schema) end
+  if pace then
+    bucket.pace = read_pace(pace)
+    if not terms.is_of_record then
+      bucket.pace = go_on(bucket.pace, terms, now)
+      terms = bucket.pace and terms_at(terms, bucket.pace.share) or terms
+      bucket.terms = terms
+    end
+  end
+  if epoch ~= head.epoch then
+    -- What was spent is not known, but what the provider said still is.
+    bucket.debt = debt_unrecorded(head, now, terms)
+    if at > now then bucket.paused, bucket.debt = at, terms.capacity end
+    return nil
+  end
+  local refill, credit = terms.refill, terms.credit
+  if old_refill ~= refill or old_credit ~= credit then
+    debt = pay_off(debt, old_refill, max(0, head.ruled - at))
+    debt = min(ceil(debt / old_credit) * credit, CREDITS_MAX)
+    at = max(at, head.ruled)
+  end
+  local lost = 0
+  if at > now then
+    bucket.paused, bucket.debt = at, max(debt, terms.capacity)
+  else
+    bucket.debt, lost = pay_off(debt, refill, now - at)
+  end
+  set_queue(bucket, queue, lost, head)
+  return nil
+end
+
+-- How long it takes at the least until a bucket earns again.
+local function paused_for(bucket, now)
+  return bucket.paused and max(0, bucket.paused - now) or 0
+end
+
+local function share_of(bucket)
+  return bucket.pace and bucket.pace.share or SHARE_FULL
+end
+
+-- What a bucket owes, as whoever only knows the policy understands it: as if it went at its full pace, and owed so much more
+-- that it comes out at the same time.
+local function told_debt(bucket, now)
+  if not (bucket.paused or bucket.pace) then return bucket.debt end
+  local terms, full = bucket.terms, bucket.terms.full or bucket.terms
+  local debt = bucket.debt
+  if full.credit ~= terms.credit then debt = full.capacity - floor((terms.capacity - debt) / terms.credit) * full.credit end
+  return min(debt + paused_for(bucket, now) * full.refill, CREDITS_MAX)
+end
+
+-- The record of a bucket. Of a queue it has the period, the virtual time, the credits lost, and tag, tokens and end of each
+-- ticket. Calls in flight are told by their leases alone.
+local function pack_bucket(head, now, bucket)
+  local terms, queue, paused, pace = bucket.terms, bucket.queue, bucket.paused or 0, bucket.pace
+  if bucket.leases then
+    return pack(SCHEMA, head.epoch, 0, max(now, paused), 0, 1, queue, pack_leases(bucket.leases))
+  end
+  if queue then queue[3] = bucket.lost end
+  if paused > 0 or pace then
+    local at = max(bucket.as_of or now, paused)
+    return pack(SCHEMA, head.epoch, bucket.debt, at, terms.refill, terms.credit, queue, false, pace and pack_pace(pace))
+  end
+  -- What all records of a batch begin with is packed once, and what those of the same terms end with. Only buckets with terms
+  -- of their own are written as of another time than now.
+  head.front = head.front or pack(SCHEMA, head.epoch)
+  terms.rear = terms.rear or pack(bucket.as_of or now, terms.refill, terms.credit)
+  local record = head.front .. pack(bucket.debt) .. terms.rear
+  return queue and record .. pack(queue) or record
+end
+
+-- The limits, terms and buckets of a request from args[i] on. Returns the buckets, the limits, and the index behind them.
+local function bind_buckets(args, i)
+  local limits, terms, buckets = {}, {}, {}
+  local last = args[i]
+  i = i + 1
+  for l = 1, last do
+    limits[l] = {counter = args[i], most = args[i + 1], buckets = 0, grown = false}
+    i = i + 2
+  end
+  last = args[i]
+  i = i + 1
+  for t = 1, last do
+    terms[t] = {refill = args[i], credit = args[i + 1], capacity = args[i + 2], enforced = args[i + 3] == 1,
+      limit = limits[args[i + 4]], lease = args[i + 5], rear = false}
+    i = i + 6
+  end
+  last = args[i]
+  i = i + 1
+  for b = 1, last do
+    -- All fields at once: a table that grows is made anew.
+    buckets[b] = {field = args[i], terms = terms[args[i + 1]], debt = 0, lost = 0, queue = false, opened = false,
+      new = false, kept = false, paused = false, pace = false}
+    i = i + 2
+  end
+  return buckets, limits, i
+end
+
+-- Reads each bucket at `now`, or as of a time of its own, from its record, stored[b + before]. Returns an error where one can't be read, whether any of
+-- them has no record, and whether anybody waits at any of them.
+local function read_buckets(buckets, stored, before, head, now)
+  local any_new, any_queue = false, false
+  for b = 1, #buckets do
+    local bucket, record = buckets[b], stored[b + before]
+    local problem = read_bucket(bucket, record, head, bucket.as_of or now)
+    if problem then return problem, false, false end
+    if not record then bucket.new, any_new = true, true end
+    any_queue = any_queue or bucket.queue
+  end
+  return nil, any_new, any_queue
+end

@@ -1,0 +1,69 @@
+-- Takes up what the provider has said is left of a quota: lowers buckets that would let more pass, and raises none.
+--
+-- KEYS[1]  hash, the namespace's state
+-- ARGV[1]  msgpack array, flat:
+--            fence       string   policy that the buckets were compiled from
+--            server      string   run id of the server process on the connection
+--            epoch       integer  in which the call was granted that the provider has answered
+--            granted_at  us       when it was granted
+--            limits, terms, buckets  as in acquire.lua
+--            quotas      count, then each, of each bucket: owed (credits, after that grant), remaining (tokens), resets (us until
+--                        the provider grants the whole quota again, 0 if it has not said)
+-- RETURNS  msgpack array, flat:
+--            status      0 ok | 1 no such namespace | 2 the policy is another one
+--            lowered     how many buckets were lowered
+-- ERRORS   SCHEMA  a stored record is of an unknown version
+-- WRITES   only if a bucket was lowered: head, the buckets (swept when nothing is owed)
+-- COST     TIME, HMGET; HSET if a bucket was lowered
+
+local REMEMBERED_US = 60000000  -- 1 min, longer than calls are on their way that were granted before a bucket was lowered
+
+local args = cmsgpack.unpack(ARGV[1])
+local fence, server, epoch, granted_at = args[1], args[2], args[3], args[4]
+local buckets, _, quotas_at = bind_buckets(args, 5)
+
+local fields = {"head"}
+for b = 1, #buckets do fields[b + 1] = buckets[b].field end
+local stored = redis.call("HMGET", KEYS[1], unpack(fields))
+
+local head, problem = read_head(stored[1])
+if problem then return problem end
+if not head then return pack({LOST}) end
+if head.fence ~= fence then return pack({STALE, head.fence}) end
+local now = tell_time(head)
+enter_epoch(head, server, now)
+problem = read_buckets(buckets, stored, 1, head, now)
+if problem then return problem end
+
+-- Whether the answer is news of a bucket. One without a record has earned back what that call cost, or was lost with it. One
+-- that the provider has refused calls of is lowered by that. One that was lowered since that call was granted owes more for
+-- another reason than calls.
+local function is_news(bucket)
+  local pace = bucket.pace
+  if bucket.new or bucket.leases or bucket.paused or epoch ~= head.epoch or granted_at <= head.ruled then return false end
+  return not pace or (pace.share == SHARE_FULL and granted_at > pace.lowered_at)
+end
+
+-- What a bucket has to owe so that no more than what is left passes until the provider grants the whole quota again. What was
+-- granted since that call is not known to the provider yet: it is at most what the debt has grown by, and what was earned.
+local function to_owe(bucket, owed, remaining, resets)
+  local terms = bucket.terms
+  local on_their_way = max(0, bucket.debt - owed + (now - granted_at) * terms.refill)
+  local left = max(0, min(remaining, floor(CREDITS_MAX / terms.credit)) * terms.credit - on_their_way)
+  return min(terms.capacity + resets * terms.refill - left, CREDITS_MAX)
+end
+
+local writes, w = {"head", pack_head(head, now)}, 2
+for b = 1, #buckets do
+  local bucket, q = buckets[b], quotas_at + 3 * b - 2
+  local debt = is_news(bucket) and to_owe(bucket, args[q], args[q + 1], args[q + 2]) or 0
+  if debt > bucket.debt then
+    bucket.debt, bucket.lost = debt, 0
+    bucket.pace = bucket.pace or new_pace(REMEMBERED_US, now)
+    bucket.pace.lowered_at = now
+    writes[w + 1], writes[w + 2] = bucket.field, pack_bucket(head, now, bucket)
+    w = w + 2
+  end
+end
+if w > 2 then redis.call("HSET", KEYS[1], unpack(writes)) end
+return pack({OK, w / 2 - 1})

@@ -1,0 +1,82 @@
+-- How fast a bucket goes after the provider has refused calls that passed it. Joined in front of every script.
+--
+-- A bucket is *paused* until a time: it is empty until then, and earns from then on. After that it goes at a *share* of its refill,
+-- so many of 1024. The share is cut when the provider refuses, once in a *window*, and raised at the end of each window in
+-- which the bucket has been used up, until it is full again. docs/ALGORITHM.md says why.
+
+local SHARE_FULL, SHARE_LEAST = 1024, 16
+local KEEP_MOST, KEEP_LEAST = 922, 512  -- of 1024: what a cut leaves of the share is a tenth less, half at the least
+local MARGIN = 1004                     -- of 1024: what was granted when the provider refused is aimed at with 2 % to spare
+local RAISES = {2, 4, 8}                -- hundredths by which the share is raised after one used window, two, and more
+local USED_UP = 922                     -- of 1024 of what its pace allows: less is no sign that there is too little
+local FORGET_WINDOWS = 10               -- for which a pace is kept in a bucket that nobody asks for
+
+-- What was granted in the present window, in parts of 1024 of what the terms earn in one.
+local function part_used(pace, terms)
+  return floor(pace.used * SHARE_FULL * terms.credit / (pace.window * terms.refill))
+end
+
+-- The terms of a bucket at a share of its refill: a token costs more instead, so that whole credits stay whole.
+local function terms_at(terms, share)
+  if share == SHARE_FULL or terms.refill == 0 then return terms end
+  local burst, credit = floor(terms.capacity / terms.credit), terms.credit
+  local whole, rest = floor(credit / share), credit - share * floor(credit / share)
+  local dearer = whole * SHARE_FULL + ceil(rest * SHARE_FULL / share)
+  return {refill = terms.refill, credit = dearer, capacity = min(burst * dearer, CREDITS_MAX), enforced = terms.enforced,
+    limit = terms.limit, lease = terms.lease, rear = false, full = terms}
+end
+
+-- A pace that nothing has slowed down yet.
+local function new_pace(window, now)
+  return {share = SHARE_FULL, window = window, ends = now + window, used = 0, raises = 0, cut_at = 0, lowered_at = 0,
+    refused = {}}
+end
+
+-- A pace as it is stored: share, window, when the present window ends, tokens granted in it, how many windows in a row were
+-- used up, when it was last cut, when the bucket was last lowered, and then of each narrower bucket that was refused lately
+-- its field and when.
+local function read_pace(stored)
+  local pace = {share = stored[1], window = stored[2], ends = stored[3], used = stored[4], raises = stored[5],
+    cut_at = stored[6], lowered_at = stored[7], refused = {}}
+  for s = 8, #stored do pace.refused[s - 7] = stored[s] end
+  return pace
+end
+
+local function pack_pace(pace)
+  local stored = {pace.share, pace.window, pace.ends, pace.used, pace.raises, pace.cut_at, pace.lowered_at}
+  for r = 1, #pace.refused do stored[r + 7] = pace.refused[r] end
+  return stored
+end
+
+-- Takes a pace to the window at `now`. Returns false where there is nothing left to remember.
+local function go_on(pace, terms, now)
+  if now < pace.ends then return pace end
+  if part_used(pace, terms_at(terms, pace.share)) >= USED_UP then
+    pace.raises = min(pace.raises + 1, #RAISES)
+    pace.share = min(SHARE_FULL, pace.share + ceil(pace.share * RAISES[pace.raises] / 100))
+  else
+    pace.raises = 0
+  end
+  pace.ends, pace.used = now + pace.window, 0
+  if pace.share == SHARE_FULL and now - pace.cut_at > pace.window then return false end
+  return pace
+end
+
+-- Whether a bucket must be remembered, though nothing is owed: it is paused, or goes slowly.
+local function is_held_back(at, pace, now)
+  return at > now or (pace and now - pace[3] < FORGET_WINDOWS * pace[2])
+end
+
+-- Cuts the share, if the call that was refused was granted after the last cut: of one cut all refusals that were on their way
+-- tell. What was granted since the last cut when the provider refused says how much it allows, if it is less than a tenth
+-- below. Returns whether it was cut.
+local function cut(pace, terms, granted_at, now)
+  if granted_at <= pace.cut_at or (pace.cut_at > 0 and now - pace.cut_at < pace.window) then return false end
+  local kept = KEEP_MOST
+  if pace.cut_at > 0 then
+    kept = max(KEEP_LEAST, min(kept, floor(part_used(pace, terms_at(terms, pace.share)) * MARGIN / SHARE_FULL)))
+  end
+  local least = max(SHARE_LEAST, ceil(terms.capacity / (CREDITS_MAX / SHARE_FULL)))
+  pace.share, pace.cut_at, pace.raises = max(least, floor(pace.share * kept / SHARE_FULL)), now, 0
+  return true
+end

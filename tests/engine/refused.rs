@@ -1,0 +1,341 @@
+//! What the provider refuses: the bucket that explains it is paused, begins empty, and goes at a pace that it has to earn back.
+
+use std::time::Duration;
+
+use tollgate::Call;
+use tollgate::engine::{
+    BackOff, BackOffReply, CallState, Lower, Named, Peek, QuotaLeft, RefusedCall, Reply, Script, Standing,
+};
+use tollgate::policy::Path;
+
+use crate::in_flight::{self, tell};
+use crate::namespace::Namespace;
+
+/// In the order of the path: a wide limit, one for each client, one for each client and organisation.
+pub(crate) const LIMITS: &str = "limit = [\
+    { name = \"platform\", per = [], rate = \"1000/s\", burst = 100 }, \
+    { name = \"token\", per = [\"client\"], rate = \"100/s\", burst = 20 }, \
+    { name = \"org\", per = [\"client\", \"org\"], rate = \"10/s\", burst = 10 }]";
+
+const SECOND_US: u64 = 1_000_000;
+const PAUSE: Duration = Duration::from_secs(30);
+const PAUSE_US: u64 = 30 * SECOND_US;
+/// Longer than the pause, so it is what a pace is counted over.
+const WINDOW: Duration = Duration::from_secs(60);
+const WINDOW_US: u64 = 60 * SECOND_US;
+const FULL: u32 = 1024;
+
+pub(crate) fn path_of(namespace: &Namespace, org: &str) -> Path {
+    namespace.path(&Call::get("/").client("app").org(org))
+}
+
+/// The provider has refused a call over the buckets in these places, from the narrowest to the widest.
+pub(crate) fn refuse(
+    namespace: &mut Namespace,
+    path: &Path,
+    places: &[usize],
+    granted_at_us: u64,
+) -> BackOffReply {
+    let named = if places.len() == 1 { Named::Yes } else { Named::No };
+    let mut refused = BackOff::new(RefusedCall { granted_at_us, wait: PAUSE, named });
+    for &place in places {
+        refused.push(&path.buckets()[place], WINDOW);
+    }
+    let argument = refused.encode(namespace.policy(), namespace.fence(), &namespace.server());
+    match refused.decode(&namespace.ask(Script::BACK_OFF, argument)).expect("a reply") {
+        Reply::Done(reply) => reply,
+        other => panic!("{other:?}"),
+    }
+}
+
+pub(crate) fn standing(namespace: &mut Namespace, path: &Path) -> Vec<Standing> {
+    let mut question = Peek::default();
+    path.buckets().iter().for_each(|bucket| question.push(bucket));
+    let argument = question.encode(namespace.policy(), namespace.fence(), &namespace.server());
+    match question.decode(&namespace.ask(Script::PEEK, argument)).expect("a reply") {
+        Reply::Done(reply) => reply.buckets,
+        other => panic!("{other:?}"),
+    }
+}
+
+fn shares(namespace: &mut Namespace, path: &Path) -> Vec<u32> {
+    standing(namespace, path).iter().map(|standing| standing.share).collect()
+}
+
+fn granted(namespace: &mut Namespace, path: &Path, calls: u32) -> u32 {
+    namespace.acquire_on(path, calls).entries[0].granted
+}
+
+/// Grants whatever there is, in small steps, for so long.
+fn use_up(namespace: &mut Namespace, path: &Path, time_us: u64) -> u32 {
+    let mut all = 0;
+    for _ in 0..time_us / 10_000 {
+        namespace.clock_us += 10_000;
+        all += granted(namespace, path, 100);
+    }
+    all
+}
+
+/// Nothing passes for as long as the provider wants, to the microsecond; then the bucket begins empty. Others go on.
+#[test]
+fn a_refused_call_pauses_its_bucket_and_no_other() {
+    let mut namespace = Namespace::new(LIMITS);
+    let (path, other) = (path_of(&namespace, "acme"), path_of(&namespace, "globex"));
+    granted(&mut namespace, &path, 3);
+    let now_us = namespace.clock_us;
+    let reply = refuse(&mut namespace, &path, &[2], now_us);
+    assert_eq!((reply.bucket, reply.paused_us, reply.is_cut), (0, PAUSE_US, true), "{reply:?}");
+
+    let refused = namespace.acquire_on(&path, 1).entries[0].clone();
+    assert_eq!((refused.granted, refused.by), (0, Some(2)), "{refused:?}");
+    assert!(refused.wait_us > PAUSE_US, "a token has to be earned first: {refused:?}");
+    namespace.clock_us += refused.wait_us - 1;
+    assert_eq!(granted(&mut namespace, &path, 1), 0, "a microsecond too early");
+    namespace.clock_us += 1;
+    assert_eq!(granted(&mut namespace, &path, 9), 1, "at the time told, and no more than that one");
+    assert_eq!(granted(&mut namespace, &other, 5), 5);
+    assert_eq!(shares(&mut namespace, &path), [FULL, FULL, 922]);
+}
+
+/// Two hundred calls were on their way when the first of them was refused: one cut, one pause.
+#[test]
+fn a_storm_of_refusals_is_one_cut() {
+    let mut namespace = Namespace::new(LIMITS);
+    let path = path_of(&namespace, "acme");
+    let granted_at_us = namespace.clock_us;
+    granted(&mut namespace, &path, 10);
+    let mut cuts = 0;
+    for _ in 0..200 {
+        namespace.clock_us += 1_000;
+        cuts += u32::from(refuse(&mut namespace, &path, &[2], granted_at_us).is_cut);
+    }
+    assert_eq!(cuts, 1);
+    assert_eq!(shares(&mut namespace, &path)[2], 922);
+}
+
+/// A refusal that comes late, of a call from before the pause, says nothing of what was granted after it.
+#[test]
+fn an_old_refusal_pauses_nothing_again() {
+    let mut namespace = Namespace::new(LIMITS);
+    let path = path_of(&namespace, "acme");
+    let granted_at_us = namespace.clock_us;
+    granted(&mut namespace, &path, 2);
+    refuse(&mut namespace, &path, &[2], granted_at_us);
+    namespace.clock_us += PAUSE_US + SECOND_US;
+    let late = refuse(&mut namespace, &path, &[2], granted_at_us);
+    assert_eq!((late.paused_us, late.is_cut, late.share), (0, false, 922), "{late:?}");
+}
+
+/// What was granted since the last cut when the provider refuses again is what it allows: the pace goes there at once, and
+/// not tenth by tenth. Once a window, and by half at the most.
+#[test]
+fn a_second_cut_goes_by_what_was_granted() {
+    let mut namespace = Namespace::new(LIMITS);
+    let path = path_of(&namespace, "acme");
+    let before = namespace.clock_us;
+    refuse(&mut namespace, &path, &[2], before);
+    namespace.clock_us += PAUSE_US;
+    // Three quarters of what passes in a window, as the pace is.
+    let passed = use_up(&mut namespace, &path, WINDOW_US * 3 / 4);
+    let now_us = namespace.clock_us;
+    let second = refuse(&mut namespace, &path, &[2], now_us);
+    assert!(second.is_cut);
+    let (least, most) = (922 * 73 / 100, 922 * 74 / 100);
+    assert!((least..=most).contains(&second.share), "{passed} had passed, {second:?}");
+
+    namespace.clock_us += PAUSE_US + SECOND_US;
+    granted(&mut namespace, &path, 1);
+    let now_us = namespace.clock_us;
+    let third = refuse(&mut namespace, &path, &[2], now_us);
+    assert!(!third.is_cut && third.paused_us == PAUSE_US, "in the window of the last cut: {third:?}");
+    namespace.clock_us += PAUSE_US + SECOND_US;
+    granted(&mut namespace, &path, 1);
+    let now_us = namespace.clock_us;
+    let fourth = refuse(&mut namespace, &path, &[2], now_us);
+    assert_eq!((fourth.is_cut, fourth.share), (true, second.share / 2), "{fourth:?}");
+}
+
+/// A pace is raised as long as it is used up, to the quota and not beyond; one that is not used stays.
+#[test]
+fn a_pace_is_raised_only_while_it_is_used() {
+    let mut namespace = Namespace::new(LIMITS);
+    let path = path_of(&namespace, "acme");
+    let before = namespace.clock_us;
+    refuse(&mut namespace, &path, &[2], before);
+    namespace.clock_us += PAUSE_US + WINDOW_US;
+    granted(&mut namespace, &path, 1);
+    for _ in 0..20 {
+        namespace.clock_us += WINDOW_US;
+        granted(&mut namespace, &path, 1);
+    }
+    assert_eq!(shares(&mut namespace, &path)[2], 922, "nobody has used it up");
+
+    let mut seen = vec![922];
+    while seen.len() < 6 {
+        let passed = use_up(&mut namespace, &path, WINDOW_US);
+        assert!(passed <= 600 + 10, "{passed} is more than the quota");
+        seen.push(shares(&mut namespace, &path)[2]);
+    }
+    assert!(seen.is_sorted() && seen.last() == Some(&FULL), "{seen:?}");
+    seen.dedup();
+    let steps: Vec<_> = seen.windows(2).map(|pair| pair[1] - pair[0]).collect();
+    assert!(steps[1] > steps[0], "it is raised faster as it goes well: {seen:?}");
+}
+
+/// It goes down no further than a sixty-fourth.
+#[test]
+fn a_pace_never_comes_to_nothing() {
+    let mut namespace = Namespace::new(LIMITS);
+    let path = path_of(&namespace, "acme");
+    for _ in 0..40 {
+        let now_us = namespace.clock_us;
+        refuse(&mut namespace, &path, &[2], now_us);
+        namespace.clock_us += PAUSE_US + WINDOW_US;
+    }
+    assert_eq!(shares(&mut namespace, &path)[2], 16);
+    // Ten a second, of which a sixty-fourth is left.
+    let passed = use_up(&mut namespace, &path, 64 * SECOND_US);
+    assert!((9..=30).contains(&passed), "{passed}");
+}
+
+/// Nobody is told which limit it was: it is the narrowest of which half is spent, or else the narrowest.
+#[test]
+fn an_unnamed_refusal_is_put_down_to_the_narrowest_that_explains_it() {
+    let mut namespace = Namespace::new(LIMITS);
+    let path = path_of(&namespace, "acme");
+    let narrow_first = [2, 1, 0];
+    let now_us = namespace.clock_us;
+    assert_eq!(refuse(&mut namespace, &path, &narrow_first, now_us).bucket, 0);
+
+    let mut namespace = Namespace::new(LIMITS);
+    for org in ["a", "b", "c", "d"] {
+        let path = path_of(&namespace, org);
+        granted(&mut namespace, &path, 3);
+    }
+    let now_us = namespace.clock_us;
+    let reply = refuse(&mut namespace, &path, &narrow_first, now_us);
+    assert_eq!(reply.bucket, 1, "of the token's twenty twelve are spent: {reply:?}");
+}
+
+/// Three organisations of one client are refused within ten seconds: it is what they share.
+#[test]
+fn several_at_once_are_put_down_to_what_they_share() {
+    let mut namespace = Namespace::new(LIMITS);
+    let mut buckets = Vec::new();
+    for org in ["a", "b", "b", "a", "c"] {
+        let path = path_of(&namespace, org);
+        namespace.clock_us += SECOND_US;
+        let now_us = namespace.clock_us;
+        buckets.push(refuse(&mut namespace, &path, &[2, 1, 0], now_us).bucket);
+    }
+    assert_eq!(buckets, [0, 0, 0, 0, 1]);
+    let path = path_of(&namespace, "d");
+    assert_eq!(granted(&mut namespace, &path, 1), 0);
+
+    let mut namespace = Namespace::new(LIMITS);
+    for org in ["a", "b", "c", "d"] {
+        let path = path_of(&namespace, org);
+        namespace.clock_us += 6 * SECOND_US;
+        let now_us = namespace.clock_us;
+        assert_eq!(refuse(&mut namespace, &path, &[2, 1, 0], now_us).bucket, 0, "one after the other");
+    }
+}
+
+/// What the provider said holds across a change of the quota, a failover and a sweep.
+#[test]
+fn a_pause_outlives_changes_failovers_and_sweeps() {
+    let mut namespace = Namespace::new(LIMITS);
+    let path = path_of(&namespace, "acme");
+    let now_us = namespace.clock_us;
+    refuse(&mut namespace, &path, &[2], now_us);
+    namespace.change(&LIMITS.replace("\"10/s\", burst = 10", "\"50/s\", burst = 50"));
+    let raised = path_of(&namespace, "acme");
+    assert_eq!(granted(&mut namespace, &raised, 1), 0, "a raise ends no pause");
+    namespace.failover();
+    assert_eq!(granted(&mut namespace, &raised, 1), 0);
+    namespace.clock_us += 15 * SECOND_US;
+    while namespace.sweep().wait_us == 0 {}
+    let standing = standing(&mut namespace, &raised)[2];
+    assert_eq!((standing.paused_us, standing.share), (PAUSE_US / 2, 922));
+
+    namespace.clock_us += PAUSE_US + 12 * WINDOW_US;
+    while namespace.sweep().wait_us == 0 {}
+    let fields = namespace.lab.state().state;
+    assert!(fields.iter().all(|(field, _)| !field.starts_with(b"b:org")), "nothing is left of it");
+}
+
+/// Who had to pay for a call later, or has been given back, ends no pause.
+#[test]
+fn a_correction_ends_no_pause() {
+    let mut namespace = Namespace::new(LIMITS);
+    let path = path_of(&namespace, "acme");
+    granted(&mut namespace, &path, 4);
+    let granted_at_us = namespace.clock_us;
+    namespace.clock_us += 1_000;
+    refuse(&mut namespace, &path, &[2], granted_at_us);
+    let policy = namespace.policy().clone();
+    namespace.settle(&path, &policy, granted_at_us, &[0, 0, 0]);
+    assert_eq!(granted(&mut namespace, &path, 1), 0);
+    assert_eq!(standing(&mut namespace, &path)[2].paused_us, PAUSE_US);
+}
+
+/// Calls in flight earn nothing back in time, so there is nothing to slow down; but they can be paused.
+#[test]
+fn a_limit_on_calls_in_flight_can_be_paused() {
+    let mut namespace =
+        Namespace::new("limit = [{ name = \"org\", per = [\"org\"], concurrent = 3, lease = \"100s\" }]");
+    let path = in_flight::path(&namespace);
+    let reply = namespace.acquire_on(&path, 1);
+    let lease = reply.entries[0].leases[0].first;
+    let now_us = namespace.clock_us;
+    let paused = refuse(&mut namespace, &path, &[0], now_us);
+    assert_eq!((paused.paused_us, paused.is_cut, paused.share), (PAUSE_US, false, FULL));
+    let refused = namespace.acquire_on(&path, 1).entries[0].clone();
+    assert_eq!((refused.granted, refused.wait_us), (0, PAUSE_US));
+    tell(&mut namespace, None, CallState::Over, &[lease]);
+    assert_eq!(granted(&mut namespace, &path, 1), 0, "the end of a call ends no pause");
+    namespace.clock_us += PAUSE_US;
+    assert_eq!(granted(&mut namespace, &path, 5), 3);
+}
+
+/// Tells what the provider says is left, in the answer to a call that was granted at a time.
+fn lower(namespace: &mut Namespace, path: &Path, granted_at_us: u64, left: QuotaLeft) -> u64 {
+    let mut lower = Lower::granted_in(0, granted_at_us);
+    lower.push(&path.buckets()[2], left);
+    let argument = lower.encode(namespace.policy(), namespace.fence(), &namespace.server());
+    match Lower::decode(&namespace.ask(Script::LOWER, argument)).expect("a reply") {
+        Reply::Done(lowered) => lowered,
+        other => panic!("{other:?}"),
+    }
+}
+
+/// A provider that says that less is left than the bucket holds is believed, one that says that more is left is not. Calls that
+/// were granted meanwhile have not been counted there yet.
+#[test]
+fn what_remains_only_lowers_less_what_is_on_its_way() {
+    let mut namespace = Namespace::new(LIMITS);
+    let path = path_of(&namespace, "acme");
+    let owed = namespace.acquire_on(&path, 1).debts[2];
+    let granted_at_us = namespace.clock_us;
+    assert_eq!(granted(&mut namespace, &path, 2), 2);
+    let left = |remaining| QuotaLeft { owed, remaining, resets_in: None };
+    assert_eq!(lower(&mut namespace, &path, granted_at_us, left(100)), 0);
+    assert_eq!(lower(&mut namespace, &path, granted_at_us, left(5)), 1);
+    assert_eq!(lower(&mut namespace, &path, granted_at_us, left(5)), 0, "told again");
+    assert_eq!(granted(&mut namespace, &path, 9), 3, "of five two were on their way");
+    assert_eq!(lower(&mut namespace, &path, granted_at_us, left(9)), 0, "an older answer");
+    assert_eq!(granted(&mut namespace, &path, 9), 0);
+}
+
+/// Until the provider grants the whole quota again no more passes than it says is left.
+#[test]
+fn what_remains_has_to_do_until_the_reset() {
+    let mut namespace = Namespace::new(LIMITS);
+    let path = path_of(&namespace, "acme");
+    let owed = namespace.acquire_on(&path, 1).debts[2];
+    let granted_at_us = namespace.clock_us;
+    let left = QuotaLeft { owed, remaining: 7, resets_in: Some(Duration::from_secs(20)) };
+    assert_eq!(lower(&mut namespace, &path, granted_at_us, left), 1);
+    assert_eq!(use_up(&mut namespace, &path, 20 * SECOND_US), 7, "instead of 200");
+    assert_eq!(use_up(&mut namespace, &path, SECOND_US), 10);
+}
