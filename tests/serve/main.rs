@@ -14,6 +14,7 @@ mod permits;
 mod policy;
 mod ready;
 mod shutdown;
+mod simulated_provider;
 mod stores;
 mod tls;
 mod two_replicas;

@@ -3,6 +3,7 @@
 pub(crate) mod check_policy;
 pub(crate) mod health;
 pub(crate) mod serve;
+pub(crate) mod simulate_provider;
 
 use std::process::ExitCode;
 
