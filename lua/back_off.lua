@@ -7,25 +7,28 @@
 --            server      string   run id of the server process on the connection
 --            granted_at  us       when the call was granted, 0 if that is not known
 --            wait        us       for which the provider wants to see no call, 0..2^53-1
---            named       0|1      1: the provider has said which limit it was; then there is one candidate
+--            blamed      0|1|2    0: the narrowest candidate that explains it, or the narrowest if none does. 1: the provider has
+--                        said which limit it was, and there is one candidate. 2: as 0, but if none explains it nobody
 --            limits, terms, buckets  as in acquire.lua: the candidates, from the narrowest to the widest
 --            windows     count, then each: us, what the bucket's quota is counted over, 1..2^53-1
 -- RETURNS  msgpack array, flat:
 --            status      0 ok | 1 no such namespace | 2 the policy is another one
 --            now         us, the namespace's time
---            bucket      index of the one that was paused
+--            bucket      index of the one that was paused, 0 if none was
 --            paused      us until it earns again
 --            share       of its refill at which it goes then, of 1024
+--            news        0|1      1: the call was granted after the last refusal had been taken up, if any: nobody knew of this
 --            cut         0|1      1: the share has been cut by this
 -- ERRORS   SCHEMA  a stored record is of an unknown version
 -- WRITES   head, the buckets (swept when nothing is owed and they go at their full pace), their counters
 -- COST     TIME, HMGET, HSET; HGET and HSET for each bucket that had no record and is given one
 
+local NAMED, IF_EXPLAINED = 1, 2  -- who is to blame, else the narrowest
 local SEVERAL = 3            -- buckets of different keys refused at once are no limits of their own, but what they share
 local AT_ONCE_US = 10000000  -- within 10 s
 
 local args = cmsgpack.unpack(ARGV[1])
-local fence, server, granted_at, wait, named = args[1], args[2], args[3], args[4], args[5] == 1
+local fence, server, granted_at, wait, blamed = args[1], args[2], args[3], args[4], args[5]
 local buckets, _, first_window = bind_buckets(args, 6)
 
 local fields = {"head"}
@@ -64,17 +67,18 @@ local function is_shared(pace, field)
   return #lately >= 2 * SEVERAL
 end
 
--- The narrowest bucket that is paused already, or of which half is spent; if none is, the narrowest there is.
-local function narrowest()
+-- The narrowest bucket that is paused already, or of which half is spent; false if there is none.
+local function explained()
   for b = 1, #buckets do
     if buckets[b].paused or 2 * buckets[b].debt >= buckets[b].terms.capacity then return b end
   end
-  return 1
+  return false
 end
 
 local chosen = 1
-if not named then
-  chosen = narrowest()
+if blamed ~= NAMED then
+  chosen = explained() or (blamed ~= IF_EXPLAINED and 1)
+  if not chosen then return pack({OK, now, 0, 0, SHARE_FULL, 0, 0}) end
   local field = buckets[chosen].field
   for b = chosen + 1, #buckets do
     if is_shared(pace_of(b), field) then
@@ -88,12 +92,14 @@ local bucket, pace = buckets[chosen], pace_of(chosen)
 local full = bucket.terms.full or bucket.terms
 -- When it was granted is not known of a call that was told without its permit: while the bucket is paused it was before that.
 if granted_at == 0 and not bucket.paused then granted_at = now end
-local is_news = granted_at > pace.cut_at
-local was_cut = full.refill > 0 and cut(pace, full, granted_at, now)
+-- Of those that were on their way when the first was refused all tell the same.
+local is_news = granted_at > pace.refused_at
+local was_cut = is_news and cut(pace, full, now)
+if is_news then pace.refused_at = now end
 if is_news or bucket.paused then
   bucket.paused = max(bucket.paused or 0, now + wait)
   -- The window of the provider begins anew with what is granted then.
-  pace.ends, pace.used = bucket.paused + pace.window, 0
+  begin_window(pace, bucket.paused)
 end
 
 -- From the pause on it goes at its new pace, and begins empty.
@@ -117,4 +123,4 @@ for b = 1, #buckets do
   end
 end
 redis.call("HSET", KEYS[1], unpack(writes))
-return pack({OK, now, chosen, paused_for(bucket, now), share_of(bucket), was_cut and 1 or 0})
+return pack({OK, now, chosen, paused_for(bucket, now), share_of(bucket), is_news and 1 or 0, was_cut and 1 or 0})

@@ -11,9 +11,9 @@ local RAISES = {2, 4, 8}                -- hundredths by which the share is rais
 local USED_UP = 922                     -- of 1024 of what its pace allows: less is no sign that there is too little
 local FORGET_WINDOWS = 10               -- for which a pace is kept in a bucket that nobody asks for
 
--- What was granted in the present window, in parts of 1024 of what the terms earn in one.
-local function part_used(pace, terms)
-  return floor(pace.used * SHARE_FULL * terms.credit / (pace.window * terms.refill))
+-- Tokens in parts of 1024 of what the terms earn in a window.
+local function part_of(tokens, pace, terms)
+  return floor(tokens * SHARE_FULL * terms.credit / (pace.window * terms.refill))
 end
 
 -- The terms of a bucket at a share of its refill: a token costs more instead, so that whole credits stay whole.
@@ -28,38 +28,45 @@ end
 
 -- A pace that nothing has slowed down yet.
 local function new_pace(window, now)
-  return {share = SHARE_FULL, window = window, ends = now + window, used = 0, raises = 0, cut_at = 0, lowered_at = 0,
-    refused = {}}
+  return {share = SHARE_FULL, window = window, ends = now + window, used = 0, before = 0, raises = 0, cut_at = 0,
+    refused_at = 0, lowered_at = 0, refused = {}}
 end
 
--- A pace as it is stored: share, window, when the present window ends, tokens granted in it, how many windows in a row were
--- used up, when it was last cut, when the bucket was last lowered, and then of each narrower bucket that was refused lately
--- its field and when.
+-- A pace as it is stored: share, window, when the present window ends, tokens granted in it and in the one before, how many
+-- windows in a row were used up, when it was last cut, when the last refusal that was news was taken up, when the bucket was
+-- last lowered, and then of each narrower bucket that was refused lately its field and when.
 local function read_pace(stored)
-  local pace = {share = stored[1], window = stored[2], ends = stored[3], used = stored[4], raises = stored[5],
-    cut_at = stored[6], lowered_at = stored[7], refused = {}}
-  for s = 8, #stored do pace.refused[s - 7] = stored[s] end
+  local pace = {share = stored[1], window = stored[2], ends = stored[3], used = stored[4], before = stored[5],
+    raises = stored[6], cut_at = stored[7], refused_at = stored[8], lowered_at = stored[9], refused = {}}
+  for s = 10, #stored do pace.refused[s - 9] = stored[s] end
   return pace
 end
 
 local function pack_pace(pace)
-  local stored = {pace.share, pace.window, pace.ends, pace.used, pace.raises, pace.cut_at, pace.lowered_at}
-  for r = 1, #pace.refused do stored[r + 7] = pace.refused[r] end
+  local stored = {pace.share, pace.window, pace.ends, pace.used, pace.before, pace.raises, pace.cut_at, pace.refused_at,
+    pace.lowered_at}
+  for r = 1, #pace.refused do stored[r + 9] = pace.refused[r] end
   return stored
 end
 
 -- Takes a pace to the window at `now`. Returns false where there is nothing left to remember.
 local function go_on(pace, terms, now)
   if now < pace.ends then return pace end
-  if part_used(pace, terms_at(terms, pace.share)) >= USED_UP then
+  if part_of(pace.used, pace, terms_at(terms, pace.share)) >= USED_UP then
     pace.raises = min(pace.raises + 1, #RAISES)
     pace.share = min(SHARE_FULL, pace.share + ceil(pace.share * RAISES[pace.raises] / 100))
   else
     pace.raises = 0
   end
+  pace.before = now - pace.ends < pace.window and pace.used or 0
   pace.ends, pace.used = now + pace.window, 0
   if pace.share == SHARE_FULL and now - pace.cut_at > pace.window then return false end
   return pace
+end
+
+-- Begins the window anew at a time before which nothing passes.
+local function begin_window(pace, at)
+  pace.ends, pace.used, pace.before = at + pace.window, 0, 0
 end
 
 -- Whether a bucket must be remembered, though nothing is owed: it is paused, or goes slowly.
@@ -67,14 +74,20 @@ local function is_held_back(at, pace, now)
   return at > now or (pace and now - pace[3] < FORGET_WINDOWS * pace[2])
 end
 
--- Cuts the share, if the call that was refused was granted after the last cut: of one cut all refusals that were on their way
--- tell. What was granted since the last cut when the provider refused says how much it allows, if it is less than a tenth
--- below. Returns whether it was cut.
-local function cut(pace, terms, granted_at, now)
-  if granted_at <= pace.cut_at or (pace.cut_at > 0 and now - pace.cut_at < pace.window) then return false end
+-- Tokens granted within the last window, if those of the one before were granted evenly.
+local function lately_used(pace, now)
+  return pace.used + floor(pace.before * max(0, pace.ends - now) / pace.window)
+end
+
+-- Cuts the share after a refusal that is news, once in a window. The provider allows no more than what has been granted within
+-- the last window; where that is less than a tenth below what the pace allows, the share goes there. Returns whether it was
+-- cut.
+local function cut(pace, terms, now)
+  if terms.refill == 0 or (pace.cut_at > 0 and now - pace.cut_at < pace.window) then return false end
   local kept = KEEP_MOST
   if pace.cut_at > 0 then
-    kept = max(KEEP_LEAST, min(kept, floor(part_used(pace, terms_at(terms, pace.share)) * MARGIN / SHARE_FULL)))
+    local allowed = part_of(lately_used(pace, now), pace, terms_at(terms, pace.share))
+    kept = max(KEEP_LEAST, min(kept, floor(allowed * MARGIN / SHARE_FULL)))
   end
   local least = max(SHARE_LEAST, ceil(terms.capacity / (CREDITS_MAX / SHARE_FULL)))
   pace.share, pace.cut_at, pace.raises = max(least, floor(pace.share * kept / SHARE_FULL)), now, 0

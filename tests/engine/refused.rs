@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use tollgate::Call;
 use tollgate::engine::{
-    BackOff, BackOffReply, CallState, Lower, Named, Peek, QuotaLeft, RefusedCall, Reply, Script, Standing,
+    BackOff, BackOffReply, Blamed, CallState, Lower, Peek, QuotaLeft, RefusedCall, Reply, Script, Standing,
 };
 use tollgate::policy::Path;
 
@@ -36,8 +36,8 @@ pub(crate) fn refuse(
     places: &[usize],
     granted_at_us: u64,
 ) -> BackOffReply {
-    let named = if places.len() == 1 { Named::Yes } else { Named::No };
-    let mut refused = BackOff::new(RefusedCall { granted_at_us, wait: PAUSE, named });
+    let blamed = if places.len() == 1 { Blamed::Named } else { Blamed::Narrowest };
+    let mut refused = BackOff::new(RefusedCall { granted_at_us, wait: PAUSE, blamed });
     for &place in places {
         refused.push(&path.buckets()[place], WINDOW);
     }
@@ -84,7 +84,7 @@ fn a_refused_call_pauses_its_bucket_and_no_other() {
     granted(&mut namespace, &path, 3);
     let now_us = namespace.clock_us;
     let reply = refuse(&mut namespace, &path, &[2], now_us);
-    assert_eq!((reply.bucket, reply.paused_us, reply.is_cut), (0, PAUSE_US, true), "{reply:?}");
+    assert_eq!((reply.bucket, reply.paused_us, reply.is_cut), (Some(0), PAUSE_US, true), "{reply:?}");
 
     let refused = namespace.acquire_on(&path, 1).entries[0].clone();
     assert_eq!((refused.granted, refused.by), (0, Some(2)), "{refused:?}");
@@ -205,7 +205,7 @@ fn an_unnamed_refusal_is_put_down_to_the_narrowest_that_explains_it() {
     let path = path_of(&namespace, "acme");
     let narrow_first = [2, 1, 0];
     let now_us = namespace.clock_us;
-    assert_eq!(refuse(&mut namespace, &path, &narrow_first, now_us).bucket, 0);
+    assert_eq!(refuse(&mut namespace, &path, &narrow_first, now_us).bucket, Some(0));
 
     let mut namespace = Namespace::new(LIMITS);
     for org in ["a", "b", "c", "d"] {
@@ -214,7 +214,7 @@ fn an_unnamed_refusal_is_put_down_to_the_narrowest_that_explains_it() {
     }
     let now_us = namespace.clock_us;
     let reply = refuse(&mut namespace, &path, &narrow_first, now_us);
-    assert_eq!(reply.bucket, 1, "of the token's twenty twelve are spent: {reply:?}");
+    assert_eq!(reply.bucket, Some(1), "of the token's twenty twelve are spent: {reply:?}");
 }
 
 /// Three organisations of one client are refused within ten seconds: it is what they share.
@@ -228,7 +228,7 @@ fn several_at_once_are_put_down_to_what_they_share() {
         let now_us = namespace.clock_us;
         buckets.push(refuse(&mut namespace, &path, &[2, 1, 0], now_us).bucket);
     }
-    assert_eq!(buckets, [0, 0, 0, 0, 1]);
+    assert_eq!(buckets, [0, 0, 0, 0, 1].map(Some));
     let path = path_of(&namespace, "d");
     assert_eq!(granted(&mut namespace, &path, 1), 0);
 
@@ -237,7 +237,7 @@ fn several_at_once_are_put_down_to_what_they_share() {
         let path = path_of(&namespace, org);
         namespace.clock_us += 6 * SECOND_US;
         let now_us = namespace.clock_us;
-        assert_eq!(refuse(&mut namespace, &path, &[2, 1, 0], now_us).bucket, 0, "one after the other");
+        assert_eq!(refuse(&mut namespace, &path, &[2, 1, 0], now_us).bucket, Some(0), "one after the other");
     }
 }
 

@@ -121,7 +121,8 @@ fn live(events: &[Event]) -> Result<Namespace, String> {
                 if !(16..=1024).contains(&reply.share) {
                     return Err(format!("{event:?}: {reply:?}"));
                 }
-                let name = path.buckets()[places[reply.bucket]].name().to_owned();
+                let Some(bucket) = reply.bucket else { return Err(format!("nobody is to blame: {reply:?}")) };
+                let name = path.buckets()[places[bucket]].name().to_owned();
                 let until = paused_until.entry(name).or_default();
                 *until = (*until).max(now_us + reply.paused_us);
             }

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use crate::call::Call;
 use crate::dispatcher::Charge;
-use crate::engine::{BackOff, BackOffReply, Lower, Named, PAUSE_MAX, QuotaLeft, RefusedCall, Reply};
+use crate::engine::{BackOff, BackOffReply, Blamed, Lower, PAUSE_MAX, QuotaLeft, RefusedCall, Reply};
 use crate::error::Error;
 use crate::gate::Tollgate;
 use crate::in_force::InForce;
@@ -45,6 +45,9 @@ pub struct Pause {
     pub wait: Duration,
     /// At which part of its rate it goes from then on, in hundredths, 2 to 100.
     pub pace_percent: u32,
+    /// Whether the call was granted after the last refusal had been taken up; of those that were on their way then all tell the
+    /// same.
+    pub is_news: bool,
     /// Whether its pace was cut by this answer; it is once in a window, however many calls are refused in it.
     pub is_cut: bool,
 }
@@ -55,7 +58,8 @@ pub struct Pause {
 /// replicas, from their next grant on, for as long as the provider wants: that of the limit which the provider names, or else the
 /// narrowest that the call passed and of which half is spent; where three of different keys are refused within ten seconds it is
 /// what they share. Afterwards the bucket begins empty, and goes at a pace that is cut by a tenth or more, and raised again
-/// as long as it is used. A limit that is named and not known is *learned*: it is written into the policy. What is said to
+/// as long as it is used. A limit that is named and not known, or a refusal that nothing explains, is *learned*: a limit for the
+/// call's family of paths is written into the policy. What is said to
 /// remain of a quota only ever lowers the bucket of the limit that it names.
 ///
 /// # Errors
@@ -158,26 +162,30 @@ impl Telling {
         self.gate.keeper()
     }
 
-    /// Pauses what explains the refusal. Where another policy comes into force meanwhile, it is found anew by that.
+    /// Pauses what explains the refusal; what nothing explains is learned. Where another policy comes into force meanwhile it is
+    /// all found anew by that.
     async fn back_off(&self, throttled: &Throttled) -> Result<Option<Pause>, Error> {
+        let named = throttled.limit.as_ref();
+        let mut may_learn = self.call.is_some();
         for _ in 0..TRIES {
             let in_force = self.gate.current().load_full();
-            let named = throttled.limit.as_ref();
             let passed = self.passed(&in_force)?;
             let suspects = match in_force.policy.suspects(&passed, named.map(|limit| limit.name.as_str())) {
-                Suspects::Named(suspect) => (Named::Yes, vec![suspect]),
-                Suspects::Unnamed(suspects) => (Named::No, suspects),
-                Suspects::Unknown => {
-                    if self.learn(&in_force, named).await? {
-                        continue;
-                    }
-                    match in_force.policy.suspects(&passed, None) {
-                        Suspects::Unnamed(suspects) => (Named::No, suspects),
-                        _ => return Ok(None),
-                    }
+                Suspects::Unknown if may_learn => {
+                    may_learn = self.learn(&in_force, named).await?;
+                    continue;
                 }
+                Suspects::Unknown => in_force.policy.suspects(&passed, None),
+                suspects => suspects,
             };
-            match self.pause(throttled, suspects, &in_force).await? {
+            let (blamed, suspects) = match suspects {
+                Suspects::Named(suspect) => (Blamed::Named, vec![suspect]),
+                Suspects::Unnamed(suspects) if may_learn => (Blamed::IfExplained, suspects),
+                Suspects::Unnamed(suspects) => (Blamed::Narrowest, suspects),
+                Suspects::Unknown => return Ok(None),
+            };
+            match self.pause(throttled.wait.duration, (blamed, suspects), &in_force).await? {
+                Reply::Done(None) if may_learn => may_learn = self.learn(&in_force, None).await?,
                 Reply::Done(pause) => return Ok(pause),
                 _ => self.keeper().renew().await?,
             }
@@ -187,8 +195,8 @@ impl Telling {
 
     async fn pause(
         &self,
-        throttled: &Throttled,
-        (named, suspects): (Named, Vec<Suspect>),
+        wait: Duration,
+        (blamed, suspects): (Blamed, Vec<Suspect>),
         in_force: &InForce,
     ) -> Result<Reply<Option<Pause>>, Error> {
         if suspects.is_empty() {
@@ -198,31 +206,24 @@ impl Telling {
             Granted::Charged(charge) => charge.granted_at_us,
             Granted::Unknown => 0,
         };
-        let wait = throttled.wait.duration.min(PAUSE_MAX);
-        let mut back_off = BackOff::new(RefusedCall { granted_at_us, wait, named });
+        let mut back_off = BackOff::new(RefusedCall { granted_at_us, wait: wait.min(PAUSE_MAX), blamed });
         for Suspect { bucket, window } in &suspects {
             back_off.push(bucket, *window);
         }
         let reply = self.keeper().library().back_off(&back_off, in_force).await?;
-        Ok(match reply {
-            Reply::Done(reply) => Reply::Done(Some(Pause::of(&back_off.buckets()[reply.bucket], reply))),
-            Reply::Lost => Reply::Lost,
-            Reply::Stale { fence } => Reply::Stale { fence },
-            Reply::Superseded => Reply::Superseded,
-        })
+        Ok(reply.map(|reply| reply.bucket.map(|bucket| Pause::of(&back_off.buckets()[bucket], reply))))
     }
 
-    /// Has the policy know the limit that the provider has named. Whether it is to be looked for again: this replica has
-    /// written it, or another one something else.
+    /// Has the policy know the limit that refused the call, which the provider has `named` or not. Whether it is to be looked
+    /// for again: this replica has written it, or another one something else.
     async fn learn(&self, in_force: &InForce, named: Option<&ProviderLimit>) -> Result<bool, Error> {
-        let (Some(call), Some(named)) = (&self.call, named) else { return Ok(false) };
+        let Some(call) = &self.call else { return Ok(false) };
         let Some(policy) = in_force.policy.with_learned(named, call)? else { return Ok(false) };
-        let reason = format!("the provider refused a call by its limit {}", named.name);
+        let name = named.map_or("that it has not named", |named| named.name.as_str());
+        let reason = format!("the provider refused a call by a limit {name}");
         let change = Change { author: AUTHOR.to_owned(), reason };
         match self.gate.put_policy(&policy, Some(in_force.fence()), &change).await {
-            Ok(_) => {
-                tracing::warn!(limit = named.name, "the provider has a limit that the policy did not know");
-            }
+            Ok(_) => tracing::warn!(limit = name, "the provider has a limit that the policy did not know"),
             Err(Error::Conflict { .. }) => self.keeper().renew().await?,
             Err(error) => return Err(error),
         }
@@ -272,6 +273,7 @@ impl Pause {
             key: bucket.key().to_owned(),
             wait: Duration::from_micros(reply.paused_us),
             pace_percent: percent(reply.share),
+            is_news: reply.is_news,
             is_cut: reply.is_cut,
         }
     }

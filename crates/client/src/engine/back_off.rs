@@ -25,18 +25,20 @@ pub struct RefusedCall {
     pub granted_at_us: u64,
     /// For how long the provider wants to see no call, at most [`PAUSE_MAX`].
     pub wait: Duration,
-    /// Whether the provider has said which limit it was.
-    pub named: Named,
+    /// Whom to blame.
+    pub blamed: Blamed,
 }
 
-/// Whether the provider has said which limit refused a call.
+/// Which of the candidates is to blame that a call was refused.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Named {
-    /// It has: there is one candidate.
-    Yes,
-    /// It has not: the narrowest candidate that explains it is taken.
+pub enum Blamed {
+    /// The narrowest that explains it, or the narrowest if none does.
     #[default]
-    No,
+    Narrowest,
+    /// The only one: the provider has named it.
+    Named,
+    /// The narrowest that explains it, or nobody.
+    IfExplained,
 }
 
 /// What became of it.
@@ -45,11 +47,13 @@ pub struct BackOffReply {
     /// The namespace's time, in microseconds.
     pub now_us: u64,
     /// Index of the bucket that was paused, among the candidates.
-    pub bucket: usize,
+    pub bucket: Option<usize>,
     /// Until it earns again, in microseconds.
     pub paused_us: u64,
     /// Of its refill at which it goes then, so many of 1024.
     pub share: u32,
+    /// Whether the call was granted after the last refusal had been taken up.
+    pub is_news: bool,
     /// Whether the share was cut by this.
     pub is_cut: bool,
 }
@@ -81,7 +85,11 @@ impl BackOff {
         args.text(server);
         args.integer(self.refused.granted_at_us);
         args.integer(micros(self.refused.wait.min(PAUSE_MAX)));
-        args.flag(self.refused.named == Named::Yes);
+        args.integer(match self.refused.blamed {
+            Blamed::Narrowest => 0_u8,
+            Blamed::Named => 1,
+            Blamed::IfExplained => 2,
+        });
         self.table.write(&mut args, policy);
         args.count(self.windows_us.len());
         self.windows_us.iter().for_each(|&window| args.integer(window));
@@ -93,12 +101,15 @@ impl BackOff {
         Reply::read(reply, |reader| {
             let now_us = reader.integer()?;
             let number: usize = reader.narrow()?;
-            let bucket = number.checked_sub(1).filter(|&bucket| bucket < self.buckets().len());
+            if number > self.buckets().len() {
+                return Err(Malformed("no bucket has this number"));
+            }
             Ok(BackOffReply {
                 now_us,
-                bucket: bucket.ok_or(Malformed("no bucket has this number"))?,
+                bucket: number.checked_sub(1),
                 paused_us: reader.integer()?,
                 share: reader.narrow()?,
+                is_news: reader.integer()? == 1,
                 is_cut: reader.integer()? == 1,
             })
         })

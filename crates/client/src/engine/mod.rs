@@ -20,7 +20,7 @@ mod settle;
 mod sweep;
 
 pub use acquire::{AcquireBatch, AcquireReply, Calls, Entry, EntryReply, Leases, Ticket};
-pub use back_off::{BackOff, BackOffReply, Named, PAUSE_MAX, RefusedCall};
+pub use back_off::{BackOff, BackOffReply, Blamed, PAUSE_MAX, RefusedCall};
 pub use batch::{BatchId, Repeated};
 pub use flat::Malformed;
 pub use keys::Keys;

@@ -35,4 +35,14 @@ impl<T> Reply<T> {
         reader.finish()?;
         Ok(reply)
     }
+
+    /// The same answer with another result.
+    pub(crate) fn map<U>(self, result: impl FnOnce(T) -> U) -> Reply<U> {
+        match self {
+            Self::Done(done) => Reply::Done(result(done)),
+            Self::Lost => Reply::Lost,
+            Self::Stale { fence } => Reply::Stale { fence },
+            Self::Superseded => Reply::Superseded,
+        }
+    }
 }

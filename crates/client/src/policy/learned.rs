@@ -22,18 +22,22 @@ const SLUG_BYTES: usize = 48;
 const RATE: &str = "100/s";
 
 impl Policy {
-    /// This policy with the limit that the provider has named when it refused `call`, which passes it now. It is counted per
-    /// organisation and client, for the family of paths that the call's is of, and lets pass what the provider says, or what
-    /// the tightest other limit does; its pace tells the rest. `None` if it can't be learned: the policy has learned as many
-    /// as it may, or has it written by hand for other calls.
+    /// This policy with the limit by which the provider has refused `call`, which passes it now. It is counted per
+    /// organisation and client, for the family of paths that the call's is of, and lets pass what the provider says where it
+    /// has `named` it, or what the tightest other limit does; its pace tells the rest. `None` if it can't be learned: the
+    /// policy has learned as many as it may, or has it already.
     pub(crate) fn with_learned(
         &self,
-        named: &ProviderLimit,
+        named: Option<&ProviderLimit>,
         call: &Call,
     ) -> Result<Option<Policy>, PolicyError> {
         let mut limits: Vec<LimitDocument> = self.limits.iter().map(|limit| limit.written.clone()).collect();
         let family = family_of(call.path());
-        if let Some(known) = limits.iter_mut().find(|limit| limit.names.contains(&named.name)) {
+        let is_it = |limit: &&mut LimitDocument| match named {
+            Some(named) => limit.names.contains(&named.name),
+            None => limit.learned && limit.names.is_empty() && limit.is_of(&family),
+        };
+        if let Some(known) = limits.iter_mut().find(is_it) {
             if !known.learned || !widen(known, family) {
                 return Ok(None);
             }
@@ -47,14 +51,14 @@ impl Policy {
         compile::policy(document).map(Some)
     }
 
-    fn learned(&self, named: &ProviderLimit, call: &Call, family: String) -> LimitDocument {
+    fn learned(&self, named: Option<&ProviderLimit>, call: &Call, family: String) -> LimitDocument {
         let per = [Attribute::Org, Attribute::Client].into_iter().filter(|one| one.value(call).is_some());
-        let quota =
-            named.value.zip(window_in(&named.name)).filter(|(value, _)| (1..=1_000_000_000).contains(value));
+        let quota = named.and_then(|limit| limit.value.zip(window_in(&limit.name)));
+        let quota = quota.filter(|(value, _)| (1..=1_000_000_000).contains(value));
         let quota = quota.map(|(value, window)| format!("{value}/{window}"));
         LimitDocument {
-            name: self.free_name(&named.name),
-            names: vec![named.name.clone()],
+            name: self.free_name(named.map_or(family.trim_matches(['/', '*']), |limit| &limit.name)),
+            names: named.iter().map(|limit| limit.name.clone()).collect(),
             when: Some(When { path: Some(OneOrMore(vec![family])), ..When::default() }),
             per: per.map(|attribute| attribute.to_string()).collect(),
             rate: quota.is_none().then(|| self.tightest_rate(call)),
@@ -86,6 +90,14 @@ impl Policy {
             .map(Bucket::terms);
         let slowest = enforced.reduce(Terms::slower);
         slowest.map_or_else(|| RATE.to_owned(), |terms| format!("{}/{}us", terms.refill(), terms.credit()))
+    }
+}
+
+impl LimitDocument {
+    /// Whether it holds for a family of paths.
+    fn is_of(&self, family: &str) -> bool {
+        let paths = self.when.as_ref().and_then(|when| when.path.as_ref());
+        paths.is_some_and(|OneOrMore(patterns)| patterns.iter().any(|pattern| pattern == family))
     }
 }
 
@@ -134,6 +146,7 @@ fn window_in(name: &str) -> Option<&'static str> {
 #[allow(clippy::unwrap_used, reason = "a test ends where what it relies on is not so")]
 mod tests {
     use super::*;
+    use crate::policy::Limit;
 
     const POLICY: &str = "namespace = 'n'\n[[limit]]\nname = 'org'\nper = ['org']\nrate = '10/s'\n";
 
@@ -142,7 +155,7 @@ mod tests {
     }
 
     fn learn(policy: &Policy, limit: &ProviderLimit, call: &Call) -> Policy {
-        policy.with_learned(limit, call).unwrap().unwrap()
+        policy.with_learned(Some(limit), call).unwrap().unwrap()
     }
 
     #[test]
@@ -160,7 +173,7 @@ mod tests {
         assert_eq!(names("/api/v2/groups"), ["org:acme"]);
         assert_eq!(learned.limits()[1].quota(), Some("180/1m"));
         assert_eq!(Policy::from_json(&learned.to_json()).unwrap(), learned);
-        assert_eq!(learned.with_learned(&limit, &call).unwrap(), None, "it is known");
+        assert_eq!(learned.with_learned(Some(&limit), &call).unwrap(), None, "it is known");
     }
 
     #[test]
@@ -171,6 +184,17 @@ mod tests {
         assert_eq!(learned.limits()[1].per().len(), 1);
         let bare = Policy::from_toml("namespace = 'n'").unwrap();
         assert_eq!(learn(&bare, &named("hidden", None), &Call::get("/")).limits()[0].rate(), Some(RATE));
+    }
+
+    #[test]
+    fn one_without_a_name_is_learned_once_for_each_family() {
+        let mut policy = Policy::from_toml(POLICY).unwrap();
+        for path in ["/api/v2/users/1", "/api/v2/quality", "/api/v2/users"] {
+            let learned = policy.with_learned(None, &Call::get(path).org("acme").client("app")).unwrap();
+            policy = learned.unwrap_or(policy);
+        }
+        let names: Vec<_> = policy.limits()[1..].iter().map(Limit::name).collect();
+        assert_eq!(names, ["learned-api-v2-users", "learned-api-v2-quality"]);
     }
 
     #[test]
@@ -195,7 +219,7 @@ mod tests {
         for number in policy.limits().len() - 1..LEARNED_MAX {
             policy = learn(&policy, &named(&number.to_string(), Some(u64::MAX)), &Call::get("/").org("acme"));
         }
-        let one_more = policy.with_learned(&named("more", None), &Call::get("/").org("acme"));
+        let one_more = policy.with_learned(Some(&named("more", None)), &Call::get("/").org("acme"));
         assert_eq!(one_more.unwrap(), None);
     }
 
@@ -203,6 +227,7 @@ mod tests {
     fn what_was_written_by_hand_is_left_alone() {
         let written = format!("{POLICY}names = ['hand']\nwhen = {{ path = '/a/**' }}\n");
         let policy = Policy::from_toml(&written).unwrap();
-        assert_eq!(policy.with_learned(&named("hand", None), &Call::get("/b").org("acme")).unwrap(), None);
+        let learned = policy.with_learned(Some(&named("hand", None)), &Call::get("/b").org("acme"));
+        assert_eq!(learned.unwrap(), None);
     }
 }

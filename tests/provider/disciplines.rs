@@ -1,0 +1,71 @@
+//! How callers keep to a provider's limits: by waiting after a refusal, by counting alone, or by Tollgate.
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use anyhow::Result;
+use tollgate::Tollgate;
+
+use crate::world::{Traffic, World, now, pass};
+
+/// What callers do who have been refused and are not told for how long.
+const BACK_OFF: Duration = Duration::from_secs(3);
+
+/// How one replica's callers keep to the limits.
+#[derive(Clone)]
+pub(crate) enum Discipline {
+    /// They send, and wait when they are refused.
+    RetryOnly,
+    /// The same, behind a token bucket of their process.
+    PerProcess(Bucket),
+    /// They ask for permits, and tell what they were answered.
+    Tollgate(Tollgate),
+}
+
+/// A token bucket of one process, as a library for one process has it: a token each `gap`.
+#[derive(Clone)]
+pub(crate) struct Bucket {
+    gap: Duration,
+    next: Arc<Mutex<tokio::time::Instant>>,
+}
+
+impl Bucket {
+    pub(crate) fn with_gap(gap: Duration) -> Self {
+        Self { gap, next: Arc::new(Mutex::new(now())) }
+    }
+
+    async fn take(&self) {
+        let turn = {
+            let mut next = self.next.lock().unwrap_or_else(PoisonError::into_inner);
+            let turn = (*next).max(now());
+            *next = turn + self.gap;
+            turn
+        };
+        tokio::time::sleep_until(turn).await;
+    }
+}
+
+impl Discipline {
+    /// Sends call after call.
+    pub(crate) async fn work(self, world: World, traffic: Traffic) -> Result<()> {
+        loop {
+            let came = match &self {
+                Self::RetryOnly => world.send(&traffic).await?,
+                Self::PerProcess(bucket) => {
+                    bucket.take().await;
+                    world.send(&traffic).await?
+                }
+                Self::Tollgate(gate) => {
+                    let call = traffic.call();
+                    let permit = gate.acquire(&call).await?;
+                    let came = world.send(&traffic).await?;
+                    gate.observe(&permit, &came.answer()).call(&call).await?;
+                    came
+                }
+            };
+            if came.is_refused() && !matches!(self, Self::Tollgate(_)) {
+                pass(came.retry_after().unwrap_or(BACK_OFF)).await;
+            }
+        }
+    }
+}
