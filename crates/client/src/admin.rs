@@ -7,7 +7,7 @@ use crate::error::Error;
 use crate::gate::Tollgate;
 use crate::library::Change;
 use crate::observe::percent;
-use crate::policy::{Bucket, Measure, Mode, Policy};
+use crate::policy::{Bucket, Measure, Mode, Policy, Terms};
 
 /// A version of the policy.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -159,8 +159,9 @@ impl Tollgate {
         let known = page.buckets.iter().filter_map(|listed| {
             let (counted_as, key) = listed.name.split_once(':')?;
             let bucket = in_force.policy.bucket(counted_as, key)?;
-            let debt = bucket.terms().converted(listed.debt, listed.credit);
             let (paused_us, share) = (listed.paused_us, listed.share);
+            let debt = bucket.terms().converted(listed.debt, listed.credit);
+            let debt = owed_when_paused(bucket.terms(), debt, paused_us);
             Some(BucketState::of(&bucket, Standing { debt, paused_us, share }))
         });
         let buckets = known.collect();
@@ -176,6 +177,14 @@ impl Tollgate {
     }
 }
 
+/// What a bucket owes that is listed with what its record says: paused, it is empty, and earns nothing until the end.
+fn owed_when_paused(terms: Terms, debt: u64, paused_us: u64) -> u64 {
+    if paused_us == 0 {
+        return debt;
+    }
+    debt.max(terms.capacity()).saturating_add(paused_us.saturating_mul(terms.refill()))
+}
+
 impl BucketState {
     fn of(bucket: &Bucket, standing: Standing) -> Self {
         let Standing { debt, paused_us, share } = standing;
@@ -187,7 +196,7 @@ impl BucketState {
             mode: bucket.mode(),
             burst: terms.burst(),
             remaining: terms.remaining_tokens(debt),
-            reset_after: Duration::from_micros(terms.full_in_us(debt)),
+            reset_after: Duration::from_micros(terms.full_in_us(debt).max(paused_us)),
             paused_for: Duration::from_micros(paused_us),
             pace_percent: percent(share),
         }
