@@ -63,9 +63,9 @@ pub struct Pause {
 /// remain of a quota only ever lowers the bucket of the limit that it names.
 ///
 /// # Errors
-/// [`Error::Store`] if the store does not answer within its timeout, or is not fit; [`Error::Conflict`] and
-/// [`Error::Policy`] if other policies come into force all the time, or one that can't be taken up. The answer has been read
-/// all the same: [`Observe::reading`].
+/// [`Error::Call`] if the call can't be taken as it is; [`Error::Store`] if the store does not answer within its timeout, or is
+/// not fit; [`Error::Conflict`] and [`Error::Policy`] if other policies come into force all the time, or one that can't be taken
+/// up. The answer has been read all the same: [`Observe::reading`].
 ///
 /// # Cancel safety
 /// Once polled it is on its way, whether or not it is polled to its end.
@@ -94,6 +94,19 @@ impl Tollgate {
     pub fn observe<'a>(&'a self, permit: &Permit, answer: &Answer<'_>) -> Observe<'a> {
         let granted = Granted::Charged(permit.shared_charge());
         Observe { gate: self, reading: self.read(answer), granted, call: None }
+    }
+
+    /// Takes up the provider's answer to a call whose permit was [handed over](Tollgate::hand_over), by its id, at whichever
+    /// replica. The permit stays as it is: its call is not over by this, and its lease is not renewed.
+    ///
+    /// As [`Tollgate::observe`], but for what remains of quotas, which lowers no bucket: an id does not carry what the buckets
+    /// owed after the grant.
+    ///
+    /// # Errors
+    /// [`PermitError::Unknown`](crate::PermitError::Unknown) if the id was not given out for this namespace.
+    pub fn observe_permit_id<'a>(&'a self, id: &str, answer: &Answer<'_>) -> Result<Observe<'a>, Error> {
+        let granted = Granted::Charged(self.opened(id)?);
+        Ok(Observe { gate: self, reading: self.read(answer), granted, call: None })
     }
 
     /// Takes up the provider's answer to a call of which there is no permit at hand.
@@ -141,6 +154,8 @@ impl<'a> IntoFuture for Observe<'a> {
 
     fn into_future(self) -> Self::IntoFuture {
         Box::pin(async move {
+            // Told whatever the answer says, so that a mistake does not show up only with the first refusal.
+            self.call.map_or(Ok(()), Call::fault)?;
             if self.reading.throttled.is_none() && self.reading.quotas.is_empty() {
                 return Ok(Observation { reading: self.reading, pause: None });
             }

@@ -74,7 +74,7 @@ impl Tollgate {
     /// # Errors
     /// [`PermitError::Unknown`] if the id was not given out for this namespace.
     pub fn take_back(&self, id: &str) -> Result<Permit, Error> {
-        let grant = self.opened(id)?.take();
+        let grant = self.opened_grant(id)?;
         let leases = grant.leases();
         if !leases.is_empty() {
             self.outbox().send(Notice::TakenBack(leases)).map_err(|_| Error::Closed)?;
@@ -92,7 +92,7 @@ impl Tollgate {
     /// # Cancel safety
     /// Once polled the renewal is on its way, whether or not the future is polled to its end.
     pub async fn heartbeat(&self, id: &str) -> Result<(), Error> {
-        let grant = self.opened(id)?.take();
+        let grant = self.opened_grant(id)?;
         if grant.leases().is_empty() {
             grant.hand_over();
             return Ok(());
@@ -106,7 +106,12 @@ impl Tollgate {
         }
     }
 
-    fn opened(&self, id: &str) -> Result<Grant, Error> {
+    fn opened_grant(&self, id: &str) -> Result<Grant, Error> {
+        Ok(Grant::new(self.opened(id)?, 0, false).take())
+    }
+
+    /// The charge that an id stands for. It is no grant: dropping it does nothing.
+    pub(crate) fn opened(&self, id: &str) -> Result<Arc<Charge>, Error> {
         let in_force = self.current().load();
         let content = open(&in_force, id).ok_or(PermitError::Unknown)?;
         // A limit that is no longer in the policy has nothing to correct.
@@ -128,7 +133,7 @@ impl Tollgate {
             leases: leases.collect(),
             outbox: self.outbox().clone(),
         };
-        Ok(Grant::new(Arc::new(charge), 0, false))
+        Ok(Arc::new(charge))
     }
 }
 
