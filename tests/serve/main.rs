@@ -9,6 +9,8 @@ mod client;
 mod command_line;
 mod disconnect;
 mod hostile;
+mod observe;
+mod observe_bad_input;
 mod options;
 mod permits;
 mod policy;

@@ -19,20 +19,20 @@ const BODY_WITHIN: Duration = Duration::from_secs(10);
 /// see the answer.
 const DISCARDED_BYTES_MAX: usize = 4 << 20;
 
-/// Largest JSON body. A call with all its values at their longest has 21 KiB.
+/// Largest JSON body, unless a handler takes larger ones. A call with all its values at their longest has 21 KiB.
 const JSON_BYTES_MAX: usize = 64 << 10;
 
-/// A body as JSON.
+/// A body as JSON, of so many bytes at most.
 #[derive(Debug)]
-pub(crate) struct Json<T>(pub(crate) T);
+pub(crate) struct Json<T, const BYTES_MAX: usize = JSON_BYTES_MAX>(pub(crate) T);
 
-impl<S: Sync, T: DeserializeOwned> FromRequest<S> for Json<T> {
+impl<S: Sync, T: DeserializeOwned, const BYTES_MAX: usize> FromRequest<S> for Json<T, BYTES_MAX> {
     type Rejection = Problem;
 
     async fn from_request(request: Request, _: &S) -> Result<Self, Problem> {
         let media_type = media_type(request.headers());
         check_coding(request.headers())?;
-        let bytes = read(request.into_body(), JSON_BYTES_MAX).await?;
+        let bytes = read(request.into_body(), BYTES_MAX).await?;
         if media_type != "application/json" {
             return Err(Problem::new(
                 Kind::UNSUPPORTED_MEDIA_TYPE,

@@ -7,6 +7,7 @@ mod api;
 mod app;
 mod body;
 mod cli;
+mod clock;
 mod commands;
 mod config;
 mod entity_tag;

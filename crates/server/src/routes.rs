@@ -12,7 +12,7 @@ use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::trace::TraceLayer;
 use tracing::{Level, Span};
 
-use crate::api::{acquire, buckets, health, limits, permits, policy};
+use crate::api::{acquire, buckets, health, limits, observe, permits, policy};
 use crate::app::App;
 use crate::host::{self, Hosts};
 use crate::problem::{Kind, Problem};
@@ -38,6 +38,7 @@ pub(crate) fn with_shutdown(gate: Tollgate, shutdown: Shutdown, hosts: Hosts) ->
     let app = App::new(gate, shutdown);
     let namespace = Router::new()
         .route("/acquire", post(acquire::acquire))
+        .route("/observe", post(observe::observe))
         .route("/permits/{id}/settle", post(permits::settle))
         .route("/permits/{id}/heartbeat", post(permits::heartbeat))
         .route("/permits/{id}", delete(permits::give_back))

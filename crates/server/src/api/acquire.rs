@@ -9,6 +9,7 @@ use axum::response::{IntoResponse, Response};
 use serde::{Deserialize, Serialize};
 use tollgate::{Call, Decision, LimitState, Measure, Permit, Priority, Refused};
 
+use super::call::AskedCall;
 use super::ms_rounded_up;
 use crate::app::App;
 use crate::body;
@@ -17,10 +18,6 @@ use crate::problem::{Kind, Problem};
 use crate::ratelimit_fields;
 use crate::shutdown::Stage;
 use crate::span::Span;
-
-mod attributes;
-
-use attributes::Attributes;
 
 /// What is asked for.
 #[derive(Debug, Deserialize)]
@@ -37,30 +34,6 @@ pub(crate) struct Asked {
     max_wait: Span,
     /// Under the same one the same call is charged once.
     request_id: Option<String>,
-}
-
-/// The call that is about to be sent. Its route is required: limits apply by it.
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct AskedCall {
-    method: String,
-    path: String,
-    org: Option<String>,
-    client: Option<String>,
-    token: Option<String>,
-    provider: Option<String>,
-    #[serde(default)]
-    attributes: Attributes,
-}
-
-/// By hand, without the token.
-impl std::fmt::Debug for AskedCall {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("AskedCall")
-            .field("method", &self.method)
-            .field("path", &self.path)
-            .finish_non_exhaustive()
-    }
 }
 
 /// The answer to a call that may be sent.
@@ -167,24 +140,11 @@ fn one() -> u32 {
 
 impl Asked {
     fn into_call(self) -> Call {
-        let AskedCall { method, path, org, client, token, provider, attributes } = self.call.0;
-        let mut call = Call::new(method, path).cost(self.cost).priority(self.priority);
-        if let Some(org) = org {
-            call = call.org(org);
+        let call = self.call.0.into_call().cost(self.cost).priority(self.priority);
+        match self.request_id {
+            Some(request_id) => call.request_id(request_id),
+            None => call,
         }
-        if let Some(client) = client {
-            call = call.client(client);
-        }
-        if let Some(token) = token {
-            call = call.token(token);
-        }
-        if let Some(provider) = provider {
-            call = call.provider(provider);
-        }
-        if let Some(request_id) = self.request_id {
-            call = call.request_id(request_id);
-        }
-        attributes.into_iter().fold(call, |call, (name, value)| call.attribute(name, value))
     }
 }
 

@@ -40,6 +40,12 @@ struct Bucket {
     burst: u64,
     remaining: u64,
     reset_after_ms: u64,
+    /// Until it earns again. Not there if it is not paused.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    paused_for_ms: Option<u64>,
+    /// At which part of its rate it goes. Not there if it goes at all of it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pace_percent: Option<u32>,
 }
 
 /// With a key the buckets that count for it, else a page of those that are not full.
@@ -91,7 +97,16 @@ fn check_cursor(cursor: &str) -> Result<(), Problem> {
 
 impl From<BucketState> for Bucket {
     fn from(state: BucketState) -> Self {
-        let BucketState { limit, key, measure, mode, burst, remaining, reset_after, .. } = state;
-        Self { limit, key, measure, mode, burst, remaining, reset_after_ms: ms_rounded_up(reset_after) }
+        Self {
+            limit: state.limit,
+            key: state.key,
+            measure: state.measure,
+            mode: state.mode,
+            burst: state.burst,
+            remaining: state.remaining,
+            reset_after_ms: ms_rounded_up(state.reset_after),
+            paused_for_ms: Some(ms_rounded_up(state.paused_for)).filter(|&ms| ms > 0),
+            pace_percent: Some(state.pace_percent).filter(|&percent| percent < 100),
+        }
     }
 }

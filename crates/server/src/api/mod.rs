@@ -2,8 +2,10 @@
 
 pub(crate) mod acquire;
 pub(crate) mod buckets;
+mod call;
 pub(crate) mod health;
 pub(crate) mod limits;
+pub(crate) mod observe;
 pub(crate) mod permits;
 pub(crate) mod policy;
 
