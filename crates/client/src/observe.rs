@@ -272,12 +272,17 @@ impl Telling {
 
     /// The buckets that the call passes under a policy.
     fn passed(&self, in_force: &InForce) -> Result<Vec<Bucket>, Error> {
-        if let Some(call) = &self.call {
-            return Ok(in_force.path(call)?.buckets().to_vec());
+        let path = self.call.as_ref().map(|call| in_force.path(call));
+        match (path, &self.granted) {
+            (Some(Ok(path)), _) => Ok(path.buckets().to_vec()),
+            // It was granted once, whatever is said of it now.
+            (_, Granted::Charged(charge)) => {
+                let known = |bucket: &Bucket| in_force.policy.bucket(bucket.counted_as(), bucket.key());
+                Ok(charge.path.buckets().iter().filter_map(known).collect())
+            }
+            (Some(Err(error)), Granted::Unknown) => Err(error.into()),
+            (None, Granted::Unknown) => Ok(Vec::new()),
         }
-        let Granted::Charged(charge) = &self.granted else { return Ok(Vec::new()) };
-        let known = |bucket: &Bucket| in_force.policy.bucket(bucket.counted_as(), bucket.key());
-        Ok(charge.path.buckets().iter().filter_map(known).collect())
     }
 }
 
