@@ -15,7 +15,7 @@ use crate::keeper::Keeper;
 use crate::library::Change;
 use crate::permit::Permit;
 use crate::policy::{Bucket, Suspect, Suspects};
-use crate::provider::{Answer, ProviderLimit, QuotaReading, Reading, Throttled};
+use crate::provider::{Adapter, Answer, ProviderLimit, QuotaReading, Reading, Throttled};
 
 /// A policy that another replica writes at the same moment is met again on the next try; more than a few in a row are none.
 const TRIES: usize = 8;
@@ -114,6 +114,12 @@ impl Tollgate {
     /// When it was granted is not known then: a refusal that arrives while its bucket is paused is taken to be an old one.
     pub fn observe_call<'a>(&'a self, call: &'a Call, answer: &Answer<'_>) -> Observe<'a> {
         Observe { gate: self, reading: self.read(answer), granted: Granted::Unknown, call: Some(call) }
+    }
+
+    /// How the provider's answers are understood, by the policy in force. It tells how much of an answer's body is of use.
+    #[must_use]
+    pub fn adapter(&self) -> Arc<Adapter> {
+        Arc::clone(self.current().load().policy.adapter())
     }
 
     fn read(&self, answer: &Answer<'_>) -> Reading {
