@@ -27,7 +27,8 @@
 --                        be over; 0 if all were granted), by (index of the bucket that binds, 0 if none, negative if it is
 --                        its limit's number of buckets that binds), over (calls granted that an observed limit would have
 --                        refused)
---            buckets     each: debt (credits not yet earned back, or calls in flight)
+--            buckets     each: debt (credits not yet earned back, or calls in flight; of one that is paused or slow as if its
+--                        whole wait were owed)
 --            leases      count, then each: index of its entry, place on the path, id of its first call's lease, how many of
 --                        its calls have one: their ids follow each other
 --            tickets     each: index of its entry, place on the path, period, tag; by entry, place and tag. To be brought when
@@ -127,13 +128,14 @@ end
 -- At which places of their paths entries need room whose calls have been charged: needs[n][place]. Others need it everywhere.
 local needs = {}
 
--- The call of a name needs room where its lease has ended. There it is over, and others may be in flight in its stead.
+-- The call of a name needs room where its lease has ended: there it is over, and others may be in flight in its stead. And it
+-- needs room where nothing passes, so that whoever is refused by the provider and asks again does not either.
 local function places_ended(charge, first, last)
   local ended = {}
   for p = first, last, 2 do
-    local place, held = place_on_path(first, p), buckets[args[p]].leases
-    local id = charge.leases[place]
-    ended[place] = held and not (id and held.ends[id])
+    local place, bucket = place_on_path(first, p), buckets[args[p]]
+    local id, held = charge.leases[place], bucket.leases
+    ended[place] = bucket.paused or (held and not (id and held.ends[id]))
   end
   return ended
 end
@@ -265,7 +267,7 @@ local function bind_wait(n, first, last)
       elseif bucket.opened then
         own = wait_for_turn(claim_of(n, first, p), 1, now)
       elseif bucket.leases then
-        own = fitting_of(1, bucket, cost) > 0 and 0 or max(look_again(bucket, 0, now), paused_for(bucket, now))
+        own = fitting_of(1, bucket, cost) > 0 and 0 or look_again(bucket, 0, now) + paused_for(bucket, now)
       else
         own = paused_for(bucket, now)
           + ceil((bucket.debt + cost * bucket.terms.credit - bucket.terms.capacity) / bucket.terms.refill)

@@ -6,7 +6,7 @@
 --            fence       string   policy that the buckets were compiled from
 --            server      string   run id of the server process on the connection
 --            granted_at  us       when the call was granted, 0 if that is not known
---            wait        us       for which the provider wants to see no call, 0..2^53-1
+--            wait        us       for which the provider wants to see no call, 0 to 31 days
 --            blamed      0|1|2    0: the narrowest candidate that explains it, or the narrowest if none does. 1: the provider has
 --                        said which limit it was, and there is one candidate. 2: as 0, but if none explains it nobody
 --            limits, terms, buckets  as in acquire.lua: the candidates, from the narrowest to the widest
@@ -14,14 +14,16 @@
 -- RETURNS  msgpack array, flat:
 --            status      0 ok | 1 no such namespace | 2 the policy is another one
 --            now         us, the namespace's time
---            bucket      index of the one that was paused, 0 if none was
+--            bucket      index of the one that was paused, 0 if none was: nobody is to blame, or its limit has as many buckets
+--                        as it may
 --            paused      us until it earns again
 --            share       of its refill at which it goes then, of 1024
 --            news        0|1      1: the call was granted after the last refusal had been taken up, if any: nobody knew of this
 --            cut         0|1      1: the share has been cut by this
 -- ERRORS   SCHEMA  a stored record is of an unknown version
--- WRITES   head, the buckets (swept when nothing is owed and they go at their full pace), their counters
--- COST     TIME, HMGET, HSET; HGET and HSET for each bucket that had no record and is given one
+-- WRITES   if a bucket was paused: head, the buckets (swept when nothing is owed and they are paused no more, ten of its windows
+--          after the last one in which a slow one was asked for, or a day), their counters
+-- COST     TIME, HMGET; HGET for each bucket that had no record and is given one; HSET
 
 local NAMED, IF_EXPLAINED = 1, 2  -- who is to blame, else the narrowest
 local SEVERAL = 3            -- buckets of different keys refused at once are no limits of their own, but what they share
@@ -46,9 +48,8 @@ if problem then return problem end
 
 -- The pace of a bucket, made where it has none yet. Whoever asks for it has it written.
 local function pace_of(b)
-  local bucket, window = buckets[b], max(args[first_window + b], wait)
-  bucket.pace = bucket.pace or new_pace(window, now)
-  bucket.pace.window = max(bucket.pace.window, window)
+  local bucket = buckets[b]
+  bucket.pace = bucket.pace or new_pace(args[first_window + b], now)
   bucket.kept = true
   return bucket.pace
 end
@@ -94,21 +95,38 @@ local full = bucket.terms.full or bucket.terms
 if granted_at == 0 and not bucket.paused then granted_at = now end
 -- Of those that were on their way when the first was refused all tell the same.
 local is_news = granted_at > pace.refused_at
-local was_cut = is_news and cut(pace, full, now)
-if is_news then pace.refused_at = now end
+local was_cut = false
+if is_news then
+  local own, is_first = max(args[first_window + chosen], wait), pace.cut_at == 0
+  was_cut = cut(pace, full, now)
+  -- The provider's window is no shorter than any wait that it has told.
+  pace.window = is_first and own or max(pace.window, own)
+  pace.refused_at = now
+end
 if is_news or bucket.paused then
   bucket.paused = max(bucket.paused or 0, now + wait)
   -- The window of the provider begins anew with what is granted then.
   begin_window(pace, bucket.paused)
+  -- From then on it goes at its new pace, and begins empty.
+  local terms = terms_at(full, pace.share)
+  if terms.credit ~= bucket.terms.credit then
+    bucket.debt = min(ceil(bucket.debt / bucket.terms.credit) * terms.credit, CREDITS_MAX)
+    bucket.terms = terms
+  end
+  if not bucket.leases then bucket.debt, bucket.lost = max(bucket.debt, terms.capacity), 0 end
 end
 
--- From the pause on it goes at its new pace, and begins empty.
-local terms = terms_at(full, pace.share)
-if terms.credit ~= bucket.terms.credit then
-  bucket.debt = min(ceil(bucket.debt / bucket.terms.credit) * terms.credit, CREDITS_MAX)
-  bucket.terms = terms
+-- One more bucket than its limit may have is not made.
+local counts = {}
+for b = 1, #buckets do
+  local limit = buckets[b].terms.limit
+  if buckets[b].kept and buckets[b].new then
+    counts[limit.counter] = counts[limit.counter] or tonumber(redis.call("HGET", KEYS[1], limit.counter) or 0)
+    buckets[b].kept = counts[limit.counter] < limit.most
+    if buckets[b].kept then counts[limit.counter] = counts[limit.counter] + 1 end
+  end
 end
-if not bucket.leases then bucket.debt = max(bucket.debt, terms.capacity) end
+if not bucket.kept then return pack({OK, now, 0, 0, SHARE_FULL, 0, 0}) end
 
 local writes, w = {"head", pack_head(head, now)}, 2
 for b = 1, #buckets do
@@ -117,8 +135,8 @@ for b = 1, #buckets do
     w = w + 2
     if buckets[b].new then
       local counter = buckets[b].terms.limit.counter
-      local count = tonumber(redis.call("HGET", KEYS[1], counter) or 0)
-      redis.call("HSET", KEYS[1], counter, string.format("%d", count + 1))
+      writes[w + 1], writes[w + 2] = counter, string.format("%d", counts[counter])
+      w = w + 2
     end
   end
 end

@@ -45,9 +45,10 @@ end
 
 -- Reads a bucket that counts calls in flight. Sets bucket.leases, .debt, .queue and .paused.
 local function read_in_flight(bucket, record, head, now)
-  local schema, epoch, at, queue, leases, _ = SCHEMA, nil, 0, false, false, nil
-  if record then schema, epoch, _, at, _, _, queue, leases = cmsgpack.unpack(record) end
+  local schema, epoch, at, queue, leases, pace, _ = SCHEMA, nil, 0, false, false, false, nil
+  if record then schema, epoch, _, at, _, _, queue, leases, pace = cmsgpack.unpack(record) end
   if schema ~= SCHEMA then return unknown_schema(bucket.field, schema) end
+  if pace then bucket.pace = go_on(read_pace(pace), bucket.terms, now) end
   bucket.leases = read_leases(epoch == head.epoch and leases, now)
   bucket.debt = max(#bucket.leases.ids, debt_unrecorded(head, now, bucket.terms))
   if at > now then bucket.paused, bucket.debt = at, max(bucket.debt, bucket.terms.capacity) end
@@ -79,9 +80,10 @@ local function read_bucket(bucket, record, head, now)
     end
   end
   if epoch ~= head.epoch then
-    -- What was spent is not known, but what the provider said still is.
+    -- What was spent is not known, but what the provider said still is: it is empty until the end of a pause.
     bucket.debt = debt_unrecorded(head, now, terms)
-    if at > now then bucket.paused, bucket.debt = at, terms.capacity end
+    if at > head.since then bucket.debt = pay_off(terms.capacity, terms.refill, max(0, now - at)) end
+    if at > now then bucket.paused = at end
     return nil
   end
   local refill, credit = terms.refill, terms.credit
@@ -124,7 +126,8 @@ end
 local function pack_bucket(head, now, bucket)
   local terms, queue, paused, pace = bucket.terms, bucket.queue, bucket.paused or 0, bucket.pace
   if bucket.leases then
-    return pack(SCHEMA, head.epoch, 0, max(now, paused), 0, 1, queue, pack_leases(bucket.leases))
+    local leases = pack_leases(bucket.leases)
+    return pack(SCHEMA, head.epoch, 0, max(now, paused), 0, 1, queue, leases, pace and pack_pace(pace))
   end
   if queue then queue[3] = bucket.lost end
   if paused > 0 or pace then

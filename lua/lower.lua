@@ -16,7 +16,7 @@
 -- WRITES   only if a bucket was lowered: head, the buckets (swept when nothing is owed)
 -- COST     TIME, HMGET; HSET if a bucket was lowered
 
-local REMEMBERED_US = 60000000  -- 1 min, longer than calls are on their way that were granted before a bucket was lowered
+local RESETS_MOST_US = 86400000000  -- 1 day: what is said of a time further away says too little of today
 
 local args = cmsgpack.unpack(ARGV[1])
 local fence, server, epoch, granted_at = args[1], args[2], args[3], args[4]
@@ -50,7 +50,7 @@ local function to_owe(bucket, owed, remaining, resets)
   local terms = bucket.terms
   local on_their_way = max(0, bucket.debt - owed + (now - granted_at) * terms.refill)
   local left = max(0, min(remaining, floor(CREDITS_MAX / terms.credit)) * terms.credit - on_their_way)
-  return min(terms.capacity + resets * terms.refill - left, CREDITS_MAX)
+  return min(terms.capacity + min(resets, RESETS_MOST_US) * terms.refill - left, CREDITS_MAX)
 end
 
 local writes, w = {"head", pack_head(head, now)}, 2

@@ -9,7 +9,9 @@ local KEEP_MOST, KEEP_LEAST = 922, 512  -- of 1024: what a cut leaves of the sha
 local MARGIN = 1004                     -- of 1024: what was granted when the provider refused is aimed at with 2 % to spare
 local RAISES = {2, 4, 8}                -- hundredths by which the share is raised after one used window, two, and more
 local USED_UP = 922                     -- of 1024 of what its pace allows: less is no sign that there is too little
-local FORGET_WINDOWS = 10               -- for which a pace is kept in a bucket that nobody asks for
+local FORGET_WINDOWS = 10               -- for which a pace is kept in a bucket that nobody asks for,
+local FORGET_US = 86400000000           -- but no longer than a day
+local REMEMBERED_US = 60000000          -- 1 min, longer than calls are on their way: for so long it is known what they tell
 
 -- Tokens in parts of 1024 of what the terms earn in a window.
 local function part_of(tokens, pace, terms)
@@ -49,10 +51,16 @@ local function pack_pace(pace)
   return stored
 end
 
+-- The smallest share at which a full bucket still holds as many tokens as its burst: credits end at CREDITS_MAX.
+local function least_share(terms)
+  return max(SHARE_LEAST, ceil(terms.capacity / (CREDITS_MAX / SHARE_FULL)))
+end
+
 -- Takes a pace to the window at `now`. Returns false where there is nothing left to remember.
 local function go_on(pace, terms, now)
+  pace.share = max(pace.share, least_share(terms))
   if now < pace.ends then return pace end
-  if part_of(pace.used, pace, terms_at(terms, pace.share)) >= USED_UP then
+  if terms.refill > 0 and part_of(pace.used, pace, terms_at(terms, pace.share)) >= USED_UP then
     pace.raises = min(pace.raises + 1, #RAISES)
     pace.share = min(SHARE_FULL, pace.share + ceil(pace.share * RAISES[pace.raises] / 100))
   else
@@ -60,7 +68,8 @@ local function go_on(pace, terms, now)
   end
   pace.before = now - pace.ends < pace.window and pace.used or 0
   pace.ends, pace.used = now + pace.window, 0
-  if pace.share == SHARE_FULL and now - pace.cut_at > pace.window then return false end
+  local last = max(pace.cut_at, pace.refused_at, pace.lowered_at, pace.refused[2] or 0)
+  if pace.share == SHARE_FULL and now - last > max(pace.window, REMEMBERED_US) then return false end
   return pace
 end
 
@@ -71,7 +80,7 @@ end
 
 -- Whether a bucket must be remembered, though nothing is owed: it is paused, or goes slowly.
 local function is_held_back(at, pace, now)
-  return at > now or (pace and now - pace[3] < FORGET_WINDOWS * pace[2])
+  return at > now or (pace and now - pace[3] < min(FORGET_WINDOWS * pace[2], FORGET_US))
 end
 
 -- Tokens granted within the last window, if those of the one before were granted evenly.
@@ -89,7 +98,6 @@ local function cut(pace, terms, now)
     local allowed = part_of(lately_used(pace, now), pace, terms_at(terms, pace.share))
     kept = max(KEEP_LEAST, min(kept, floor(allowed * MARGIN / SHARE_FULL)))
   end
-  local least = max(SHARE_LEAST, ceil(terms.capacity / (CREDITS_MAX / SHARE_FULL)))
-  pace.share, pace.cut_at, pace.raises = max(least, floor(pace.share * kept / SHARE_FULL)), now, 0
+  pace.share, pace.cut_at, pace.raises = max(least_share(terms), floor(pace.share * kept / SHARE_FULL)), now, 0
   return true
 end

@@ -228,7 +228,7 @@ local function wait_for_turn(claim, nth, now)
   local before = tokens_before(queue, tag, CREDITS_MAX)
   if bucket.leases then
     local has_turn = bucket.debt + before + claim.cost <= terms.capacity
-    return has_turn and 0 or max(look_again(bucket, before, now), paused_for(bucket, now)), 0
+    return has_turn and 0 or look_again(bucket, before, now) + paused_for(bucket, now), 0
   end
   local missing = bucket.debt + claim.cost * terms.credit - terms.capacity
   local alone = math.max(0, math.ceil(missing / terms.refill))

@@ -66,7 +66,8 @@ if problem then return problem end
 local function correct(bucket, tokens, granted_at)
   local credits = tokens * bucket.terms.credit
   if tokens > 0 then
-    if bucket.new or granted_at <= head.ruled then return end  -- new: earned back and swept
+    -- New: earned back and swept. Paused: it is to be empty at the end of that.
+    if bucket.new or bucket.paused or granted_at <= head.ruled then return end
     credits = math.max(0, credits - (now - granted_at) * bucket.terms.refill)
   end
   bucket.debt = math.min(math.max(0, bucket.debt - credits), CREDITS_MAX)

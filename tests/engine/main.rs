@@ -27,6 +27,7 @@ mod promises;
 mod refused;
 mod refused_random;
 mod regressions;
+mod remaining;
 mod replica;
 mod rules;
 mod schema;

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use tollgate::Call;
 use tollgate::engine::{
-    BackOff, BackOffReply, Blamed, CallState, Lower, Peek, QuotaLeft, RefusedCall, Reply, Script, Standing,
+    BackOff, BackOffReply, Blamed, CallState, Calls, Peek, RefusedCall, Reply, Script, Standing,
 };
 use tollgate::policy::Path;
 
@@ -37,9 +37,19 @@ pub(crate) fn refuse(
     granted_at_us: u64,
 ) -> BackOffReply {
     let blamed = if places.len() == 1 { Blamed::Named } else { Blamed::Narrowest };
-    let mut refused = BackOff::new(RefusedCall { granted_at_us, wait: PAUSE, blamed });
+    tell_refused(namespace, path, places, (RefusedCall { granted_at_us, wait: PAUSE, blamed }, WINDOW))
+}
+
+/// The same of any call, by limits that are counted over `window`.
+fn tell_refused(
+    namespace: &mut Namespace,
+    path: &Path,
+    places: &[usize],
+    (refused, window): (RefusedCall, Duration),
+) -> BackOffReply {
+    let mut refused = BackOff::new(refused);
     for &place in places {
-        refused.push(&path.buckets()[place], WINDOW);
+        refused.push(&path.buckets()[place], window);
     }
     let argument = refused.encode(namespace.policy(), namespace.fence(), &namespace.server());
     match refused.decode(&namespace.ask(Script::BACK_OFF, argument)).expect("a reply") {
@@ -62,12 +72,12 @@ fn shares(namespace: &mut Namespace, path: &Path) -> Vec<u32> {
     standing(namespace, path).iter().map(|standing| standing.share).collect()
 }
 
-fn granted(namespace: &mut Namespace, path: &Path, calls: u32) -> u32 {
+pub(crate) fn granted(namespace: &mut Namespace, path: &Path, calls: u32) -> u32 {
     namespace.acquire_on(path, calls).entries[0].granted
 }
 
 /// Grants whatever there is, in small steps, for so long.
-fn use_up(namespace: &mut Namespace, path: &Path, time_us: u64) -> u32 {
+pub(crate) fn use_up(namespace: &mut Namespace, path: &Path, time_us: u64) -> u32 {
     let mut all = 0;
     for _ in 0..time_us / 10_000 {
         namespace.clock_us += 10_000;
@@ -124,6 +134,7 @@ fn an_old_refusal_pauses_nothing_again() {
     namespace.clock_us += PAUSE_US + SECOND_US;
     let late = refuse(&mut namespace, &path, &[2], granted_at_us);
     assert_eq!((late.paused_us, late.is_cut, late.share), (0, false, 922), "{late:?}");
+    assert!(granted(&mut namespace, &path, 20) >= 8, "what was earned since is there");
 }
 
 /// What was granted since the last cut when the provider refuses again is what it allows: the pace goes there at once, and
@@ -279,6 +290,85 @@ fn a_correction_ends_no_pause() {
     assert_eq!(standing(&mut namespace, &path)[2].paused_us, PAUSE_US);
 }
 
+/// A bucket begins empty after a pause, whatever happens in it: a failover, or calls that are given back.
+#[test]
+fn a_pause_ends_with_an_empty_bucket() {
+    for what in ["failover", "given back"] {
+        let mut namespace = Namespace::new(LIMITS);
+        let path = path_of(&namespace, "acme");
+        granted(&mut namespace, &path, 10);
+        let granted_at_us = namespace.clock_us;
+        namespace.clock_us += 1_000;
+        refuse(&mut namespace, &path, &[2], granted_at_us);
+        namespace.clock_us += SECOND_US;
+        if what == "failover" {
+            namespace.failover();
+            // The first script that runs there sees it, and writes nothing of this bucket.
+            let other = path_of(&namespace, "globex");
+            granted(&mut namespace, &other, 1);
+        } else {
+            let policy = namespace.policy().clone();
+            (0..10).for_each(|_| namespace.settle(&path, &policy, granted_at_us, &[0, 0, 0]));
+        }
+        namespace.clock_us += PAUSE_US - SECOND_US;
+        assert_eq!(granted(&mut namespace, &path, 10), 0, "{what}");
+        namespace.clock_us += SECOND_US;
+        let passed = granted(&mut namespace, &path, 20);
+        assert!((8..=10).contains(&passed), "{what}: {passed}");
+    }
+}
+
+/// A call that is asked for again under its name has been paid for, but the provider wants to see no call.
+#[test]
+fn a_call_asked_for_again_waits_for_the_end_of_a_pause() {
+    let mut namespace = Namespace::new(LIMITS);
+    let path = path_of(&namespace, "acme");
+    let named = || Calls::trying(1).named(Some("request".into()));
+    let before = namespace.ask_for(&path, named()).debts[1];
+    let granted_at_us = namespace.clock_us;
+    namespace.clock_us += 1_000;
+    refuse(&mut namespace, &path, &[2], granted_at_us);
+    let again = namespace.ask_for(&path, named());
+    assert_eq!((again.entries[0].granted, again.entries[0].by), (0, Some(2)), "{again:?}");
+    namespace.clock_us += PAUSE_US;
+    let again = namespace.ask_for(&path, named());
+    assert_eq!(again.entries[0].granted, 1, "{again:?}");
+    assert!(again.debts[1] < before, "it pays nothing more");
+}
+
+/// Three that are refused at once are so at limits of a second too.
+#[test]
+fn what_is_shared_is_found_at_short_windows() {
+    let mut namespace = Namespace::new(LIMITS);
+    let mut last = None;
+    for org in ["a", "b", "c"] {
+        let path = path_of(&namespace, org);
+        namespace.clock_us += 2 * SECOND_US;
+        let refused = RefusedCall {
+            granted_at_us: namespace.clock_us,
+            wait: Duration::from_secs(1),
+            blamed: Blamed::Narrowest,
+        };
+        last = tell_refused(&mut namespace, &path, &[2, 1, 0], (refused, Duration::from_secs(1))).bucket;
+    }
+    assert_eq!(last, Some(1));
+}
+
+/// Refusals of keys that nobody is granted calls for make no more buckets than there may be.
+#[test]
+fn refusals_make_no_more_buckets_than_there_may_be() {
+    let mut namespace = Namespace::new(&LIMITS.replace("burst = 10 }", "burst = 10, max_keys = 3 }"));
+    let mut paused = 0;
+    for org in 0..10 {
+        let path = path_of(&namespace, &format!("org-{org}"));
+        let now_us = namespace.clock_us;
+        paused += u32::from(refuse(&mut namespace, &path, &[2], now_us).bucket.is_some());
+    }
+    assert_eq!(paused, 3);
+    let fields = namespace.lab.state().state;
+    assert_eq!(fields.iter().filter(|(field, _)| field.starts_with(b"b:org")).count(), 3);
+}
+
 /// Calls in flight earn nothing back in time, so there is nothing to slow down; but they can be paused.
 #[test]
 fn a_limit_on_calls_in_flight_can_be_paused() {
@@ -291,51 +381,9 @@ fn a_limit_on_calls_in_flight_can_be_paused() {
     let paused = refuse(&mut namespace, &path, &[0], now_us);
     assert_eq!((paused.paused_us, paused.is_cut, paused.share), (PAUSE_US, false, FULL));
     let refused = namespace.acquire_on(&path, 1).entries[0].clone();
-    assert_eq!((refused.granted, refused.wait_us), (0, PAUSE_US));
+    assert!(refused.granted == 0 && refused.wait_us > PAUSE_US, "{refused:?}");
     tell(&mut namespace, None, CallState::Over, &[lease]);
     assert_eq!(granted(&mut namespace, &path, 1), 0, "the end of a call ends no pause");
     namespace.clock_us += PAUSE_US;
     assert_eq!(granted(&mut namespace, &path, 5), 3);
-}
-
-/// Tells what the provider says is left, in the answer to a call that was granted at a time.
-fn lower(namespace: &mut Namespace, path: &Path, granted_at_us: u64, left: QuotaLeft) -> u64 {
-    let mut lower = Lower::granted_in(0, granted_at_us);
-    lower.push(&path.buckets()[2], left);
-    let argument = lower.encode(namespace.policy(), namespace.fence(), &namespace.server());
-    match Lower::decode(&namespace.ask(Script::LOWER, argument)).expect("a reply") {
-        Reply::Done(lowered) => lowered,
-        other => panic!("{other:?}"),
-    }
-}
-
-/// A provider that says that less is left than the bucket holds is believed, one that says that more is left is not. Calls that
-/// were granted meanwhile have not been counted there yet.
-#[test]
-fn what_remains_only_lowers_less_what_is_on_its_way() {
-    let mut namespace = Namespace::new(LIMITS);
-    let path = path_of(&namespace, "acme");
-    let owed = namespace.acquire_on(&path, 1).debts[2];
-    let granted_at_us = namespace.clock_us;
-    assert_eq!(granted(&mut namespace, &path, 2), 2);
-    let left = |remaining| QuotaLeft { owed, remaining, resets_in: None };
-    assert_eq!(lower(&mut namespace, &path, granted_at_us, left(100)), 0);
-    assert_eq!(lower(&mut namespace, &path, granted_at_us, left(5)), 1);
-    assert_eq!(lower(&mut namespace, &path, granted_at_us, left(5)), 0, "told again");
-    assert_eq!(granted(&mut namespace, &path, 9), 3, "of five two were on their way");
-    assert_eq!(lower(&mut namespace, &path, granted_at_us, left(9)), 0, "an older answer");
-    assert_eq!(granted(&mut namespace, &path, 9), 0);
-}
-
-/// Until the provider grants the whole quota again no more passes than it says is left.
-#[test]
-fn what_remains_has_to_do_until_the_reset() {
-    let mut namespace = Namespace::new(LIMITS);
-    let path = path_of(&namespace, "acme");
-    let owed = namespace.acquire_on(&path, 1).debts[2];
-    let granted_at_us = namespace.clock_us;
-    let left = QuotaLeft { owed, remaining: 7, resets_in: Some(Duration::from_secs(20)) };
-    assert_eq!(lower(&mut namespace, &path, granted_at_us, left), 1);
-    assert_eq!(use_up(&mut namespace, &path, 20 * SECOND_US), 7, "instead of 200");
-    assert_eq!(use_up(&mut namespace, &path, SECOND_US), 10);
 }

@@ -50,7 +50,8 @@ impl Library {
         question.decode(&reply).map_err(|error| StoreError::answer(Script::PEEK, &error))
     }
 
-    /// Takes up that the provider has refused a call. Told again after a lost answer it changes nothing more.
+    /// Takes up that the provider has refused a call. Told again after a lost answer it may
+    /// end the pause later, by as much as it comes later, and changes nothing else.
     pub(crate) async fn back_off(
         &self,
         refused: &BackOff,

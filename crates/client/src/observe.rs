@@ -236,19 +236,32 @@ impl Telling {
     }
 
     /// Has the policy know the limit that refused the call, which the provider has `named` or not. Whether it is to be looked
-    /// for again: this replica has written it, or another one something else.
+    /// for again: this replica has written it, or another one something else. What can't be learned is no reason to pause
+    /// nothing.
     async fn learn(&self, in_force: &InForce, named: Option<&ProviderLimit>) -> Result<bool, Error> {
         let Some(call) = &self.call else { return Ok(false) };
-        let Some(policy) = in_force.policy.with_learned(named, call)? else { return Ok(false) };
         let name = named.map_or("that it has not named", |named| named.name.as_str());
+        let policy = match in_force.policy.with_learned(named, call) {
+            Ok(Some(policy)) => policy,
+            Ok(None) => return Ok(false),
+            Err(error) => {
+                tracing::warn!(limit = name, %error, "the provider has a limit that the policy can't take up");
+                return Ok(false);
+            }
+        };
         let reason = format!("the provider refused a call by a limit {name}");
         let change = Change { author: AUTHOR.to_owned(), reason };
         match self.gate.put_policy(&policy, Some(in_force.fence()), &change).await {
-            Ok(_) => tracing::warn!(limit = name, "the provider has a limit that the policy did not know"),
-            Err(Error::Conflict { .. }) => self.keeper().renew().await?,
-            Err(error) => return Err(error),
+            Ok(_) => {
+                tracing::warn!(limit = name, "the provider has a limit that the policy did not know");
+                Ok(true)
+            }
+            Err(Error::Conflict { .. }) => self.keeper().renew().await.map(|()| true),
+            Err(error) => {
+                tracing::warn!(limit = name, %error, "a limit of the provider can't be written into the policy");
+                Ok(false)
+            }
         }
-        Ok(true)
     }
 
     /// Lowers the buckets of the quotas of which less remains than they hold.

@@ -6,15 +6,19 @@ use super::compile;
 use super::document::{Document, LimitDocument, Mode, OneOrMore, When};
 use super::error::PolicyError;
 use super::measure::Measure;
-use super::path::{Bucket, Path};
-use super::terms::Terms;
+use super::path::Path;
+use super::quantity::Span;
+use super::terms::{CAPACITY_MAX, Terms};
 use crate::call::Call;
 use crate::provider::ProviderLimit;
 
 /// Most limits that a policy learns: names come from outside.
-const LEARNED_MAX: usize = 32;
-/// Most path patterns of a learned limit; beyond that it holds for all paths.
-const PATTERNS_MAX: usize = 16;
+const LEARNED_MAX: usize = 16;
+/// Most path patterns of a learned limit; beyond that it holds for all paths. All that is ever learned is fewer changes than
+/// versions of the policy are kept.
+const PATTERNS_MAX: usize = 4;
+/// Most segments of a path that name its family.
+const SEGMENTS_MAX: usize = 8;
 /// Bytes that a name has at most, less what makes it unique.
 const SLUG_BYTES: usize = 48;
 /// How much passes a learned limit to begin with where nothing else on the path says how much may: its pace goes down from
@@ -55,14 +59,24 @@ impl Policy {
         let per = [Attribute::Org, Attribute::Client].into_iter().filter(|one| one.value(call).is_some());
         let quota = named.and_then(|limit| limit.value.zip(window_in(&limit.name)));
         let quota = quota.filter(|(value, _)| (1..=1_000_000_000).contains(value));
-        let quota = quota.map(|(value, window)| format!("{value}/{window}"));
+        let tightest = self.tightest(call);
+        let (rate, quota, burst) = match quota {
+            Some((value, (unit, window))) => {
+                // A tenth, as by default, or as many as can be counted exactly over so long a window.
+                let burst_max = CAPACITY_MAX / (window.us() + 1);
+                (None, Some(format!("{value}/{unit}")), Some((value / 10).min(burst_max).max(1)))
+            }
+            None => (Some(tightest.rate), None, tightest.burst),
+        };
         LimitDocument {
             name: self.free_name(named.map_or(family.trim_matches(['/', '*']), |limit| &limit.name)),
             names: named.iter().map(|limit| limit.name.clone()).collect(),
             when: Some(When { path: Some(OneOrMore(vec![family])), ..When::default() }),
             per: per.map(|attribute| attribute.to_string()).collect(),
-            rate: quota.is_none().then(|| self.tightest_rate(call)),
+            rate,
             quota,
+            burst,
+            mode: tightest.mode,
             learned: true,
             ..LimitDocument::default()
         }
@@ -81,16 +95,30 @@ impl Policy {
         names.find(is_free).unwrap_or(name)
     }
 
-    /// What the slowest limit earns that the call passes already: more can't come.
-    fn tightest_rate(&self, call: &Call) -> String {
+    /// What the slowest limit lets pass that the call passes already: more can't come. Where all of them are only observed,
+    /// what is learned is too.
+    fn tightest(&self, call: &Call) -> Tightest {
         let path = self.path(call).ok();
-        let buckets = path.iter().flat_map(Path::buckets);
-        let enforced = buckets
-            .filter(|bucket| bucket.measure() == Measure::Tokens && bucket.mode() == Mode::Enforce)
-            .map(Bucket::terms);
-        let slowest = enforced.reduce(Terms::slower);
-        slowest.map_or_else(|| RATE.to_owned(), |terms| format!("{}/{}us", terms.refill(), terms.credit()))
+        let buckets: Vec<_> = path.iter().flat_map(Path::buckets).collect();
+        let enforced = buckets.iter().filter(|bucket| bucket.mode() == Mode::Enforce);
+        let is_dry_run = !buckets.is_empty() && enforced.clone().next().is_none();
+        let rates =
+            enforced.filter(|bucket| bucket.measure() == Measure::Tokens).map(|bucket| bucket.terms());
+        let slowest = rates.reduce(Terms::slower);
+        Tightest {
+            rate: slowest
+                .map_or_else(|| RATE.to_owned(), |terms| format!("{}/{}us", terms.refill(), terms.credit())),
+            burst: slowest.map(Terms::burst),
+            mode: is_dry_run.then_some(Mode::Observe),
+        }
     }
+}
+
+/// How much the tightest limit lets pass, as a limit is written.
+struct Tightest {
+    rate: String,
+    burst: Option<u64>,
+    mode: Option<Mode>,
 }
 
 impl LimitDocument {
@@ -124,7 +152,7 @@ fn family_of(path: &str) -> String {
             || segment.strip_prefix('v').is_some_and(|rest| rest.bytes().all(|byte| byte.is_ascii_digit()))
     };
     let mut family = String::new();
-    for segment in path.split('/').filter(|segment| !segment.is_empty()) {
+    for segment in path.split('/').filter(|segment| !segment.is_empty()).take(SEGMENTS_MAX) {
         family.push('/');
         // What may mean something else in a pattern is written as anything.
         let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"._~-".contains(&byte);
@@ -136,10 +164,11 @@ fn family_of(path: &str) -> String {
     family + "/**"
 }
 
-/// The window that a provider's name ends in, such as `rate.per.minute`.
-fn window_in(name: &str) -> Option<&'static str> {
+/// The window that a provider's name ends in, such as `rate.per.minute`: as it is written, and how long it is.
+fn window_in(name: &str) -> Option<(&'static str, Span)> {
     const WINDOWS: [(&str, &str); 4] = [("second", "1s"), ("minute", "1m"), ("hour", "1h"), ("day", "1d")];
-    WINDOWS.iter().find(|(unit, _)| name.ends_with(&format!(".per.{unit}"))).map(|(_, window)| *window)
+    let (_, written) = WINDOWS.iter().find(|(unit, _)| name.ends_with(&format!(".per.{unit}")))?;
+    Some((written, Span::parse(written).ok()?))
 }
 
 #[cfg(test)]
@@ -171,7 +200,7 @@ mod tests {
         let own = "learned-directory-user.rate.per.minute:acme/app";
         assert_eq!(names("/api/v2/users"), ["org:acme", own]);
         assert_eq!(names("/api/v2/groups"), ["org:acme"]);
-        assert_eq!(learned.limits()[1].quota(), Some("180/1m"));
+        assert_eq!((learned.limits()[1].quota(), learned.limits()[1].burst()), (Some("180/1m"), Some(18)));
         assert_eq!(Policy::from_json(&learned.to_json()).unwrap(), learned);
         assert_eq!(learned.with_learned(Some(&limit), &call).unwrap(), None, "it is known");
     }
@@ -207,6 +236,26 @@ mod tests {
         let everywhere = policy.path(&Call::get("/else").org("acme")).unwrap();
         assert_eq!(everywhere.buckets().len(), 2);
         assert_eq!(policy.limits().len(), 2);
+    }
+
+    /// What is learned of some calls is no hindrance to others that it can't count.
+    #[test]
+    fn a_learned_limit_makes_no_call_fail() {
+        let policy = Policy::from_toml(&POLICY.replace("'10/s'", "'1000/1d'\nburst = 100")).unwrap();
+        let learned =
+            learn(&policy, &named("hidden", None), &Call::get("/exports").org("acme").client("app"));
+        assert_eq!(learned.limits()[1].burst(), Some(100));
+        let nobody = learned.path(&Call::get("/exports").org("acme")).unwrap();
+        assert_eq!(nobody.buckets().len(), 1, "it has no client");
+        let daily = learn(&policy, &named("requests.per.day", Some(1_000_000)), &Call::get("/").org("acme"));
+        assert!(daily.limits()[1].burst().unwrap() < 100_000, "more can't be counted exactly");
+    }
+
+    #[test]
+    fn where_all_is_observed_what_is_learned_is_too() {
+        let policy = Policy::from_toml(&format!("{POLICY}mode = 'observe'\n")).unwrap();
+        let learned = learn(&policy, &named("hidden", None), &Call::get("/exports").org("acme"));
+        assert_eq!(learned.limits()[1].mode(), Mode::Observe);
     }
 
     #[test]

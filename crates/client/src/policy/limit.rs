@@ -150,11 +150,12 @@ impl Limit {
 
     /// The buckets of a call that this limit applies to, and what each is charged.
     ///
-    /// An observed limit never stands in a call's way: a call that it could not count, for want of a value or
-    /// because it costs more than the burst, passes it by.
+    /// An observed limit never stands in a call's way, nor does one that nobody has written: a call that it could not count,
+    /// for want of a value or because it costs more than the burst, passes it by.
     pub(super) fn charges(&self, limit: u16, call: &Call) -> Result<Vec<(Bucket, u32)>, CallError> {
         match (self.all_charges(limit, call), self.mode()) {
             (Err(_), Mode::Observe) => Ok(Vec::new()),
+            (Err(_), Mode::Enforce) if self.is_learned() => Ok(Vec::new()),
             (charges, _) => charges,
         }
     }

@@ -9,7 +9,7 @@ use std::time::Duration;
 ///
 /// The scripts count in doubles, which are exact up to 2^53; half of that is left for what is added to a
 /// level before it is compared: the cost of a call, or a debt.
-const CAPACITY_MAX: u64 = 1 << 52;
+pub(super) const CAPACITY_MAX: u64 = 1 << 52;
 
 /// What a bucket grants, in credits, so that nothing is ever rounded: a token costs [`credit`](Terms::credit)
 /// credits, every microsecond earns [`refill`](Terms::refill) credits, and at most
