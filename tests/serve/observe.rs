@@ -281,6 +281,10 @@ async fn a_long_pause_is_told_at_once_and_in_whole_seconds() -> Result<()> {
     let days_ms = 31 * 24 * HOUR_MS;
     for (retry_after, pause_ms) in [("7200", 2 * HOUR_MS), ("99999999999999999999", days_ms)] {
         let api = Api::embedded(GENESYS).await?;
+        // More than half is spent: that explains it.
+        for _ in 0..6 {
+            api.acquire(&asked("/users", "acme")).await?.expect(200);
+        }
         let observed = api.observe(&refused(&call("/users", "acme"), retry_after)).await?.expect(200);
         assert_eq!(observed["paused"]["pause_ms"], pause_ms, "{observed}");
         for max_wait in ["0ms", "50m"] {
@@ -302,6 +306,7 @@ async fn a_long_pause_is_told_at_once_and_in_whole_seconds() -> Result<()> {
 async fn a_paused_limit_on_calls_in_flight_refuses_at_once() -> Result<()> {
     let policy = "namespace = 'shop'\n[[limit]]\nname = 'orders'\nper = ['org']\nconcurrent = 2";
     let api = Api::embedded(policy).await?;
+    api.acquire(&call_of("acme", 1)).await?.expect(200);
     let observed = api.observe(&refused(&call("/orders", "acme"), "7200")).await?.expect(200);
     assert_eq!((&observed["paused"]["name"], &observed["paused"]["cut"]), (&json!("orders"), &json!(false)));
     for query in ["limit=orders&key=acme", "limit=orders"] {
@@ -313,7 +318,8 @@ async fn a_paused_limit_on_calls_in_flight_refuses_at_once() -> Result<()> {
     for max_wait in ["0ms", "50m"] {
         let answer = api.acquire(&with(call_of("acme", 1), "max_wait", max_wait)).await?;
         let retry_after_ms = answer.expect(429)["retry_after_ms"].as_u64().context("a time")?;
-        assert!((2 * HOUR_MS - 60_000..=2 * HOUR_MS).contains(&retry_after_ms), "{answer:?}");
+        // Then it looks again.
+        assert!((2 * HOUR_MS - 60_000..=2 * HOUR_MS + 250).contains(&retry_after_ms), "{answer:?}");
     }
     Ok(())
 }

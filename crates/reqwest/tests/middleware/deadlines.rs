@@ -14,7 +14,7 @@ fn hour() -> Vec<super::stub::Make> {
     vec![says(429, &[("retry-after", "3600")], "{}"), done()]
 }
 
-/// The refusal pauses the limit; the next attempt, and the next call, are refused by it without being sent.
+/// The refusal pauses the limit, one that is learned by it; the next attempt, and the next call, are refused by it without being sent.
 #[tokio::test]
 async fn a_pause_beyond_the_deadline_fails_at_once_with_the_time() -> Result<()> {
     let stub = Stub::start(hour()).await;
@@ -26,10 +26,10 @@ async fn a_pause_beyond_the_deadline_fails_at_once_with_the_time() -> Result<()>
         let error = request.send().await.err().context("an hour is too long")?;
         let refused = refused_in(&error).with_context(|| format!("{error:?}"))?;
         let RefusedBy::Limit(by) = &refused.by else { panic!("{refused:?}") };
-        assert_eq!((by.limit.as_str(), by.key.as_str(), refused.sent), ("org", "acme", sent));
+        assert_eq!((by.limit.as_str(), by.key.as_str(), refused.sent), ("learned-x", "acme/app", sent));
         let waits = Duration::from_secs(3590)..Duration::from_secs(3610);
         assert!(waits.contains(&refused.retry_after), "{refused:?}");
-        assert!(error.to_string().starts_with("refused: limit org [acme]"), "{error}");
+        assert!(error.to_string().starts_with("refused: limit learned-x [acme/app]"), "{error}");
     }
     assert_eq!(stub.count(), 1, "nobody asks the provider again");
     assert!(began.elapsed() < SHORT.0, "it has waited {:?}", began.elapsed());
@@ -37,9 +37,9 @@ async fn a_pause_beyond_the_deadline_fails_at_once_with_the_time() -> Result<()>
 }
 
 #[tokio::test]
-async fn a_refusal_that_no_limit_explains_fails_with_the_providers_time() -> Result<()> {
+async fn a_refusal_that_only_observed_limits_explain_fails_with_the_providers_time() -> Result<()> {
     let stub = Stub::start(hour()).await;
-    let gate = gate("namespace = 'n'\nprovider = 'genesys-cloud'").await;
+    let gate = gate(&format!("{WIDE}mode = 'observe'\n")).await;
     let began = now();
     let request = client(limited(&gate).within(SHORT.0)).get(stub.url("/x")).with_extension(acme());
     let error = request.send().await.err().context("an hour is too long")?;
