@@ -145,9 +145,11 @@ impl<'a> Observe<'a> {
         let telling = Telling { gate: self.gate.clone(), granted: self.granted, call: self.call.cloned() };
         let reading = self.reading;
         async move {
-            let pause = match &reading.throttled {
-                Some(throttled) => telling.back_off(throttled).await?,
-                None => telling.lower(&reading.quotas).await?,
+            let pause = if let Some(throttled) = &reading.throttled {
+                telling.back_off(throttled).await?
+            } else {
+                telling.lower(&reading.quotas).await?;
+                None
             };
             Ok(Observation { reading, pause })
         }
@@ -265,12 +267,12 @@ impl Telling {
     }
 
     /// Lowers the buckets of the quotas of which less remains than they hold.
-    async fn lower(&self, quotas: &[QuotaReading]) -> Result<Option<Pause>, Error> {
-        let Granted::Charged(charge) = &self.granted else { return Ok(None) };
+    async fn lower(&self, quotas: &[QuotaReading]) -> Result<(), Error> {
+        let Granted::Charged(charge) = &self.granted else { return Ok(()) };
         let in_force = self.gate.current().load_full();
         // What a bucket owed after a grant is told in the terms of the policy that it was granted by.
         if in_force.generation() != charge.generation {
-            return Ok(None);
+            return Ok(());
         }
         let mut lower = Lower::granted_in(charge.epoch, charge.granted_at_us);
         for (bucket, &owed) in charge.path.buckets().iter().zip(&*charge.debts) {
@@ -286,7 +288,7 @@ impl Telling {
             // A policy that has changed meanwhile has begun anew; the next answer tells it.
             let _ = self.keeper().library().lower(&lower, &in_force).await?;
         }
-        Ok(None)
+        Ok(())
     }
 
     /// The buckets that the call passes under a policy.
