@@ -31,10 +31,8 @@ local AT_ONCE_US = 10000000  -- within 10 s
 
 local args = cmsgpack.unpack(ARGV[1])
 local fence, server, granted_at, wait, blamed = args[1], args[2], args[3], args[4], args[5]
-local buckets, _, first_window = bind_buckets(args, 6)
-
 local fields = {"head"}
-for b = 1, #buckets do fields[b + 1] = buckets[b].field end
+local buckets, _, first_window = bind_buckets(args, 6, fields)
 local stored = redis.call("HMGET", KEYS[1], unpack(fields))
 
 local head, problem = read_head(stored[1])

@@ -3,9 +3,9 @@
 -- What is left of a debt after `elapsed` microseconds, and the credits that were lost because nothing was owed any more.
 -- Exact: a product that is not is at least 2^53, which a debt and CREDITS_MAX together do not exceed.
 local function pay_off(debt, refill, elapsed)
-  local earned = elapsed * refill
-  if earned < debt then return debt - earned, 0 end
-  return 0, min(earned - debt, CREDITS_MAX)
+  local left = debt - elapsed * refill
+  if left > 0 then return left, 0 end
+  return 0, -left
 end
 
 -- What a bucket without a record owes: nothing where the namespace began full (since 0), else all that it could have
@@ -38,7 +38,7 @@ end
 
 -- Sets the queue of a bucket, if somebody waits at it. One that is older than the policy or the epoch is none.
 local function set_queue(bucket, queue, lost, head)
-  if queue and queue[1] >= max(head.ruled, head.epoch) then
+  if queue[1] >= max(head.ruled, head.epoch) then
     bucket.queue, bucket.lost = queue, min(lost + queue[3], CREDITS_MAX)
   end
 end
@@ -52,7 +52,7 @@ local function read_in_flight(bucket, record, head, now)
   bucket.leases = read_leases(epoch == head.epoch and leases, now)
   bucket.debt = max(#bucket.leases.ids, debt_unrecorded(head, now, bucket.terms))
   if at > now then bucket.paused, bucket.debt = at, max(bucket.debt, bucket.terms.capacity) end
-  if epoch == head.epoch then set_queue(bucket, queue, 0, head) end
+  if queue and epoch == head.epoch then set_queue(bucket, queue, 0, head) end
   return nil
 end
 
@@ -69,7 +69,7 @@ local function read_bucket(bucket, record, head, now)
     bucket.debt = debt_unrecorded(head, now, terms)
     return nil
   end
-  local schema, epoch, debt, at, old_refill, old_credit, queue, _, pace = cmsgpack.unpack(record)
+  local schema, epoch, debt, at, old_refill, old_credit, queue, _, pace = read(record)
   if schema ~= SCHEMA then return unknown_schema(bucket.field, schema) end
   if pace then
     bucket.pace = read_pace(pace)
@@ -98,7 +98,7 @@ local function read_bucket(bucket, record, head, now)
   else
     bucket.debt, lost = pay_off(debt, refill, now - at)
   end
-  set_queue(bucket, queue, lost, head)
+  if queue then set_queue(bucket, queue, lost, head) end
   return nil
 end
 
@@ -124,15 +124,15 @@ end
 -- The record of a bucket. Of a queue it has the period, the virtual time, the credits lost, and tag, tokens and end of each
 -- ticket. Calls in flight are told by their leases alone.
 local function pack_bucket(head, now, bucket)
-  local terms, queue, paused, pace = bucket.terms, bucket.queue, bucket.paused or 0, bucket.pace
+  local terms, queue, paused, pace = bucket.terms, bucket.queue, bucket.paused, bucket.pace
   if bucket.leases then
     local leases = pack_leases(bucket.leases)
-    return pack(SCHEMA, head.epoch, 0, max(now, paused), 0, 1, queue, leases, pace and pack_pace(pace))
+    return pack(SCHEMA, head.epoch, 0, max(now, paused or 0), 0, 1, queue or false, leases, pace and pack_pace(pace))
   end
   if queue then queue[3] = bucket.lost end
-  if paused > 0 or pace then
-    local at = max(bucket.as_of or now, paused)
-    return pack(SCHEMA, head.epoch, bucket.debt, at, terms.refill, terms.credit, queue, false, pace and pack_pace(pace))
+  if paused or pace then
+    local at = max(bucket.as_of or now, paused or 0)
+    return pack(SCHEMA, head.epoch, bucket.debt, at, terms.refill, terms.credit, queue or false, false, pace and pack_pace(pace))
   end
   -- What all records of a batch begin with is packed once, and what those of the same terms end with. Only buckets with terms
   -- of their own are written as of another time than now.
@@ -142,9 +142,10 @@ local function pack_bucket(head, now, bucket)
   return queue and record .. pack(queue) or record
 end
 
--- The limits, terms and buckets of a request from args[i] on. Returns the buckets, the limits, and the index behind them.
-local function bind_buckets(args, i)
-  local limits, terms, buckets = {}, {}, {}
+-- The limits, terms and buckets of a request from args[i] on, of which the fields are added to those that are to be read.
+-- Returns the buckets, the limits, and the index behind them.
+local function bind_buckets(args, i, fields)
+  local limits, terms, buckets, before = {}, {}, {}, #fields
   local last = args[i]
   i = i + 1
   for l = 1, last do
@@ -161,9 +162,9 @@ local function bind_buckets(args, i)
   last = args[i]
   i = i + 1
   for b = 1, last do
-    -- All fields at once: a table that grows is made anew.
-    buckets[b] = {field = args[i], terms = terms[args[i + 1]], debt = 0, lost = 0, queue = false, opened = false,
-      new = false, kept = false, paused = false, pace = false}
+    -- What every bucket has and no more: most batches are of many buckets at which nothing else is to be known.
+    local field = args[i]
+    buckets[b], fields[before + b] = {field = field, terms = terms[args[i + 1]], debt = 0, kept = false}, field
     i = i + 2
   end
   return buckets, limits, i

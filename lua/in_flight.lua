@@ -1,5 +1,5 @@
--- Calls in flight at a bucket whose refill is 0: time alone pays nothing off, a call owes its token until it is over. Joined in
--- front of acquire.lua and settle.lua.
+-- Calls in flight at a bucket whose refill is 0: time alone pays nothing off, a call owes its token until it is over. Joined
+-- behind acquire.lua and in front of settle.lua.
 --
 -- A call that is granted there holds a *lease*: an id, and the time until which it counts. Whoever sends the call says when it is
 -- over, and until then renews the lease well before its end; of a process that has died the leases run out. Ids are times,

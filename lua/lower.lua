@@ -20,10 +20,8 @@ local RESETS_MOST_US = 86400000000  -- 1 day: what is said of a time further awa
 
 local args = cmsgpack.unpack(ARGV[1])
 local fence, server, epoch, granted_at = args[1], args[2], args[3], args[4]
-local buckets, _, quotas_at = bind_buckets(args, 5)
-
 local fields = {"head"}
-for b = 1, #buckets do fields[b + 1] = buckets[b].field end
+local buckets, _, quotas_at = bind_buckets(args, 5, fields)
 local stored = redis.call("HMGET", KEYS[1], unpack(fields))
 
 local head, problem = read_head(stored[1])

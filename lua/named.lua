@@ -1,4 +1,4 @@
--- Names under which calls are charged once. Joined in front of acquire.lua.
+-- Names under which calls are charged once. Joined behind acquire.lua.
 --
 -- A call that is asked for again under its name has been charged: it has what it was granted before, until that is settled, or
 -- for 10 minutes. Where calls in flight are counted it has the lease that it took. One that has ended has left its place to

@@ -17,10 +17,8 @@
 
 local args = cmsgpack.unpack(ARGV[1])
 local fence, server = args[1], args[2]
-local buckets = bind_buckets(args, 3)
-
 local fields = {"head"}
-for b = 1, #buckets do fields[b + 1] = buckets[b].field end
+local buckets = bind_buckets(args, 3, fields)
 local stored = redis.call("HMGET", KEYS[1], unpack(fields))
 
 local head, problem = read_head(stored[1])

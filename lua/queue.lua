@@ -1,4 +1,4 @@
--- Who waits at a bucket, and whose turn it is: weighted fair queueing in virtual time. Joined in front of acquire.lua.
+-- Who waits at a bucket, and whose turn it is: weighted fair queueing in virtual time. Joined behind acquire.lua.
 --
 -- Calls of one organisation and priority are a *flow*. A call's turn is told by its *tag*: that of the flow's last call, plus
 -- what this one costs divided by the flow's weight. The smallest tag goes first, and leaves what it needs to those before it.

@@ -24,11 +24,9 @@ local SETTLE_WITHIN_US = 600000000  -- 10 min, for permits that have a name; swe
 
 local args = cmsgpack.unpack(ARGV[1])
 local answer_field, number, server = args[1], args[2], args[3]
-local buckets, _, next_arg = bind_buckets(args, 4)
-local entry_count, first_entry = args[next_arg], next_arg + 1
-
 local fields = {"head", answer_field}
-for b = 1, #buckets do fields[b + 2] = buckets[b].field end
+local buckets, _, next_arg = bind_buckets(args, 4, fields)
+local entry_count, first_entry = args[next_arg], next_arg + 1
 local e = first_entry
 for _ = 1, entry_count do
   if args[e] ~= "" then fields[#fields + 1] = args[e] end

@@ -24,7 +24,7 @@ struct Mutant {
 const HISTORIES: usize = 1_000;
 
 /// The mutants, and by how much the product would be wrong with each.
-const MUTANTS: [Mutant; 23] = [
+const MUTANTS: [Mutant; 25] = [
     Mutant {
         what: "time goes back with the clock",
         script: "prelude",
@@ -46,8 +46,8 @@ const MUTANTS: [Mutant; 23] = [
     Mutant {
         what: "a bucket is full a microsecond early",
         script: "prelude",
-        text: "if earned < debt then",
-        becomes: "if earned + refill <= debt then",
+        text: "  local left = debt - elapsed * refill",
+        becomes: "  local left = debt - (elapsed + 1) * refill",
     },
     Mutant {
         what: "a refused batch is written",
@@ -66,6 +66,18 @@ const MUTANTS: [Mutant; 23] = [
         script: "acquire",
         text: "  for p = first, last, 2 do\n    place = place + 1\n    if not needed or needed[place] then\n      local bucket, cost,",
         becomes: "  for p = first + 2, last, 2 do\n    place = place + 1\n    if not needed or needed[place] then\n      local bucket, cost,",
+    },
+    Mutant {
+        what: "calls are granted together for which there is no room together",
+        script: "acquire",
+        text: "bucket.debt + cost * terms.credit > terms.capacity then",
+        becomes: "bucket.debt > terms.capacity then",
+    },
+    Mutant {
+        what: "calls with a name are granted with all others",
+        script: "acquire",
+        text: "  if permit_count > 0 or any_queue then",
+        becomes: "  if any_queue then",
     },
     Mutant {
         what: "any policy will do",

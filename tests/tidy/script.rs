@@ -7,12 +7,13 @@ use super::tree::{File, files, read};
 /// The words that a head has to have.
 pub(super) const SECTIONS: [&str; 6] = ["KEYS", "ARGV", "RETURNS", "ERRORS", "WRITES", "COST"];
 
-/// The files that are no scripts of their own, but joined in front of some.
-const PARTS: [&str; 6] = [
+/// The files that are no scripts of their own, but joined to some.
+const PARTS: [&str; 7] = [
     "lua/prelude.lua",
     "lua/pace.lua",
     "lua/bucket.lua",
     "lua/in_flight.lua",
+    "lua/in_turn.lua",
     "lua/named.lua",
     "lua/queue.lua",
 ];

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::batch::{ANSWER, BatchId, Repeated, write_permit};
+use super::batch::{ANSWER, BatchId, PERMIT, Repeated};
 use super::buckets::BucketTable;
 use super::flat::{Malformed, Reader, Writer};
 use super::numbered::Numbered;
@@ -143,11 +143,26 @@ impl AcquireBatch {
         args.flag(repeated == Repeated::Yes);
         args.text(fence);
         args.text(id.server);
+        args.packed(&self.calls());
         args.packed(&self.askers());
+        let permits = || self.entries.iter().filter_map(|entry| entry.calls.permit.as_deref());
+        args.count(permits().count());
+        permits().for_each(|permit| args.joined(PERMIT, permit));
         self.table.write(&mut args, policy);
+        let costs = self.costs();
+        args.count(costs.len());
+        costs.into_iter().for_each(|cost| args.integer(cost));
+        args.finish()
+    }
+
+    /// What is asked for, entry by entry: what the script reads only where there is not room for all.
+    fn calls(&self) -> Vec<u8> {
+        let mut args = Writer::new();
         args.count(self.entries.len());
+        let mut permits = 0_u32;
         for Entry { calls, path, costs, .. } in &self.entries {
-            write_permit(&mut args, calls.permit.as_deref());
+            permits += u32::from(calls.permit.is_some());
+            args.integer(if calls.permit.is_some() { permits } else { 0 });
             args.integer(calls.count);
             args.count(path.len());
             for (&bucket, &cost) in path.iter().zip(&**costs) {
@@ -156,6 +171,18 @@ impl AcquireBatch {
             }
         }
         args.finish()
+    }
+
+    /// Tokens that all calls together cost at each bucket.
+    fn costs(&self) -> Vec<u64> {
+        let mut sums = vec![0_u64; self.buckets().len()];
+        for (index, entry) in self.entries.iter().enumerate() {
+            for (bucket, cost) in self.charges(index) {
+                let tokens = u64::from(entry.calls.count) * u64::from(cost);
+                sums[bucket] = sums[bucket].saturating_add(tokens);
+            }
+        }
+        sums
     }
 
     /// Who asks: what the script needs to know only where calls wait, and reads only there.
@@ -184,9 +211,16 @@ impl AcquireBatch {
     pub fn decode(&self, reply: &[u8]) -> Result<Reply<AcquireReply>, Malformed> {
         Reply::read(reply, |reader| {
             let (now_us, epoch) = (reader.integer()?, reader.integer()?);
-            let mut entries: Vec<_> =
-                self.entries.iter().map(|_| EntryReply::read(reader)).collect::<Result<_, _>>()?;
+            let all_granted = reader.integer()? == 1;
+            let mut entries: Vec<_> = if all_granted {
+                self.entries.iter().map(|entry| EntryReply::granted(entry.calls.count)).collect()
+            } else {
+                self.entries.iter().map(|_| EntryReply::read(reader)).collect::<Result<_, _>>()?
+            };
             let debts = self.buckets().iter().map(|_| reader.integer()).collect::<Result<_, _>>()?;
+            if all_granted {
+                return Ok(AcquireReply { now_us, epoch, entries, debts });
+            }
             for _ in 0..reader.integer()? {
                 let entry = numbered(&mut entries, reader.narrow()?)?;
                 entry.leases.push(Leases::read(reader)?);
@@ -233,6 +267,12 @@ impl Ticket {
 }
 
 impl EntryReply {
+    /// All `calls` calls were granted, and no limit would have refused any.
+    fn granted(calls: u32) -> Self {
+        let (leases, tickets) = (Vec::new(), Vec::new());
+        Self { granted: calls, wait_us: 0, by: None, crowded: false, over: 0, leases, tickets }
+    }
+
     fn read(reader: &mut Reader<'_>) -> Result<Self, Malformed> {
         let granted = reader.narrow()?;
         let wait_us = reader.integer()?;

@@ -11,7 +11,7 @@ pub struct Script {
 }
 
 macro_rules! script {
-    ($name:literal $(, after $part:literal)*) => {{
+    ($name:literal $(, after $part:literal)* $(, before $rest:literal)*) => {{
         const SOURCE: &str = concat!(
             include_str!("../../../../lua/prelude.lua"),
             "\n",
@@ -20,7 +20,8 @@ macro_rules! script {
             include_str!("../../../../lua/bucket.lua"),
             "\n",
             $(include_str!(concat!("../../../../lua/", $part, ".lua")), "\n",)*
-            include_str!(concat!("../../../../lua/", $name, ".lua"))
+            include_str!(concat!("../../../../lua/", $name, ".lua")),
+            $("\n", include_str!(concat!("../../../../lua/", $rest, ".lua")),)*
         );
         Script {
             name: $name,
@@ -82,7 +83,9 @@ impl Script {
     }
 }
 
-static ACQUIRE: Script = script!("acquire", after "in_flight", after "named", after "queue");
+// What only calls need that have to wait is behind what most batches end with: it is not made for the others.
+static ACQUIRE: Script =
+    script!("acquire", before "in_flight", before "named", before "queue", before "in_turn");
 static SETTLE: Script = script!("settle", after "in_flight");
 static BACK_OFF: Script = script!("back_off");
 static LOWER: Script = script!("lower");
