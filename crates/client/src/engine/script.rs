@@ -49,9 +49,11 @@ impl Script {
     pub const POLICY: &Self = &POLICY;
     /// Reads a policy.
     pub const POLICY_READ: &Self = &POLICY_READ;
+    /// Removes a namespace.
+    pub const REMOVE: &Self = &REMOVE;
 
     /// Every script there is.
-    pub const ALL: [&Self; 9] = [
+    pub const ALL: [&Self; 10] = [
         Self::ACQUIRE,
         Self::SETTLE,
         Self::BACK_OFF,
@@ -61,6 +63,7 @@ impl Script {
         Self::SWEEP,
         Self::POLICY,
         Self::POLICY_READ,
+        Self::REMOVE,
     ];
 
     /// The name of its file, without the ending.
@@ -91,3 +94,4 @@ static LIST: Script = script!("list");
 static SWEEP: Script = script!("sweep");
 static POLICY: Script = script!("policy");
 static POLICY_READ: Script = script!("policy_read");
+static REMOVE: Script = script!("remove");
