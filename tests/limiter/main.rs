@@ -6,6 +6,7 @@ mod exactly_once;
 mod outage;
 mod permits;
 mod policy_change;
+mod removal;
 mod state_loss;
 mod unfit_stores;
 mod waiting;

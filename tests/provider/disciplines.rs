@@ -1,12 +1,12 @@
 //! How callers keep to a provider's limits: by waiting after a refusal, by counting alone, or by Tollgate.
 
-use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use anyhow::Result;
 use tollgate::Tollgate;
+use tollgate_demo::TokenBucket;
 
-use crate::world::{Traffic, World, now, pass};
+use crate::world::{Traffic, World, pass};
 
 /// What callers do who have been refused and are not told for how long.
 const BACK_OFF: Duration = Duration::from_secs(3);
@@ -17,32 +17,9 @@ pub(crate) enum Discipline {
     /// They send, and wait when they are refused.
     RetryOnly,
     /// The same, behind a token bucket of their process.
-    PerProcess(Bucket),
+    PerProcess(TokenBucket),
     /// They ask for permits, and tell what they were answered.
     Tollgate(Tollgate),
-}
-
-/// A token bucket of one process, as a library for one process has it: a token each `gap`.
-#[derive(Clone)]
-pub(crate) struct Bucket {
-    gap: Duration,
-    next: Arc<Mutex<tokio::time::Instant>>,
-}
-
-impl Bucket {
-    pub(crate) fn with_gap(gap: Duration) -> Self {
-        Self { gap, next: Arc::new(Mutex::new(now())) }
-    }
-
-    async fn take(&self) {
-        let turn = {
-            let mut next = self.next.lock().unwrap_or_else(PoisonError::into_inner);
-            let turn = (*next).max(now());
-            *next = turn + self.gap;
-            turn
-        };
-        tokio::time::sleep_until(turn).await;
-    }
 }
 
 impl Discipline {

@@ -4,10 +4,11 @@ use std::time::Duration;
 
 use anyhow::{Result, ensure};
 use tokio::task::JoinSet;
+use tollgate_demo::TokenBucket;
 use tollgate_simulator::Time;
 use tollgate_testkit::{Seed, Sizes};
 
-use crate::disciplines::{Bucket, Discipline};
+use crate::disciplines::Discipline;
 use crate::world::{Traffic, World, replicas, run_for};
 
 const LIMIT: &str = "platform.api/client.credentials.token.rate.per.minute";
@@ -65,7 +66,7 @@ async fn a_known_limit_refuses_nobody_and_is_used_up() -> Result<()> {
     let gates = replicas(POLICY, REPLICAS).await?;
     let tollgate: Vec<_> = gates.into_iter().map(Discipline::Tollgate).collect();
     // Each process counts as if it were the only one.
-    let bucket = || Discipline::PerProcess(Bucket::with_gap(Duration::from_micros(1_000_000 / 300)));
+    let bucket = || Discipline::PerProcess(TokenBucket::with_gap(Duration::from_micros(1_000_000 / 300)));
     let alone: Vec<_> = (0..REPLICAS).map(|_| bucket()).collect();
     let with_tollgate = measure(&tollgate, seconds, seed.derive("tollgate")).await?;
     let per_process = measure(&alone, 120, seed.derive("per process")).await?;

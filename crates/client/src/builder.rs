@@ -139,9 +139,32 @@ impl Builder {
     /// # Cancel safety
     /// Dropped before it is done the given policy may have been stored or not.
     pub async fn connect(self) -> Result<Tollgate, Error> {
+        let library = self.library()?;
+        let record = self.agree(&library).await?;
+        let current = Arc::new(ArcSwap::from_pointee(InForce::compile(record)?));
+        let keeper = Keeper::new(library, Arc::clone(&current));
+        Ok(Tollgate::start(keeper, current, self.timeout, self.waiting_most))
+    }
+
+    /// Removes all that the store has of the namespace: its policy and that one's history, its buckets, who waits at them. Whether
+    /// there was anything. For namespaces that were made for a trial; nothing of it can be had back.
+    ///
+    /// A replica that goes on with the namespace gives its policy back, as after any loss: end all of them first.
+    ///
+    /// # Errors
+    /// Those of [`Builder::connect`] that are about the namespace's name, the address and the store.
+    ///
+    /// # Cancel safety
+    /// Dropped before it is done the namespace may be gone or not.
+    pub async fn remove_namespace(self) -> Result<bool, Error> {
+        Ok(self.library()?.remove().await?)
+    }
+
+    /// What the namespace has in its store, to which nothing is connected yet.
+    fn library(&self) -> Result<Library, Error> {
         // It becomes part of the keys, and of what decides which server holds them.
         if !is_name(&self.namespace) {
-            return Err(Error::Namespace { namespace: self.namespace });
+            return Err(Error::Namespace { namespace: self.namespace.clone() });
         }
         self.address.check_uses(&self.tls)?;
         // An answer that was lost is to be asked for again while its callers still wait.
@@ -152,11 +175,7 @@ impl Builder {
             }
             ref address => Store::open(address, &self.tls, self.timeout / 2)?,
         };
-        let library = Library { store: Arc::new(store), keys: Keys::of(&self.namespace) };
-        let record = self.agree(&library).await?;
-        let current = Arc::new(ArcSwap::from_pointee(InForce::compile(record)?));
-        let keeper = Keeper::new(library, Arc::clone(&current));
-        Ok(Tollgate::start(keeper, current, self.timeout, self.waiting_most))
+        Ok(Library { store: Arc::new(store), keys: Keys::of(&self.namespace) })
     }
 
     /// The namespace's policy: the stored one, or else the given one, which is then stored.

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::engine::{
     BackOff, BackOffReply, Begin, BucketsPage, BucketsReply, Keys, Lower, Peek, PeekReply, PolicyRead,
-    PolicyRecord, PolicyWrite, Reply, Script, WriteMode, WriteReply,
+    PolicyRecord, PolicyWrite, Remove, Reply, Script, WriteMode, WriteReply,
 };
 use crate::identity;
 use crate::in_force::{InForce, fence};
@@ -73,6 +73,15 @@ impl Library {
     pub(crate) async fn page(&self, page: &BucketsPage<'_>) -> Result<Reply<BucketsReply>, StoreError> {
         let reply = self.ask(Script::LIST, self.keys.state(), |_| page.encode()).await?;
         BucketsPage::decode(&reply).map_err(|error| StoreError::answer(Script::LIST, &error))
+    }
+
+    /// Removes all that is stored of the namespace. Whether there was anything.
+    pub(crate) async fn remove(&self) -> Result<bool, StoreError> {
+        let session = self.store.session().await?;
+        let keys = [self.keys.state(), self.keys.policy()];
+        let reply = session.call(Script::REMOVE, &keys, &Remove.encode()).await?;
+        let reply = Remove.decode(&reply).map_err(|error| StoreError::answer(Script::REMOVE, &error))?;
+        Ok(matches!(reply, Reply::Done(())))
     }
 
     /// Runs a script that may be run twice. Where the connection turns out to be broken it is run again on another one.

@@ -50,9 +50,11 @@ impl Script {
     pub const POLICY: &Self = &POLICY;
     /// Reads a policy.
     pub const POLICY_READ: &Self = &POLICY_READ;
+    /// Removes a namespace.
+    pub const REMOVE: &Self = &REMOVE;
 
     /// Every script there is.
-    pub const ALL: [&Self; 9] = [
+    pub const ALL: [&Self; 10] = [
         Self::ACQUIRE,
         Self::SETTLE,
         Self::BACK_OFF,
@@ -62,6 +64,7 @@ impl Script {
         Self::SWEEP,
         Self::POLICY,
         Self::POLICY_READ,
+        Self::REMOVE,
     ];
 
     /// The name of its file, without the ending.
@@ -94,3 +97,4 @@ static LIST: Script = script!("list");
 static SWEEP: Script = script!("sweep");
 static POLICY: Script = script!("policy");
 static POLICY_READ: Script = script!("policy_read");
+static REMOVE: Script = script!("remove");

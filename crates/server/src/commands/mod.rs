@@ -1,6 +1,7 @@
 //! The commands of the binary, one file each.
 
 pub(crate) mod check_policy;
+pub(crate) mod demo;
 pub(crate) mod health;
 pub(crate) mod serve;
 pub(crate) mod simulate_provider;

@@ -1,0 +1,13 @@
+-- Removes a namespace: all that is stored of it. A replica that goes on with it gives its policy back.
+--
+-- KEYS[1]  hash, the namespace's state
+-- KEYS[2]  hash, the namespace's policies
+-- ARGV[1]  msgpack array, empty
+-- RETURNS  msgpack array, flat:
+--            status      0 ok | 1 no such namespace
+-- ERRORS   none
+-- WRITES   deletes both keys
+-- COST     DEL
+
+local removed = redis.call("DEL", KEYS[1], KEYS[2])
+return cmsgpack.pack({removed > 0 and OK or LOST})
