@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-use crate::commands::{check_policy, health, serve, simulate_provider};
+use crate::commands::{check_policy, genesys, health, serve, simulate_provider};
 
 /// Limits what a fleet sends to other people's APIs, together: token buckets in Redis, charged at once or not at all.
 #[derive(Debug, Parser)]
@@ -19,6 +19,7 @@ enum Command {
     Serve(Box<serve::Arguments>),
     Health(health::Arguments),
     CheckPolicy(check_policy::Arguments),
+    Genesys(genesys::Arguments),
     SimulateProvider(simulate_provider::Arguments),
 }
 
@@ -29,6 +30,7 @@ pub fn run() -> ExitCode {
         Command::Serve(arguments) => serve::run(*arguments),
         Command::Health(arguments) => health::run(&arguments),
         Command::CheckPolicy(arguments) => check_policy::run(&arguments),
+        Command::Genesys(arguments) => genesys::run(arguments),
         Command::SimulateProvider(arguments) => simulate_provider::run(&arguments),
     }
 }
