@@ -213,8 +213,8 @@ async fn a_refusal_of_the_contained_provider_binds_both_replicas() -> Result<()>
         ensure!(status == 200, "{status}: {granted}");
         let answer = client.get(format!("{provider}/api/v2/users")).bearer_auth(token).send().await?;
         statuses.push(answer.status().as_u16());
-        let retry_after = answer.headers().get("retry-after").map(|value| value.to_str().map(str::to_owned));
-        let headers = json!({ "retry-after": retry_after.transpose()?.unwrap_or_else(|| "0".into()) });
+        let retry_after = answer.headers().get("retry-after").and_then(|value| value.to_str().ok());
+        let headers = retry_after.map_or(json!({}), |seconds| json!({ "retry-after": seconds }));
         let body: Value = serde_json::from_str(&answer.text().await?).unwrap_or_default();
         let told = json!({ "permit": granted["permit"], "status": statuses.last(), "headers": headers, "body": body });
         let observed: Value =
@@ -225,6 +225,8 @@ async fn a_refusal_of_the_contained_provider_binds_both_replicas() -> Result<()>
     let (status, refused) = acquire(&client, &other).await?;
     assert_eq!((status, &refused["limited_by"]["name"]), (429, &json!("org")), "{refused}");
     let ledger: Value = client.get(format!("{provider}/_simulator/ledger")).send().await?.json().await?;
-    assert_eq!(ledger["done_by_org"]["acme"], 3, "{ledger}");
+    // With the request for the token.
+    assert_eq!(ledger["done_by_org"]["acme"], 4, "{ledger}");
+    assert_eq!(ledger["refused_by"]["directory/user.rate.per.minute"], 1, "{ledger}");
     Ok(())
 }

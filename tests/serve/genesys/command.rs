@@ -73,7 +73,7 @@ impl Ran {
     /// The object that it wrote.
     #[track_caller]
     pub(super) fn json(&self) -> Value {
-        serde_json::from_str(&self.stdout).unwrap_or_else(|error| panic!("{error}: {self:?}"))
+        serde_json::from_str(&self.stdout).expect(&self.stdout)
     }
 
     /// Checks that it failed with this code, and that it said why.

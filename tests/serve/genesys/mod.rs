@@ -3,6 +3,7 @@
 mod command;
 mod guarded;
 mod hostile;
+mod options;
 mod scripted;
 mod secrets;
 mod taking_over;

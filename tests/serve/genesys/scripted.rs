@@ -49,11 +49,12 @@ impl Drop for Scripted {
 
 /// An answer of this status, with these header fields and this body.
 pub(super) fn says(status: u16, fields: &[(&str, &str)], body: &str) -> Answer {
-    let fields: String = fields.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect();
-    let length = body.len();
-    Answer::Says(format!(
-        "HTTP/1.1 {status} X\r\nconnection: close\r\ncontent-length: {length}\r\n{fields}\r\n{body}"
-    ))
+    let status_line = format!("HTTP/1.1 {status} X");
+    let length = format!("content-length: {}", body.len());
+    let fields = fields.iter().map(|(name, value)| format!("{name}: {value}"));
+    let head: Vec<String> =
+        [status_line, "connection: close".to_owned(), length].into_iter().chain(fields).collect();
+    Answer::Says(format!("{}\r\n\r\n{body}", head.join("\r\n")))
 }
 
 async fn serve(listener: TcpListener, answers: Vec<Answer>, requests: Arc<Mutex<Vec<String>>>) {

@@ -189,3 +189,20 @@ async fn only_the_limits_that_were_asked_for_change() -> Result<()> {
     unknown.failed(1, &["no namespace \"other\"", "404"]);
     Ok(())
 }
+
+/// A limit that has an override for the organisation already keeps what else that says.
+#[tokio::test]
+async fn an_override_that_is_there_keeps_its_other_fields() -> Result<()> {
+    let own = POLICY.replace(
+        "quota = \"180/1m\"",
+        "quota = \"180/1m\"\noverride.acme = { quota = \"240/1m\", burst = 12, spacing = \"10ms\" }",
+    );
+    let api = Api::start(Replica::builder().policy(own)).await?;
+    let provider = provider(PROVIDER).await?;
+    let run = Run::new(api.replica.base_url(), &provider.url(""))?.arguments(&SHOP);
+    let ran = run.arguments(&["--apply"]).end().await?;
+    assert!(ran.done().contains("240/1m (override)"), "{ran:?}");
+    let expected = json!({"acme": {"quota": "600/1m", "burst": 12, "spacing": "10ms"}});
+    assert_eq!(overrides(&api, "users").await?, expected);
+    Ok(())
+}
