@@ -20,6 +20,7 @@ fn entities(entities: &Value) -> Answer {
 async fn what_is_no_list_of_limits_is_told_with_what_to_do() -> Result<()> {
     let api = service().await?;
     let huge = format!("{{\"entities\":[\"{}\"]}}", "x".repeat(5 << 20));
+    let many = format!("{{\"entities\":[\"a\"{}]}}", ",\"a\"".repeat(100_000));
     for (answers, said) in [
         (vec![says(401, &[], "{}")], "does not take the token (401)"),
         (vec![says(403, &[], "{}")], "limits:organization:view"),
@@ -29,6 +30,9 @@ async fn what_is_no_list_of_limits_is_told_with_what_to_do() -> Result<()> {
         (vec![says(500, &[], "<h1>oh</h1>")], "fails (500): try again later"),
         (vec![says(302, &[("location", "http://127.0.0.1:1/")], "")], "answers 302"),
         (vec![says(200, &[], "<h1>Welcome</h1>")], "is no list of limits (line 1"),
+        (vec![says(200, &[], "{}")], "has no limits to tell: check --api-url"),
+        (vec![says(200, &[], r#"{"entities":[]}"#)], "has no limits to tell"),
+        (vec![says(200, &[], &many)], "more than 100000 limits"),
         (vec![says(200, &[], r#"{"entities":[7]}"#)], "is no list of limits"),
         (vec![says(200, &[], r#"{"entities":["a\u001b[31m"]}"#)], "control characters"),
         (vec![says(200, &[], &huge)], "more than 4194304 bytes"),

@@ -186,7 +186,7 @@ async fn only_the_limits_that_were_asked_for_change() -> Result<()> {
     assert_eq!(shown["unknown"], json!([]));
     run()?.arguments(&["--limit", "other"]).end().await?.failed(1, &["limit: \"other\""]);
     let unknown = run()?.arguments(&["--provider-namespace", "other"]).end().await?;
-    unknown.failed(1, &["no namespace \"other\"", "404"]);
+    unknown.failed(1, &["no namespace \"other\" of limits"]);
     Ok(())
 }
 

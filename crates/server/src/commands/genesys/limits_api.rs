@@ -23,6 +23,7 @@ const NAMESPACES: &str = "api/v2/organizations/limits/namespaces";
 /// More than the provider has; a list that never ends is none of its.
 const PAGES_MAX: u64 = 100;
 const NAMESPACES_MAX: usize = 1_000;
+const ENTITIES_MAX: usize = 100_000;
 const NAME_BYTES_MAX: usize = 256;
 const PAGE_SIZE: u64 = 100;
 
@@ -46,8 +47,7 @@ pub(super) struct Told {
 /// A list, in pages where there are many.
 #[derive(Deserialize)]
 struct Page<T> {
-    #[serde(default = "Vec::new")]
-    entities: Vec<T>,
+    entities: Option<Vec<T>>,
     #[serde(rename = "pageCount")]
     count: Option<u64>,
     #[serde(rename = "nextUri")]
@@ -88,8 +88,9 @@ impl LimitsApi {
         for namespace in namespaces {
             match self.pages::<Entity>(&[&namespace]).await? {
                 None if only.is_empty() => told.empty.push(namespace),
-                None => bail!("the provider has no namespace {namespace:?} of limits (404)"),
+                None => bail!("the provider has no namespace {namespace:?} of limits"),
                 Some(entities) => {
+                    self.check_count(told.limits.len() + entities.len())?;
                     for entity in entities {
                         told.limits.push(effective(entity, &namespace)?);
                     }
@@ -100,10 +101,10 @@ impl LimitsApi {
     }
 
     async fn namespaces(&self) -> anyhow::Result<Vec<String>> {
-        let names = self.pages::<String>(&[]).await?;
-        let names = names.with_context(|| {
-            format!("the provider's API at {} has no limits to tell (404): check --api-url", self.url)
-        })?;
+        let names = self.pages::<String>(&[]).await?.unwrap_or_default();
+        if names.is_empty() {
+            bail!("the provider's API at {} has no limits to tell: check --api-url", self.url);
+        }
         anyhow::ensure!(
             names.len() <= NAMESPACES_MAX,
             "the provider lists more than {NAMESPACES_MAX} namespaces"
@@ -125,12 +126,14 @@ impl LimitsApi {
                 return Ok(None);
             }
             let page: Page<T> = self.understood(&answered)?;
-            let is_last = page.entities.is_empty()
+            let Some(further) = page.entities else { return Ok(None) };
+            let is_last = further.is_empty()
                 || match page.count {
                     Some(count) => number >= count,
                     None => page.next.is_none(),
                 };
-            entities.extend(page.entities);
+            entities.extend(further);
+            self.check_count(entities.len())?;
             if is_last {
                 return Ok(Some(entities));
             }
@@ -138,6 +141,15 @@ impl LimitsApi {
             url.set_query(Some(&format!("pageSize={PAGE_SIZE}&pageNumber={}", number + 1)));
         }
         bail!("the list at {} has more than {PAGES_MAX} pages", url.path())
+    }
+
+    fn check_count(&self, entities: usize) -> anyhow::Result<()> {
+        let at = &self.url;
+        anyhow::ensure!(
+            entities <= ENTITIES_MAX,
+            "the provider's API at {at} tells of more than {ENTITIES_MAX} limits"
+        );
+        Ok(())
     }
 
     async fn get(&self, url: Url) -> anyhow::Result<Answered> {
