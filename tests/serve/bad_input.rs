@@ -1,6 +1,6 @@
 //! Bad input, row by row: a clear typed answer that names the field, and nothing charged.
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 use reqwest::Method;
 use serde_json::{Value, json};
 
@@ -78,6 +78,44 @@ async fn a_query_that_can_not_be_read_is_told_by_its_field() -> Result<()> {
         let answer = api.send(Method::PUT, &path, "application/toml", TEN_EACH).await?;
         answer.expect_problem(400, "malformed", "dry_run");
     }
+    Ok(())
+}
+
+/// A parameter that a request does not take, such as one misspelt, is refused at every route, by its name and with those that there
+/// are; and nothing is done. The routes are those of the description, so that none is left out.
+#[tokio::test]
+async fn an_unknown_query_parameter_is_refused_at_every_route() -> Result<()> {
+    let api = Api::embedded(TEN_EACH).await?;
+    let openapi: Value =
+        serde_json::from_str(include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/docs/openapi.json")))?;
+    let mut asked = 0;
+    for (path, item) in openapi["paths"].as_object().context("it has paths")? {
+        // Probes may be asked with whatever a load balancer adds.
+        let Some(path) = path.strip_prefix("/v1/{ns}/") else { continue };
+        for (method, operation) in item.as_object().context("a path has operations")? {
+            let Ok(method) = Method::from_bytes(method.to_uppercase().as_bytes()) else { continue };
+            let url = format!("/v1/shop/{}?colour=red", path.replace("{id}", "x"));
+            let body = call_of("acme", 1).to_string();
+            let problem = api.send(method.clone(), &url, "application/json", body).await?.expect_problem(
+                400,
+                "malformed",
+                "colour",
+            );
+            let detail = problem["detail"].as_str().unwrap_or_default();
+            assert!(
+                detail.contains("unknown query parameter `colour`, expected"),
+                "{method} {url}: {detail}"
+            );
+            let parameters = operation["parameters"].as_array().context("parameters")?;
+            for known in parameters.iter().filter(|parameter| parameter["in"] == "query") {
+                let name = known["name"].as_str().context("a name")?;
+                assert!(detail.contains(&format!("`{name}`")), "{method} {url}: {detail}");
+            }
+            asked += 1;
+        }
+    }
+    assert!(asked >= 9, "only {asked} operations are where this test reads them");
+    assert_eq!(api.remaining("org", "acme").await?, 10);
     Ok(())
 }
 

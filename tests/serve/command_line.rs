@@ -56,7 +56,7 @@ async fn help_explains_every_option() -> Result<()> {
     }
     let (code, help, _) = run(&["--help"]).await?;
     assert_eq!(code, Some(0));
-    for command in ["serve", "demo", "health", "check-policy", "simulate-provider"] {
+    for command in ["serve", "demo", "health", "check-policy", "genesys", "simulate-provider"] {
         assert!(help.contains(command), "{help}");
     }
     Ok(())

@@ -8,6 +8,7 @@ mod buckets;
 mod client;
 mod command_line;
 mod disconnect;
+mod genesys;
 mod hostile;
 mod observe;
 mod observe_bad_input;

@@ -76,8 +76,9 @@ async fn a_refusal_told_to_one_replica_binds_the_other_at_once() -> Result<()> {
     let id = permit(&one, &asked("/users", "acme")).await?;
     let told = json!({"permit": id, "status": 429, "headers": {"retry-after": "42"}});
     let observed = one.observe(&told).await?.expect(200);
-    let paused =
-        json!({"name": "org", "key": "acme/app", "pause_ms": 42_000, "pace_percent": 91, "cut": true});
+    let paused = json!({
+        "name": "org", "key": "acme/app", "pause_ms": 42_000, "pace_percent": 91, "news": true, "cut": true
+    });
     assert_eq!(
         observed,
         json!({"throttled": true, "wait_ms": 42_000, "wait_source": "told", "paused": paused, "quotas": []})
@@ -109,6 +110,22 @@ async fn a_refusal_told_to_one_replica_binds_the_other_at_once() -> Result<()> {
         let full_after_ms = of_time("reset_after_ms")? - of_time("paused_for_ms")?;
         assert!((999..=1_112).contains(&full_after_ms) && one["remaining"] == 0, "{one}");
     }
+    Ok(())
+}
+
+/// Two calls were on their way when the first was refused: that the second was too tells nothing new, and cuts nothing.
+#[tokio::test]
+async fn a_refusal_that_was_on_its_way_is_no_news() -> Result<()> {
+    let api = Api::embedded(GENESYS).await?;
+    let permits =
+        [permit(&api, &asked("/users", "acme")).await?, permit(&api, &asked("/users", "acme")).await?];
+    let mut told = Vec::new();
+    for id in permits {
+        let refusal = json!({"permit": id, "status": 429, "headers": {"retry-after": "42"}});
+        let observed = api.observe(&refusal).await?.expect(200);
+        told.push((observed["paused"]["news"].clone(), observed["paused"]["cut"].clone()));
+    }
+    assert_eq!(told, [(json!(true), json!(true)), (json!(false), json!(false))]);
     Ok(())
 }
 

@@ -59,7 +59,12 @@ async fn what_can_not_be_played_is_told() -> Result<()> {
     for (arguments, said) in [
         (vec!["--config", wrong], "faults.reset (line 3): 2, expected 0 to 1"),
         (vec!["--config", "/nowhere/provider.toml"], "/nowhere/provider.toml"),
-        (vec!["--config", EXAMPLE, "--listen", "0.0.0.0:0"], "an address of the loopback"),
+        (vec!["--config", EXAMPLE, "--listen", "0.0.0.0:0"], "--insecure-listen where the network keeps"),
+        (vec!["--config", EXAMPLE, "--listen", "8090"], "expected an IP address and a port"),
+        (
+            vec!["--config", EXAMPLE, "--insecure-listen=maybe"],
+            "insecure_listen: \"maybe\", expected true or false",
+        ),
         (vec![], "--config"),
     ] {
         let mut command = command(&arguments)?;
@@ -67,5 +72,15 @@ async fn what_can_not_be_played_is_told() -> Result<()> {
         let stderr = String::from_utf8(stderr)?;
         assert!(status.code() == Some(2) && stderr.contains(said), "{arguments:?}: {status} {stderr}");
     }
+    Ok(())
+}
+
+/// Told that the network keeps strangers out, it would listen anywhere. This address, which is for documents alone, no machine has.
+#[tokio::test]
+async fn other_addresses_are_listened_on_when_that_is_said() -> Result<()> {
+    let mut command = command(&["--config", EXAMPLE, "--listen", "192.0.2.1:0", "--insecure-listen"])?;
+    let Output { status, stderr, .. } = tokio::task::spawn_blocking(move || command.output()).await??;
+    let stderr = String::from_utf8(stderr)?;
+    assert!(status.code() == Some(1) && stderr.contains("can't listen on 192.0.2.1:0"), "{status} {stderr}");
     Ok(())
 }

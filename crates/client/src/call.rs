@@ -206,6 +206,18 @@ impl Call {
         self
     }
 
+    /// The same call under no name: it is charged whenever it is asked for.
+    pub fn without_request_id(mut self) -> Call {
+        self.request_id = None;
+        self
+    }
+
+    /// The name of the caller's own that [`request_id`](Call::request_id) has given it, if it has one.
+    #[must_use]
+    pub fn get_request_id(&self) -> Option<&str> {
+        self.request_id.as_deref()
+    }
+
     /// The method, in upper case.
     #[must_use]
     pub fn method(&self) -> &str {

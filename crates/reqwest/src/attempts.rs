@@ -1,5 +1,6 @@
 //! The attempts of one request.
 
+use std::borrow::Cow;
 use std::time::Duration;
 
 use http::Extensions;
@@ -63,7 +64,8 @@ impl<'a> Attempts<'a> {
 
     /// A permit, or `None` where it is sent without one.
     async fn acquire(&self) -> Result<Option<Permit>, Error> {
-        let acquire = self.setup.gate.acquire(self.call).within(clock::until(self.deadline));
+        let call = self.charged_anew();
+        let acquire = self.setup.gate.acquire(&call).within(clock::until(self.deadline));
         match acquire.await {
             Ok(permit) => Ok(Some(permit)),
             Err(tollgate::Error::Refused(refused)) => {
@@ -78,6 +80,15 @@ impl<'a> Attempts<'a> {
                 Ok(None)
             }
             Err(error) => Err(Error::Limiter(error)),
+        }
+    }
+
+    /// The call of the next attempt. Under the name that the first one has it would be granted without a charge, though it is sent.
+    fn charged_anew(&self) -> Cow<'a, Call> {
+        if self.sent > 0 && self.call.get_request_id().is_some() {
+            Cow::Owned(self.call.clone().without_request_id())
+        } else {
+            Cow::Borrowed(self.call)
         }
     }
 

@@ -44,8 +44,11 @@ use crate::outgoing::Outgoing;
 /// once with [`Refused`](crate::Refused), which tells the time.
 ///
 /// The redirects that `reqwest` follows by itself are calls that nobody has charged: turn them off
-/// (`reqwest::redirect::Policy::none`) where the provider sends such. A [`Call::request_id`] set by the classifier stands for
-/// all attempts together: these are then charged once, which is less than what is sent.
+/// (`reqwest::redirect::Policy::none`) where the provider sends such.
+///
+/// A [`Call::request_id`] set by the classifier is that of the first attempt, so that whoever begins the same request anew, after a
+/// crash, is not charged for that one twice. Further attempts are acquired without it, and each is charged: they are calls that
+/// reach the provider.
 ///
 /// # Cancel safety
 /// A request whose future is dropped while it waits spends nothing. Dropped later it is taken to have been sent; it is in flight

@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-use crate::commands::{check_policy, demo, health, serve, simulate_provider};
+use crate::commands::{check_policy, demo, genesys, health, serve, simulate_provider};
 
 /// Limits what a fleet sends to other people's APIs, together: token buckets in Redis, charged at once or not at all.
 #[derive(Debug, Parser)]
@@ -20,6 +20,7 @@ enum Command {
     Demo(demo::Arguments),
     Health(health::Arguments),
     CheckPolicy(check_policy::Arguments),
+    Genesys(genesys::Arguments),
     SimulateProvider(simulate_provider::Arguments),
 }
 
@@ -31,6 +32,7 @@ pub fn run() -> ExitCode {
         Command::Demo(arguments) => demo::run(&arguments),
         Command::Health(arguments) => health::run(&arguments),
         Command::CheckPolicy(arguments) => check_policy::run(&arguments),
+        Command::Genesys(arguments) => genesys::run(arguments),
         Command::SimulateProvider(arguments) => simulate_provider::run(&arguments),
     }
 }

@@ -32,6 +32,17 @@ pub(crate) enum Insecure {
     Refused,
 }
 
+impl Insecure {
+    /// Reads the value of `--insecure-listen`; not given, it is refused.
+    pub(crate) fn parse(text: Option<&str>) -> Option<Self> {
+        match text {
+            Some("true" | "1" | "yes") => Some(Self::Allowed),
+            None | Some("false" | "0" | "no") => Some(Self::Refused),
+            Some(_) => None,
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

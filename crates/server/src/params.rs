@@ -28,15 +28,30 @@ impl<S: Sync, T: DeserializeOwned> FromRequestParts<S> for Query<T> {
     }
 }
 
+/// The query of a request that takes none. Every handler below `/v1/{ns}` takes this or a [`Query`] of its own: a parameter that is
+/// misspelt, or that another version knows, must not look as if it had been heeded.
+pub(crate) type NoQuery = Query<Nothing>;
+
+/// No parameters at all.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Nothing {}
+
 /// The problem with a query, told by its field where the error, or one behind it, knows that.
 fn unreadable(rejection: &QueryRejection) -> Problem {
-    let problem = Problem::new(Kind::MALFORMED, rejection.body_text());
+    let problem = Problem::new(Kind::MALFORMED, in_words_of_queries(&rejection.body_text()));
     let mut errors = iter::successors(rejection.source(), |&error| error.source());
     let known = errors.find_map(<dyn Error>::downcast_ref::<serde_path_to_error::Error<value::Error>>);
     match known.map(|error| body::field_of(error.path(), &error.inner().to_string())) {
         Some(field) if !field.is_empty() => problem.field(field),
         _ => problem,
     }
+}
+
+/// What serde calls a field is a parameter here.
+fn in_words_of_queries(message: &str) -> String {
+    let message = message.replacen("unknown field", "unknown query parameter", 1);
+    message.replacen("there are no fields", "expected none, as this request takes none", 1)
 }
 
 /// What the path of a permit names, beside the namespace.

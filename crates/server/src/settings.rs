@@ -213,11 +213,8 @@ fn listen(config: &Config) -> Result<SocketAddr, SettingsError> {
 }
 
 fn insecure(config: &Config) -> Result<Insecure, SettingsError> {
-    match config.insecure_listen.as_deref() {
-        Some("true" | "1" | "yes") => Ok(Insecure::Allowed),
-        None | Some("false" | "0" | "no") => Ok(Insecure::Refused),
-        Some(other) => Err(wrong("insecure_listen", other, "true or false")),
-    }
+    let text = config.insecure_listen.as_deref();
+    Insecure::parse(text).ok_or_else(|| wrong("insecure_listen", text.unwrap_or_default(), "true or false"))
 }
 
 fn number(option: &'static str, text: Option<String>) -> Result<Option<usize>, SettingsError> {

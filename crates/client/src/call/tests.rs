@@ -17,7 +17,10 @@ fn a_call_in_the_callers_words_has_no_fault() {
         .attribute("region", "eu")
         .attribute("region", "us")
         .cost(3)
-        .priority(Priority::Batch);
+        .priority(Priority::Batch)
+        .request_id("job-17");
+    assert_eq!(call.get_request_id(), Some("job-17"));
+    assert_eq!(call.clone().without_request_id().get_request_id(), None);
     assert_eq!(call.fault(), Ok(()));
     assert_eq!((call.method(), call.path()), ("GET", "/api/v2/users"));
     assert_eq!(call.named_attribute("region"), Some("us"), "the later value replaces the earlier one");

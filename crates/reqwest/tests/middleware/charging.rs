@@ -1,10 +1,11 @@
 //! What is charged is what is sent.
 
 use anyhow::Result;
+use tollgate_reqwest::{Outgoing, TollgateMiddleware};
 use tollgate_testkit::eventually;
 
 use super::setup::{LONG, acme, client, gate, limited, remaining, simulator};
-use super::stub::{Stub, says};
+use super::stub::{Stub, done, says};
 
 /// 200 tokens, and none earned back while the test runs.
 const COUNTED: &str = "namespace = 'n'\n\
@@ -23,6 +24,23 @@ async fn every_attempt_is_charged() -> Result<()> {
     let sent = server.ledger().callers().count();
     assert!(sent > 20, "some were sent again, {sent} in all");
     assert_eq!(remaining(&gate).await, 200 - sent);
+    Ok(())
+}
+
+/// A request that the application has named is charged for every attempt all the same; begun anew under its name, only for what is
+/// sent again within it.
+#[tokio::test]
+async fn a_named_request_is_charged_for_each_attempt() -> Result<()> {
+    let stub = Stub::start(vec![says(503, &[], ""), says(503, &[], ""), done()]).await;
+    let gate = gate(COUNTED).await;
+    let named = TollgateMiddleware::builder(gate.clone(), |out: &Outgoing<'_>| {
+        Some(out.call().org(out.org()?).request_id("job-17"))
+    });
+    let http = client(named);
+    http.get(stub.url("/x")).with_extension(acme()).send().await?;
+    assert_eq!((stub.count(), remaining(&gate).await), (3, 197));
+    http.get(stub.url("/x")).with_extension(acme()).send().await?;
+    assert_eq!((stub.count(), remaining(&gate).await), (4, 197), "the first attempt was charged before");
     Ok(())
 }
 

@@ -14,6 +14,7 @@ use super::ms_rounded_up;
 use crate::app::App;
 use crate::body;
 use crate::object::{self, Object};
+use crate::params::NoQuery;
 use crate::problem::{Kind, Problem};
 use crate::ratelimit_fields;
 use crate::shutdown::Stage;
@@ -80,6 +81,7 @@ struct LimitedBy {
 /// Grants, or refuses with 429. A caller who hangs up while he waits leaves his place in line.
 pub(crate) async fn acquire(
     State(app): State<App>,
+    _: NoQuery,
     body::Json(asked): body::Json<Asked>,
 ) -> Result<Response, Problem> {
     let max_wait = asked.max_wait.duration();

@@ -7,6 +7,7 @@ use serde::Serialize;
 use tollgate::{Error, Limit, Policy};
 
 use crate::app::App;
+use crate::params::NoQuery;
 use crate::problem::Problem;
 
 /// The limits, in the order in which calls pass them.
@@ -16,7 +17,7 @@ pub(crate) struct Limits<'a> {
 }
 
 /// The limits, and what each comes to.
-pub(crate) async fn get(State(app): State<App>) -> Result<Response, Problem> {
+pub(crate) async fn get(State(app): State<App>, _: NoQuery) -> Result<Response, Problem> {
     let stored = app.policy().await?;
     let policy = Policy::from_json(&stored.document).map_err(Error::Policy)?;
     let body = serde_json::to_vec(&Limits { limits: policy.limits() }).unwrap_or_default();

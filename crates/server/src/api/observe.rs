@@ -14,6 +14,7 @@ use crate::app::App;
 use crate::body;
 use crate::clock;
 use crate::object::Object;
+use crate::params::NoQuery;
 use crate::problem::{Kind, Problem};
 
 mod headers;
@@ -46,6 +47,7 @@ pub(crate) struct Told {
 /// Reads the answer, and tells the fleet where it speaks of limits. The permit stays as it is.
 pub(crate) async fn observe(
     State(app): State<App>,
+    _: NoQuery,
     body::Json(told): body::Json<Told, BYTES_MAX>,
 ) -> Result<Json<Observed>, Problem> {
     let Told { permit, call, status, headers, body } = told;

@@ -7,7 +7,7 @@ use serde::Deserialize;
 
 use crate::app::App;
 use crate::body::Json;
-use crate::params::PermitPath;
+use crate::params::{NoQuery, PermitPath};
 use crate::problem::Problem;
 
 /// What the call has cost.
@@ -22,6 +22,7 @@ pub(crate) struct Settle {
 pub(crate) async fn settle(
     State(app): State<App>,
     Path(PermitPath { id }): Path<PermitPath>,
+    _: NoQuery,
     Json(Settle { cost }): Json<Settle>,
 ) -> Result<StatusCode, Problem> {
     app.gate.take_back(&id)?.settle(cost).await?;
@@ -32,6 +33,7 @@ pub(crate) async fn settle(
 pub(crate) async fn heartbeat(
     State(app): State<App>,
     Path(PermitPath { id }): Path<PermitPath>,
+    _: NoQuery,
 ) -> Result<StatusCode, Problem> {
     app.gate.heartbeat(&id).await?;
     Ok(StatusCode::NO_CONTENT)
@@ -41,6 +43,7 @@ pub(crate) async fn heartbeat(
 pub(crate) async fn give_back(
     State(app): State<App>,
     Path(PermitPath { id }): Path<PermitPath>,
+    _: NoQuery,
 ) -> Result<StatusCode, Problem> {
     app.gate.take_back(&id)?.give_back().await?;
     Ok(StatusCode::NO_CONTENT)

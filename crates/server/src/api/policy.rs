@@ -13,7 +13,7 @@ use tollgate::{Change, Error, Limit, Policy, PolicyVersion};
 use crate::app::App;
 use crate::body;
 use crate::entity_tag::{self, Condition};
-use crate::params::Query;
+use crate::params::{NoQuery, Query};
 use crate::problem::{Kind, Problem};
 
 /// As large as a policy may be.
@@ -55,7 +55,7 @@ struct Preview<'a> {
 }
 
 /// The canonical document, with its version in the header.
-pub(crate) async fn get(State(app): State<App>, headers: HeaderMap) -> Result<Response, Problem> {
+pub(crate) async fn get(State(app): State<App>, _: NoQuery, headers: HeaderMap) -> Result<Response, Problem> {
     let known = Condition::if_none_match(&headers)?;
     let version = app.policy().await?;
     if known.is_some_and(|known| known.names(&version.tag)) {

@@ -1,7 +1,8 @@
-//! The commands of the binary, one file each.
+//! The commands of the binary, one file each; those about a provider in a folder of its name.
 
 pub(crate) mod check_policy;
 pub(crate) mod demo;
+pub(crate) mod genesys;
 pub(crate) mod health;
 pub(crate) mod serve;
 pub(crate) mod simulate_provider;

@@ -6,7 +6,7 @@ use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Extension, Json, Router};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::connection::Line;
 use super::request;
@@ -22,6 +22,7 @@ const BODY_MAX: usize = 1 << 20;
 
 pub(super) fn router(world: World) -> Router {
     Router::new()
+        .route("/_simulator/health", get(health))
         .route("/_simulator/ledger", get(ledger).post(ledger))
         .route("/_simulator/reset", post(reset))
         .route(TOKEN_PATH, post(token))
@@ -58,6 +59,11 @@ async fn answer(outcome: Outcome, in_flight: InFlight, line: &Line) -> Response 
         Some(answer) => response(answer),
         None => line.cut().await,
     }
+}
+
+/// It is up; what containers ask. Of a long ledger that tells more the summary takes its time.
+async fn health() -> Json<Value> {
+    Json(json!({"status": "up"}))
 }
 
 async fn ledger(State(world): State<World>) -> Json<Value> {

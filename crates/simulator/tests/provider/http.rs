@@ -58,6 +58,11 @@ async fn the_ledger_can_be_read_and_reset_by_hand() -> Result<()> {
     let summary = async || -> Result<Value> {
         Ok(client.get(server.url("/_simulator/ledger")).send().await?.json().await?)
     };
+    let health = client.get(server.url("/_simulator/health")).send().await?;
+    assert_eq!(
+        (health.status(), health.json::<Value>().await?["status"].clone()),
+        (StatusCode::OK, "up".into())
+    );
     let before = summary().await?;
     assert_eq!((&before["arrivals"], &before["excess_count"]), (&4.into(), &0.into()), "{before}");
     assert_eq!(before["refused_by"]["directory/user.rate.per.minute"], 1);

@@ -41,6 +41,8 @@ struct Paused {
     key: String,
     pause_ms: u64,
     pace_percent: u32,
+    /// Whether the call was granted after the last refusal had been taken up.
+    news: bool,
     cut: bool,
 }
 
@@ -89,8 +91,9 @@ impl From<Observation> for Observed {
 
 impl From<Pause> for Paused {
     fn from(pause: Pause) -> Self {
-        let Pause { limit, key, wait, pace_percent, is_cut, .. } = pause;
-        Self { name: limit, key, pause_ms: ms_rounded_up(wait), pace_percent, cut: is_cut }
+        let Pause { limit, key, wait, pace_percent, is_news, is_cut, .. } = pause;
+        let pause_ms = ms_rounded_up(wait);
+        Self { name: limit, key, pause_ms, pace_percent, news: is_news, cut: is_cut }
     }
 }
 
