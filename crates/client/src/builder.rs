@@ -9,6 +9,7 @@ use crate::embedded::{Clock, EmbeddedStore};
 use crate::engine::{Begin, Keys, PolicyRecord, WriteReply};
 use crate::error::Error;
 use crate::gate::Tollgate;
+use crate::identity;
 use crate::in_force::InForce;
 use crate::keeper::Keeper;
 use crate::library::{Change, Library};
@@ -152,8 +153,10 @@ impl Builder {
             }
             ref address => Store::open(address, &self.tls, self.timeout / 2)?,
         };
-        let library = Library { store: Arc::new(store), keys: Keys::of(&self.namespace) };
-        let record = self.agree(&library).await?;
+        let (keys, replica) = (Keys::of(&self.namespace), identity::random());
+        let library = Library { store: Arc::new(store), keys, replica };
+        // Boxed: it is done once, and would make every future that connects as large as itself.
+        let record = Box::pin(self.agree(&library)).await?;
         let current = Arc::new(ArcSwap::from_pointee(InForce::compile(record)?));
         let keeper = Keeper::new(library, Arc::clone(&current));
         Ok(Tollgate::start(keeper, current, self.timeout, self.waiting_most))
@@ -184,7 +187,7 @@ impl Builder {
                 Change { author: "tollgate".to_owned(), reason: "the namespace's first policy".to_owned() };
             // Another replica may have been first: then its policy is there to be read.
             let (WriteReply::Written(_) | WriteReply::Conflict(_)) =
-                library.put(policy, None, &change, begin).await?;
+                library.put(policy, None, &change, (begin, None)).await?;
         }
     }
 }

@@ -45,13 +45,15 @@ impl Script {
     pub const LIST: &Self = &LIST;
     /// Removes what is no longer needed.
     pub const SWEEP: &Self = &SWEEP;
+    /// Pages through the audit trail.
+    pub const AUDIT: &Self = &AUDIT;
     /// Writes a policy.
     pub const POLICY: &Self = &POLICY;
     /// Reads a policy.
     pub const POLICY_READ: &Self = &POLICY_READ;
 
     /// Every script there is.
-    pub const ALL: [&Self; 9] = [
+    pub const ALL: [&Self; 10] = [
         Self::ACQUIRE,
         Self::SETTLE,
         Self::BACK_OFF,
@@ -59,6 +61,7 @@ impl Script {
         Self::PEEK,
         Self::LIST,
         Self::SWEEP,
+        Self::AUDIT,
         Self::POLICY,
         Self::POLICY_READ,
     ];
@@ -84,10 +87,11 @@ impl Script {
 
 static ACQUIRE: Script = script!("acquire", after "in_flight", after "named", after "queue");
 static SETTLE: Script = script!("settle", after "in_flight");
-static BACK_OFF: Script = script!("back_off");
-static LOWER: Script = script!("lower");
+static BACK_OFF: Script = script!("back_off", after "audit_trail");
+static LOWER: Script = script!("lower", after "audit_trail");
 static PEEK: Script = script!("peek");
 static LIST: Script = script!("list");
-static SWEEP: Script = script!("sweep");
-static POLICY: Script = script!("policy");
+static SWEEP: Script = script!("sweep", after "audit_trail");
+static AUDIT: Script = script!("audit", after "audit_trail");
+static POLICY: Script = script!("policy", after "audit_trail");
 static POLICY_READ: Script = script!("policy_read");
