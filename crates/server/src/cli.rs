@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-use crate::commands::{check_policy, health, serve, simulate_provider};
+use crate::commands::{audit, check_policy, health, serve, simulate_provider};
 
 /// Limits what a fleet sends to other people's APIs, together: token buckets in Redis, charged at once or not at all.
 #[derive(Debug, Parser)]
@@ -17,6 +17,7 @@ struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     Serve(Box<serve::Arguments>),
+    Audit(Box<audit::Arguments>),
     Health(health::Arguments),
     CheckPolicy(check_policy::Arguments),
     SimulateProvider(simulate_provider::Arguments),
@@ -27,6 +28,7 @@ enum Command {
 pub fn run() -> ExitCode {
     match Cli::parse().command {
         Command::Serve(arguments) => serve::run(*arguments),
+        Command::Audit(arguments) => audit::run(&arguments),
         Command::Health(arguments) => health::run(&arguments),
         Command::CheckPolicy(arguments) => check_policy::run(&arguments),
         Command::SimulateProvider(arguments) => simulate_provider::run(&arguments),

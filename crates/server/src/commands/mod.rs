@@ -1,5 +1,6 @@
 //! The commands of the binary, one file each.
 
+pub(crate) mod audit;
 pub(crate) mod check_policy;
 pub(crate) mod health;
 pub(crate) mod serve;
