@@ -83,13 +83,6 @@ local function keep(bucket)
   end
 end
 
-local function charge(bucket, tokens)
-  bucket.debt = bucket.debt + tokens * bucket.terms.credit
-  if bucket.lost then bucket.lost = 0 end
-  if bucket.pace then bucket.pace.used = bucket.pace.used + tokens end
-  if not bucket.kept then keep(bucket) end
-end
-
 -- Writes what the batch has changed, the answer with it; `writes` has fields and records of what is not a bucket.
 local function write_all(writes, reply)
   local w = #writes
@@ -114,26 +107,31 @@ local function write_all(writes, reply)
   end
 end
 
--- Whether every bucket has room for all calls of the batch together, and nothing is to be known of one of them alone: who comes
--- first does not matter then.
-local function has_room_for_all()
-  if permit_count > 0 or any_queue then return false end
+-- What each bucket owes after all calls of the batch: who comes first does not matter where there is room for all of them, and
+-- nothing is to be known of one of them alone. Else returns nil.
+local function debts_after_all()
+  if permit_count > 0 or any_queue then return nil end
+  local debts = {}
   for b = 1, #buckets do
-    local bucket, cost = buckets[b], args[costs_at + b]
+    local bucket = buckets[b]
     local terms = bucket.terms
-    if bucket.leases or bucket.debt + cost * terms.credit > terms.capacity then return false end
-    if bucket.new and terms.limit.buckets + #buckets > terms.limit.most then return false end
+    local debt = bucket.debt + args[costs_at + b] * terms.credit
+    if bucket.leases or debt > terms.capacity then return nil end
+    if bucket.new and terms.limit.buckets + #buckets > terms.limit.most then return nil end
+    debts[b] = debt
   end
-  return true
+  return debts
 end
 
-if has_room_for_all() then
+local debts = debts_after_all()
+if debts then
   local reply, any_charged = {OK, now, head.epoch, 1}, false
   for b = 1, #buckets do
     local bucket, cost = buckets[b], args[costs_at + b]
     if cost > 0 then
-      charge(bucket, cost)
-      any_charged = true
+      bucket.debt, any_charged = debts[b], true
+      if bucket.pace then bucket.pace.used = bucket.pace.used + cost end
+      keep(bucket)
     end
     reply[b + 4] = (bucket.paused or bucket.pace) and told_debt(bucket, now) or bucket.debt
   end

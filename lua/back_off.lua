@@ -2,6 +2,7 @@
 -- fleet and cuts its pace.
 --
 -- KEYS[1]  hash, the namespace's state
+-- KEYS[2]  stream, the namespace's audit trail
 -- ARGV[1]  msgpack array, flat:
 --            fence       string   policy that the buckets were compiled from
 --            server      string   run id of the server process on the connection
@@ -9,6 +10,10 @@
 --            wait        us       for which the provider wants to see no call, 0 to 31 days
 --            blamed      0|1|2    0: the narrowest candidate that explains it, or the narrowest if none does. 1: the provider has
 --                        said which limit it was, and there is one candidate. 2: as 0, but if none explains it nobody
+--            learned     0|1      1: a limit has just been learned of this refusal, and is the first candidate
+--            status      integer  of the provider's answer, as HTTP has it
+--            org         string   whose call it was, "" if that is not known
+--            replica     string   who tells it
 --            limits, terms, buckets  as in acquire.lua: the candidates, from the narrowest to the widest
 --            windows     count, then each: us, what the bucket's quota is counted over, 1..2^53-1
 -- RETURNS  msgpack array, flat:
@@ -21,9 +26,11 @@
 --            news        0|1      1: the call was granted after the last refusal had been taken up, if any: nobody knew of this
 --            cut         0|1      1: the share has been cut by this
 -- ERRORS   SCHEMA  a stored record is of an unknown version
+--          AUDIT   the key of the audit trail holds something else
 -- WRITES   if a bucket was paused: head, the buckets (swept when nothing is owed and they are paused no more, ten of its windows
---          after the last one in which a slow one was asked for, or a day), their counters
--- COST     TIME, HMGET; HGET for each bucket that had no record and is given one; HSET
+--          after the last one in which a slow one was asked for, or a day), their counters; what is no news is counted (untold, until
+--          the sweep tells it), news is told: pause, cut
+-- COST     TIME, HMGET; HGET for each bucket that had no record and is given one; if it is news EXISTS, XINFO, 1 or 2 XADD; HSET
 
 local NAMED, IF_EXPLAINED = 1, 2  -- who is to blame, else the narrowest
 local SEVERAL = 3            -- buckets of different keys refused at once are no limits of their own, but what they share
@@ -31,8 +38,10 @@ local AT_ONCE_US = 10000000  -- within 10 s
 
 local args = cmsgpack.unpack(ARGV[1])
 local fence, server, granted_at, wait, blamed = args[1], args[2], args[3], args[4], args[5]
+local learned, status, org, replica = args[6] == 1, args[7], args[8], args[9]
 local fields = {"head"}
-local buckets, _, first_window = bind_buckets(args, 6, fields)
+local buckets, _, first_window = bind_buckets(args, 10, fields)
+for b = 1, #buckets do fields[#buckets + b + 1] = untold_field(buckets[b].field) end
 local stored = redis.call("HMGET", KEYS[1], unpack(fields))
 
 local head, problem = read_head(stored[1])
@@ -74,14 +83,15 @@ local function explained()
   return false
 end
 
-local chosen = 1
+local chosen, by = 1, learned and "learned" or "named"
 if blamed ~= NAMED then
-  chosen = explained() or (blamed ~= IF_EXPLAINED and 1)
+  chosen, by = explained(), "explained"
+  if not chosen then chosen, by = blamed ~= IF_EXPLAINED and 1, learned and "learned" or "narrowest" end
   if not chosen then return pack({OK, now, 0, 0, SHARE_FULL, 0, 0}) end
   local field = buckets[chosen].field
   for b = chosen + 1, #buckets do
     if is_shared(pace_of(b), field) then
-      chosen = b
+      chosen, by = b, "shared"
       break
     end
   end
@@ -93,7 +103,7 @@ local full = bucket.terms.full or bucket.terms
 if granted_at == 0 and not bucket.paused then granted_at = now end
 -- Of those that were on their way when the first was refused all tell the same.
 local is_news = granted_at > pace.refused_at
-local was_cut = false
+local share_before, was_cut = pace.share, false
 if is_news then
   local own, is_first = max(args[first_window + chosen], wait), pace.cut_at == 0
   was_cut = cut(pace, full, now)
@@ -126,7 +136,23 @@ for b = 1, #buckets do
 end
 if not bucket.kept then return pack({OK, now, 0, 0, SHARE_FULL, 0, 0}) end
 
+local untold_at, trail, untold = fields[#buckets + chosen + 1], nil, nil
+untold, problem = read_untold(stored[#buckets + chosen + 1], untold_at, now)
+if problem then return problem end
+if is_news then
+  trail, problem = open_trail(KEYS[2])
+  if problem then return problem end
+  tell(trail, now, "pause", pack(SCHEMA, now, bucket.field, by, bucket.paused, wait, pace.share, status, org, replica))
+  if was_cut then
+    tell(trail, now, "cut", pack(SCHEMA, now, bucket.field, share_before, pace.share, pace.window, org, replica))
+  end
+end
 local writes, w = {"head", pack_head(head, now)}, 2
+if not is_news then
+  untold.refused, untold.paused = untold.refused + 1, max(untold.paused, bucket.paused or 0)
+  writes[w + 1], writes[w + 2] = untold_at, pack_untold(untold)
+  w = w + 2
+end
 for b = 1, #buckets do
   if buckets[b].kept then
     writes[w + 1], writes[w + 2] = buckets[b].field, pack_bucket(head, now, buckets[b])

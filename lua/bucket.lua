@@ -136,8 +136,9 @@ local function pack_bucket(head, now, bucket)
   end
   -- What all records of a batch begin with is packed once, and what those of the same terms end with. Only buckets with terms
   -- of their own are written as of another time than now.
-  head.front = head.front or pack(SCHEMA, head.epoch)
-  terms.rear = terms.rear or pack(bucket.as_of or now, terms.refill, terms.credit)
+  if not terms.rear then
+    head.front, terms.rear = pack(SCHEMA, head.epoch), pack(bucket.as_of or now, terms.refill, terms.credit)
+  end
   local record = head.front .. pack(bucket.debt) .. terms.rear
   return queue and record .. pack(queue) or record
 end

@@ -101,6 +101,13 @@ local function passing(n, calls, first, last)
   return calls
 end
 
+local function charge(bucket, tokens)
+  bucket.debt = bucket.debt + tokens * bucket.terms.credit
+  if bucket.lost then bucket.lost = 0 end
+  if bucket.pace then bucket.pace.used = bucket.pace.used + tokens end
+  if not bucket.kept then keep(bucket) end
+end
+
 local granted, over, leases, charges, any_charged = {}, {}, {}, {}, false
 
 -- Charges `calls` calls of entry n to every bucket on the path entries[first..last] at which they need room, to an observed one

@@ -1,11 +1,14 @@
 -- Takes up what the provider has said is left of a quota: lowers buckets that would let more pass, and raises none.
 --
 -- KEYS[1]  hash, the namespace's state
+-- KEYS[2]  stream, the namespace's audit trail
 -- ARGV[1]  msgpack array, flat:
 --            fence       string   policy that the buckets were compiled from
 --            server      string   run id of the server process on the connection
 --            epoch       integer  in which the call was granted that the provider has answered
 --            granted_at  us       when it was granted
+--            org         string   whose call it was, "" if that is not known
+--            replica     string   who tells it
 --            limits, terms, buckets  as in acquire.lua
 --            quotas      count, then each, of each bucket: owed (credits, after that grant), remaining (tokens), resets (us until
 --                        the provider grants the whole quota again, 0 if it has not said)
@@ -13,15 +16,18 @@
 --            status      0 ok | 1 no such namespace | 2 the policy is another one
 --            lowered     how many buckets were lowered
 -- ERRORS   SCHEMA  a stored record is of an unknown version
--- WRITES   only if a bucket was lowered: head, the buckets (swept when nothing is owed)
--- COST     TIME, HMGET; HSET if a bucket was lowered
+--          AUDIT   the key of the audit trail holds something else
+-- WRITES   only if a bucket was lowered: head, the buckets (swept when nothing is owed); told is that it was (lowered), or counted
+--          (untold, until the sweep tells it) where it was within the last minute
+-- COST     TIME, HMGET; if a bucket was lowered EXISTS, XINFO, XADD for each, HSET
 
 local RESETS_MOST_US = 86400000000  -- 1 day: what is said of a time further away says too little of today
 
 local args = cmsgpack.unpack(ARGV[1])
-local fence, server, epoch, granted_at = args[1], args[2], args[3], args[4]
+local fence, server, epoch, granted_at, org, replica = args[1], args[2], args[3], args[4], args[5], args[6]
 local fields = {"head"}
-local buckets, _, quotas_at = bind_buckets(args, 5, fields)
+local buckets, _, quotas_at = bind_buckets(args, 7, fields)
+for b = 1, #buckets do fields[#buckets + b + 1] = untold_field(buckets[b].field) end
 local stored = redis.call("HMGET", KEYS[1], unpack(fields))
 
 local head, problem = read_head(stored[1])
@@ -51,17 +57,42 @@ local function to_owe(bucket, owed, remaining, resets)
   return min(terms.capacity + min(resets, RESETS_MOST_US) * terms.refill - left, CREDITS_MAX)
 end
 
-local writes, w = {"head", pack_head(head, now)}, 2
+-- What is told of a bucket that holds so many tokens more than is left: once a minute, else it is counted.
+local told, writes, w = {}, {"head", pack_head(head, now)}, 2
+local function note(b, q, had)
+  local bucket, field = buckets[b], fields[#buckets + b + 1]
+  if now - bucket.pace.lowered_at >= REMEMBERED_US then
+    told[#told + 1] = pack(SCHEMA, now, bucket.field, args[q + 1], args[q + 2], had, org, replica)
+    return nil
+  end
+  local untold, unread = read_untold(stored[#buckets + b + 1], field, now)
+  if unread then return unread end
+  untold.lowered = untold.lowered + 1
+  writes[w + 1], writes[w + 2] = field, pack_untold(untold)
+  w = w + 2
+  return nil
+end
+
+local lowered = 0
 for b = 1, #buckets do
   local bucket, q = buckets[b], quotas_at + 3 * b - 2
   local debt = is_news(bucket) and to_owe(bucket, args[q], args[q + 1], args[q + 2]) or 0
   if debt > bucket.debt then
-    bucket.debt, bucket.lost = debt, 0
+    local had = max(0, floor((bucket.terms.capacity - bucket.debt) / bucket.terms.credit))
+    bucket.debt, bucket.lost, lowered = debt, 0, lowered + 1
     bucket.pace = bucket.pace or new_pace(REMEMBERED_US, now)
+    problem = note(b, q, had)
+    if problem then return problem end
     bucket.pace.lowered_at = now
     writes[w + 1], writes[w + 2] = bucket.field, pack_bucket(head, now, bucket)
     w = w + 2
   end
 end
-if w > 2 then redis.call("HSET", KEYS[1], unpack(writes)) end
-return pack({OK, w / 2 - 1})
+if #told > 0 then
+  local trail
+  trail, problem = open_trail(KEYS[2])
+  if problem then return problem end
+  for t = 1, #told do tell(trail, now, "lowered", told[t]) end
+end
+if lowered > 0 then redis.call("HSET", KEYS[1], unpack(writes)) end
+return pack({OK, lowered})

@@ -2,6 +2,7 @@
 --
 -- KEYS[1]  hash, the namespace's state
 -- KEYS[2]  hash, the namespace's policies
+-- KEYS[3]  stream, the namespace's audit trail
 -- ARGV[1]  msgpack array, flat:
 --            how         string   "put" | "restore"
 --            expected    string   put: fence of the policy that this one follows, "" for none
@@ -14,18 +15,23 @@
 --            server      string   run id of the server process on the connection
 --            epoch       integer  restore: last epoch that the caller saw, else 0
 --            full        0|1      1: a namespace that has no state begins with full buckets, 0: with empty ones
+--            replica     string   who writes it
+--            learned     string   limit that the policy has learned by this, "" for none
 -- RETURNS  msgpack array, flat:
 --            status      0 ok | 4 another policy is in force
 --            fence       string   of the policy that is in force now, "" if none
 -- ERRORS   SCHEMA  a stored record is of an unknown version
--- WRITES   head; current, policy, seal (no TTL: they live as long as their namespace); keeps the last 100 policies
--- COST     HGET, TIME, HMGET; when written 2 HSET, HDEL
+--          AUDIT   the key of the audit trail holds something else
+-- WRITES   head; current, policy, seal (no TTL: they live as long as their namespace); keeps the last 100 policies; tells policy or
+--          restored, learned, epoch
+-- COST     HGET, TIME, HMGET; when written EXISTS, XINFO, 1 to 3 XADD, 2 HSET, HDEL
 
 local KEEP = 100
 
 local args = cmsgpack.unpack(ARGV[1])
 local how, expected, version, fence, document = args[1], args[2], args[3], args[4], args[5]
 local author, reason, seal, server, epoch, full = args[6], args[7], args[8], args[9], args[10], args[11] == 1
+local replica, learned = args[12], args[13]
 
 local head, problem = read_head(redis.call("HGET", KEYS[1], "head"))
 if problem then return problem end
@@ -41,11 +47,20 @@ if not writes_policy then fence = current_fence end
 local state_lost = not head or (how == "restore" and head.fence ~= fence)
 if not state_lost and not writes_policy then return cmsgpack.pack({OK, fence}) end
 
+local trail
+trail, problem = open_trail(KEYS[3])
+if problem then return problem end
 head = head or {fence = fence, server = server, epoch = epoch, since = 0, seen = 0, offset = 0, ruled = 0}
 local now = tell_time(head)
 if head.fence ~= fence then head.fence, head.ruled = fence, now end
 if state_lost and not full then begin_epoch(head, server, now) end
 
+if writes_policy then
+  local told = pack(SCHEMA, now, version, fence, author, reason, replica)
+  tell(trail, now, how == "put" and "policy" or "restored", told)
+  if learned ~= "" then tell(trail, now, "learned", pack(SCHEMA, now, learned, version, replica)) end
+end
+tell_epochs(trail, head, now)
 if writes_policy then
   redis.call("HSET", KEYS[2],
     "current", cmsgpack.pack(SCHEMA, version, fence),

@@ -6,6 +6,7 @@ local CREDITS_MAX = 4503599627370496  -- 2^52: a debt plus a cost is still an ex
 local FIELDS_MOST = 4000              -- that one command is given: the stack holds 8,000 values
 local FLOW_US = 60000000               -- 1 min: a flow that has not come for so long begins anew
 local CLOCK_HOLD_US = 1000000         -- a step back of up to 1 s is waited out, a longer one is added to the time
+local BEGUN_MOST = 8                  -- epochs kept in the head until they are told
 
 -- Found faster as locals.
 local pack, read, floor, ceil, min, max = cmsgpack.pack, cmsgpack.unpack, math.floor, math.ceil, math.min, math.max
@@ -21,13 +22,16 @@ end
 -- Reads the head of a namespace. Returns nil where there is none, and nil with an error where it can't be read.
 local function read_head(blob)
   if not blob then return nil end
-  local schema, fence, server, epoch, since, seen, offset, ruled = cmsgpack.unpack(blob)
+  local schema, fence, server, epoch, since, seen, offset, ruled, begun = cmsgpack.unpack(blob)
   if schema ~= SCHEMA then return nil, unknown_schema("head", schema) end
   return {fence = fence, server = server, epoch = epoch, since = since, seen = seen, offset = offset, ruled = ruled,
-    changed = false}
+    begun = begun, changed = false}
 end
 
 local function pack_head(head, now)
+  if head.begun then
+    return pack(SCHEMA, head.fence, head.server, head.epoch, head.since, now, head.offset, head.ruled, head.begun)
+  end
   return pack(SCHEMA, head.fence, head.server, head.epoch, head.since, now, head.offset, head.ruled)
 end
 
@@ -46,9 +50,13 @@ local function tell_time(head)
 end
 
 -- Begins a new epoch, in which every bucket starts empty. Its number is the time: counted, it could be one that was there
--- before, in a state that was lost since, and what was granted then is no business of this one.
+-- before, in a state that was lost since, and what was granted then is no business of this one. The head keeps that it has begun
+-- until that is told in the audit trail, which is not at hand where calls are granted.
 local function begin_epoch(head, server, now)
   head.server, head.epoch, head.since, head.changed = server, max(head.epoch + 1, now), now, true
+  local kept = {head.epoch, server}
+  for b = 1, head.begun and min(#head.begun, 2 * BEGUN_MOST - 2) or 0 do kept[b + 2] = head.begun[b] end
+  head.begun = kept
 end
 
 -- Another server process answers than the one that wrote the state: it may have come up from an older copy, so what was

@@ -2,12 +2,13 @@
 --
 -- KEYS[1]  hash, the namespace's state
 -- KEYS[2]  hash, the namespace's policies
+-- KEYS[3]  stream, the namespace's audit trail
 -- ARGV[1]  msgpack array, empty
 -- RETURNS  msgpack array, flat:
 --            status      0 ok | 1 no such namespace
 -- ERRORS   none
--- WRITES   deletes both keys
+-- WRITES   deletes the keys
 -- COST     DEL
 
-local removed = redis.call("DEL", KEYS[1], KEYS[2])
+local removed = redis.call("DEL", KEYS[1], KEYS[2], KEYS[3])
 return cmsgpack.pack({removed > 0 and OK or LOST})

@@ -1,8 +1,9 @@
--- Removes what is no longer needed: buckets at which nothing is owed or in flight, old answers, permits and flows. Does a
--- bounded part of a pass a call and remembers where it stands, so that the work of a fleet is one pass, however many replicas
--- call.
+-- Removes what is no longer needed: buckets at which nothing is owed or in flight, old answers, permits and flows, old entries of
+-- the audit trail. Tells there what was counted in the state, and the epochs that have begun. Does a bounded part of a pass a call
+-- and remembers where it stands, so that the work of a fleet is one pass, however many replicas call.
 --
 -- KEYS[1]  hash, the namespace's state
+-- KEYS[2]  stream, the namespace's audit trail
 -- ARGV[1]  msgpack array, flat:
 --            looked      integer  about how many fields to look at, 1..1000
 --            fence       string   policy that the limits are of
@@ -14,8 +15,10 @@
 --            removed     fields removed
 --            wait        us until the next call finds work
 -- ERRORS   SCHEMA  a stored record is of an unknown version
--- WRITES   head, sweep, counters; removes fields
--- COST     HMGET, TIME; when due HSCAN and HSET; HDEL, HMGET, HSET, HDEL if something is removed
+--          AUDIT   the key of the audit trail holds something else
+-- WRITES   head, sweep, counters; removes fields; tells repeated, epoch, and removes old entries
+-- COST     HMGET, TIME; when due HSCAN and HSET; HMGET, HDEL if something is removed; EXISTS, XINFO, XTRIM at the end of a pass and if
+--          something is told, and XADD for each
 
 local ANSWER_US = 600000000  -- 10 min, longer than any batch is repeated
 local PERMIT_US = 1200000000 -- 10 min, in which a name may be asked for again, and 10 more, in which that is settled
@@ -77,7 +80,7 @@ end
 local page = redis.call("HSCAN", KEYS[1], cursor, "COUNT", string.format("%d", looked_most))
 local found = page[2]
 local looked = #found / 2
-local removed, shrunk = {}, {}
+local removed, shrunk, told = {}, {}, {}
 for f = 1, #found, 2 do
   local field, record = found[f], found[f + 1]
   local kind = string.sub(field, 1, 2)
@@ -103,8 +106,22 @@ for f = 1, #found, 2 do
     local version, at = cmsgpack.unpack(record)
     if version ~= SCHEMA then return unknown_schema(field, version) end
     spent = now - at > PERMIT_US
+  elseif kind == "u:" then
+    local untold
+    untold, problem = read_untold(record, field, now)
+    if problem then return problem end
+    spent = now - untold.since >= UNTOLD_US
+    if spent then
+      told[#told + 1] = pack(SCHEMA, now, "b:" .. string.sub(field, 3), untold.since, untold.refused, untold.lowered, untold.paused)
+    end
   end
   if spent then removed[#removed + 1] = field end
+end
+
+local trail
+if #told > 0 or head.begun or page[1] == "0" then
+  trail, problem = open_trail(KEYS[2])
+  if problem then return problem end
 end
 
 local wait = CALL_GAP_US
@@ -112,6 +129,12 @@ if page[1] == "0" then
   wait = PASS_GAP_US
 elseif #removed * RICH >= looked then
   wait = 0
+end
+if trail then
+  -- First of all: it is no write that a full server refuses, and after it none is.
+  trim_trail(trail, now)
+  tell_epochs(trail, head, now)
+  for t = 1, #told do tell(trail, now, "repeated", told[t]) end
 end
 local writes = {"head", pack_head(head, now), "sweep", cmsgpack.pack(SCHEMA, page[1], now + wait)}
 if #shrunk > 0 then

@@ -7,8 +7,7 @@ use tollgate::embedded::Reply;
 use tollgate::engine::Script;
 
 use crate::fleet::{Called, Fleet};
-use crate::lab::{State, flat, keys_of};
-use crate::program::REPLACED;
+use crate::lab::{State, keys_of};
 use crate::replica::Held;
 use crate::trace::Run;
 
@@ -16,18 +15,13 @@ impl Fleet {
     /// Makes what is stored something else, on every side.
     pub(crate) fn replace(&mut self, state: &State, story: &str) -> Result<(), String> {
         let keys = self.lab.keys().clone();
-        let parts = [
-            (keys.state(), &self.state.state, &state.state),
-            (keys.policy(), &self.state.policy, &state.policy),
-        ];
-        let changed: Vec<_> = parts.into_iter().filter(|(_, was, is)| was != is).collect();
-        for (key, _, is) in changed.iter().map(|&(key, was, is)| (key, was, is)).collect::<Vec<_>>() {
-            let args = flat(is);
-            let reply = self.lab.run(REPLACED, &[key], &args, self.clock_us)?;
-            let args = args.into_iter().map(<[u8]>::to_vec).collect();
+        let (was, is) = (self.state.put_back(&keys), state.put_back(&keys));
+        for (_, (program, key, args)) in was.iter().zip(is).filter(|(was, is)| *was != is) {
+            let borrowed: Vec<&[u8]> = args.iter().map(Vec::as_slice).collect();
+            let reply = self.lab.run(program, &[key], &borrowed, self.clock_us)?;
             let after = self.lab.state();
             self.trace.runs.push(Run {
-                program: REPLACED,
+                program,
                 keys: vec![key.to_owned()],
                 args,
                 clock_us: self.clock_us,
@@ -81,6 +75,7 @@ impl Fleet {
             }
             _ => {}
         }
+        self.trail_is_right(&before)?;
         Ok(Called { before, reply })
     }
 

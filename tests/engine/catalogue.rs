@@ -6,16 +6,16 @@ use std::ops::RangeInclusive;
 use anyhow::{Context, Result, ensure};
 use proptest::strategy::{Strategy, ValueTree};
 use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
-use redis::Value;
 use tollgate::engine::{Begin, PolicyWrite, Script, WriteMode, WriteReply};
 use tollgate_testkit::Seed;
 
+use crate::audit_foreign;
 use crate::fleet::{Fleet, Watch};
 use crate::head::values;
 use crate::history::{Kind, histories};
-use crate::lab::State;
+use crate::lab::{Fields, State};
 use crate::namespace::Namespace;
-use crate::program::{Programs, REPLACED};
+use crate::program::{Programs, REPLACED, RESTREAMED};
 use crate::refused_random;
 use crate::trace::Trace;
 use crate::twin::{Twin, fields_of};
@@ -31,7 +31,7 @@ const REFUSED: usize = 100;
 /// One row of the catalogue.
 #[derive(Debug)]
 struct Row {
-    hash: String,
+    key: String,
     field: String,
     /// How many values its record has, those in square brackets or not; `None` for plain text.
     values: Option<RangeInclusive<usize>>,
@@ -39,15 +39,15 @@ struct Row {
 }
 
 impl Row {
-    /// The rows of the table whose first column is `hash`.
+    /// The rows of the table whose first column is `key`.
     fn all() -> Vec<Self> {
-        let rows = README.lines().skip_while(|line| !line.starts_with("| hash |")).skip(2);
+        let rows = README.lines().skip_while(|line| !line.starts_with("| key |")).skip(2);
         rows.take_while(|line| line.starts_with('|'))
             .map(|line| {
                 let cells: Vec<&str> = line.trim_matches('|').split('|').map(str::trim).collect();
                 let record = cells[2];
                 Self {
-                    hash: cells[0].to_owned(),
+                    key: cells[0].to_owned(),
                     field: cells[1].trim_matches('`').to_owned(),
                     values: (record != "text").then(|| {
                         let most = record.split_whitespace().count();
@@ -60,12 +60,12 @@ impl Row {
     }
 
     /// Whether a field is of this row: as it stands there, with anything in the places in angle brackets.
-    fn describes(&self, hash: &str, field: &str) -> bool {
+    fn describes(&self, key: &str, field: &str) -> bool {
         let Some((prefix, rest)) = self.field.split_once('<') else {
-            return self.hash == hash && self.field == field;
+            return self.key == key && self.field == field;
         };
         let colons = |text: &str| text.matches(':').count();
-        self.hash == hash && field.starts_with(prefix) && colons(field) >= colons(prefix) + colons(rest)
+        self.key == key && field.starts_with(prefix) && colons(field) >= colons(prefix) + colons(rest)
     }
 }
 
@@ -80,16 +80,17 @@ fn traces(seed: Seed) -> Vec<Trace> {
         Fleet::live(&original, &history, Watch::Answers).unwrap_or_else(|failure| failure.trace)
     };
     let refused = refused_random::traces(seed.derive("refused"), REFUSED);
-    (0..HISTORIES).map(live).chain(refused).collect()
+    (0..HISTORIES).map(live).chain(refused).chain([audit_foreign::story()]).collect()
 }
 
 /// Lives through histories on every server version and looks at the whole database after each: two hashes without a TTL,
-/// every field in the catalogue with as many values as it says, and every field of the catalogue met.
+/// every field in the catalogue with as many values as it says, and every field of the catalogue met. The third key is a stream, whose
+/// entries have one field each.
 #[test]
 fn keys_in_a_busy_redis_equal_the_catalogue() -> Result<()> {
     let traces = traces(Seed::for_this_test()?);
     let rows = Row::all();
-    ensure!(rows.len() == 10, "the catalogue is not read: {rows:#?}");
+    ensure!(rows.len() == 19, "the catalogue is not read: {rows:#?}");
     for mut twin in Twin::start_every_version()? {
         let mut met = BTreeSet::new();
         let mut connection = twin.connection()?;
@@ -97,13 +98,12 @@ fn keys_in_a_busy_redis_equal_the_catalogue() -> Result<()> {
             ensure!(twin.differs(trace, false)?.is_none(), "the parity test tells more");
             let keys: Vec<String> = redis::cmd("KEYS").arg("*").query(&mut connection)?;
             for key in keys {
-                let hash = key.strip_prefix("tollgate:{history}:").with_context(|| format!("a key {key}"))?;
+                let kept = key.strip_prefix("tollgate:{history}:").with_context(|| format!("a key {key}"))?;
                 let ttl: i64 = redis::cmd("TTL").arg(&key).query(&mut connection)?;
                 ensure!(ttl == -1, "{key} has a TTL of {ttl} s");
-                let stored: Value = redis::cmd("HGETALL").arg(&key).query(&mut connection)?;
-                for (field, record) in fields_of(stored)? {
+                for (field, record) in stored(&mut connection, &key)? {
                     let field = String::from_utf8(field)?;
-                    let row = described(&rows, hash, &field)?;
+                    let row = described(&rows, kept, &field)?;
                     if let Some(expected) = &row.values {
                         let count = values(&record).len();
                         ensure!(
@@ -121,6 +121,16 @@ fn keys_in_a_busy_redis_equal_the_catalogue() -> Result<()> {
     Ok(())
 }
 
+/// The fields of a hash and of the entries of a stream, each with its value.
+fn stored(connection: &mut redis::Connection, key: &str) -> Result<Fields> {
+    if !key.ends_with(":audit") {
+        return fields_of(redis::cmd("HGETALL").arg(key).query(connection)?);
+    }
+    let entries: Vec<(String, Fields)> = redis::cmd("XRANGE").arg(key).arg("-").arg("+").query(connection)?;
+    ensure!(entries.iter().all(|(_, fields)| fields.len() == 1), "{entries:?} have one field each");
+    Ok(entries.into_iter().flat_map(|(_, fields)| fields).collect())
+}
+
 /// Who writes what is as the catalogue says: looks at what changed with every script of random histories.
 #[test]
 fn every_field_is_written_by_the_scripts_that_the_catalogue_names() -> Result<()> {
@@ -129,7 +139,13 @@ fn every_field_is_written_by_the_scripts_that_the_catalogue_names() -> Result<()
     for trace in traces(Seed::for_this_test()?) {
         let mut before = State::default();
         for run in trace.runs {
-            if run.program != REPLACED {
+            if ![REPLACED, RESTREAMED].contains(&run.program) {
+                for (_, texts) in
+                    run.after.audit.entries.iter().filter(|entry| !before.audit.entries.contains(entry))
+                {
+                    let row = described(&rows, "audit", std::str::from_utf8(&texts[0])?)?;
+                    written.entry(&row.field).or_default().insert(run.program.to_owned());
+                }
                 let hashes = [
                     ("state", &before.state, &run.after.state),
                     ("policy", &before.policy, &run.after.policy),
@@ -163,10 +179,10 @@ fn every_field_is_written_by_the_scripts_that_the_catalogue_names() -> Result<()
     Ok(())
 }
 
-fn described<'r>(rows: &'r [Row], hash: &str, field: &str) -> Result<&'r Row> {
+fn described<'r>(rows: &'r [Row], key: &str, field: &str) -> Result<&'r Row> {
     rows.iter()
-        .find(|row| row.describes(hash, field))
-        .with_context(|| format!("{field} in the {hash} hash is not in the catalogue"))
+        .find(|row| row.describes(key, field))
+        .with_context(|| format!("{field} in {key} is not in the catalogue"))
 }
 
 /// A policy that is changed often keeps its last hundred versions and no more.
@@ -183,6 +199,8 @@ fn the_last_hundred_policies_are_kept() {
             author: "",
             reason: "",
             seal: "another",
+            replica: "r0",
+            learned: None,
         };
         let argument = write.encode("server", Begin::Empty);
         let reply = PolicyWrite::decode(&namespace.ask(Script::POLICY, argument));

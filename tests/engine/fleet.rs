@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 use std::rc::Rc;
 
+use tollgate::embedded::StreamDump;
 use tollgate::engine::Ticket;
 
 use crate::history::{Event, History, Step};
@@ -161,6 +162,8 @@ impl Fleet {
         let lost = State {
             state: if state { Vec::new() } else { self.state.state.clone() },
             policy: if policy { Vec::new() } else { self.state.policy.clone() },
+            // Whoever flushes a server spares nothing.
+            audit: if state && policy { StreamDump::default() } else { self.state.audit.clone() },
         };
         self.replace(&lost, "lost")
     }

@@ -94,6 +94,8 @@ impl Fleet {
             author: "history",
             reason: "to see what happens",
             seal: "secret",
+            replica: "r0",
+            learned: (held.version % 3 == 2).then_some("org"),
         };
         let called = self.write(&write, begin)?;
         let reply = PolicyWrite::decode(&called.reply).map_err(|error| error.to_string())?;

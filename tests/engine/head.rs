@@ -9,6 +9,8 @@ pub(crate) struct Head {
     pub(crate) seen_us: u64,
     /// What is added to the server's clock.
     pub(crate) offset_us: u64,
+    /// Epochs that have begun and are not in the audit trail yet.
+    pub(crate) untold: usize,
 }
 
 /// One value of a record.
@@ -34,7 +36,11 @@ impl Head {
             panic!("a head that is none: {values:?}");
         };
         let fence = String::from_utf8_lossy(fence).into_owned();
-        Self { fence, epoch: *epoch, seen_us: *seen, offset_us: *offset }
+        let untold = rest.get(5).map_or(0, |begun| match begun {
+            Value::List(begun) => begun.len() / 2,
+            other => panic!("a head that is none: {other:?}"),
+        });
+        Self { fence, epoch: *epoch, seen_us: *seen, offset_us: *offset, untold }
     }
 
     /// The namespace's time when the server's clock shows `clock_us`, and the offset from then on: it never goes back,

@@ -1,16 +1,18 @@
 //! The lab: the embedded engine with a clock that is turned by hand.
 
-use tollgate::embedded::{Clock, Engine, KeyspaceDump, ManualClock, Reply};
+use tollgate::embedded::{Clock, Engine, KeyDump, KeyspaceDump, ManualClock, Reply, StreamDump};
 use tollgate::engine::{Keys, Script};
 
 use crate::head::Head;
-use crate::program::{Programs, REPLACED};
+use crate::program::{Programs, REPLACED, RESTREAMED};
 
-/// The fields of the two hashes of a namespace, sorted.
+/// The fields of the two hashes of a namespace, sorted, and its audit trail.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[expect(clippy::struct_field_names, reason = "as the keys are called")]
 pub(crate) struct State {
     pub(crate) state: Fields,
     pub(crate) policy: Fields,
+    pub(crate) audit: StreamDump,
 }
 
 /// Fields and their values, sorted by field.
@@ -58,14 +60,20 @@ impl Lab {
         }
     }
 
+    /// Runs any script on the key of the audit trail.
+    pub(crate) fn eval_on_audit(&mut self, script: &str, argument: &[u8]) {
+        let key = self.keys.audit().as_bytes();
+        self.engine.call(script, &[key], &[argument]).expect("a script that ends");
+    }
+
     /// Everything that is stored.
     pub(crate) fn state(&self) -> State {
         let mut state = State::default();
-        for (key, fields) in self.dump() {
-            if key == self.keys.state().as_bytes() {
-                state.state = fields;
-            } else {
-                state.policy = fields;
+        for (key, kept) in self.dump() {
+            match kept {
+                KeyDump::Hash(fields) if key == self.keys.state().as_bytes() => state.state = fields,
+                KeyDump::Hash(fields) => state.policy = fields,
+                KeyDump::Stream(audit) => state.audit = audit,
             }
         }
         state
@@ -88,8 +96,9 @@ impl Lab {
     /// Makes everything as it was.
     pub(crate) fn restore(&mut self, state: &State) -> Result<(), String> {
         let keys = self.keys.clone();
-        for (key, fields) in [(keys.state(), &state.state), (keys.policy(), &state.policy)] {
-            self.run(REPLACED, &[key], &flat(fields), 0)?;
+        for (program, key, args) in state.put_back(&keys) {
+            let args: Vec<&[u8]> = args.iter().map(Vec::as_slice).collect();
+            self.run(program, &[key], &args, 0)?;
         }
         Ok(())
     }
@@ -101,6 +110,20 @@ impl State {
         self.get("head").map(Head::read)
     }
 
+    /// The programs that make it what is stored: of each the name, the key and the arguments.
+    pub(crate) fn put_back<'k>(&self, keys: &'k Keys) -> [(&'static str, &'k str, Vec<Vec<u8>>); 3] {
+        [
+            (REPLACED, keys.state(), flat(&self.state)),
+            (REPLACED, keys.policy(), flat(&self.policy)),
+            (RESTREAMED, keys.audit(), flat_stream(&self.audit)),
+        ]
+    }
+
+    /// The record of which policy is in force.
+    pub(crate) fn policy_in_force(&self) -> Option<&[u8]> {
+        self.policy.iter().find(|(field, _)| field == b"current").map(|(_, record)| record.as_slice())
+    }
+
     /// A field of the state.
     pub(crate) fn get(&self, field: &str) -> Option<&[u8]> {
         let index = self.state.binary_search_by(|(known, _)| known.as_slice().cmp(field.as_bytes())).ok()?;
@@ -109,15 +132,21 @@ impl State {
 }
 
 /// Fields and values one after the other.
-pub(crate) fn flat(fields: &Fields) -> Vec<&[u8]> {
-    fields.iter().flat_map(|(field, value)| [field.as_slice(), value.as_slice()]).collect()
+fn flat(fields: &Fields) -> Vec<Vec<u8>> {
+    fields.iter().flat_map(|(field, value)| [field.clone(), value.clone()]).collect()
+}
+
+/// The id given out last, and of each entry its id, how many texts it has, and these.
+fn flat_stream(stream: &StreamDump) -> Vec<Vec<u8>> {
+    let entries = stream.entries.iter().flat_map(|(id, texts)| {
+        [id.clone().into_bytes(), texts.len().to_string().into_bytes()]
+            .into_iter()
+            .chain(texts.iter().cloned())
+    });
+    [stream.last_id.clone().into_bytes()].into_iter().chain(entries).collect()
 }
 
 /// The keys that a script takes.
 pub(crate) fn keys_of<'k>(script: &str, keys: &'k Keys) -> Vec<&'k str> {
-    match script {
-        "policy" => vec![keys.state(), keys.policy()],
-        "policy_read" => vec![keys.policy()],
-        _ => vec![keys.state()],
-    }
+    keys.of_script(script)
 }

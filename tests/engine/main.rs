@@ -3,6 +3,9 @@
 #![allow(clippy::expect_used, clippy::panic, reason = "a test ends where what it relies on is not so")]
 
 mod answers;
+mod audit;
+mod audit_foreign;
+mod audited;
 mod books;
 mod campaign;
 mod catalogue;

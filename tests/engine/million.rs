@@ -143,6 +143,8 @@ fn come_and_go(store: &mut impl Store, whom: &str) -> Result<()> {
         author: "",
         reason: "",
         seal: "secret",
+        replica: "r0",
+        learned: None,
     };
     let sweeping = Sweep.encode(&policy, &fence);
     store.ask(Script::POLICY, &write.encode("server", Begin::Full), clock_us)?;

@@ -10,8 +10,8 @@ use tollgate::engine::{
 use tollgate::policy::Path;
 use tollgate::{Call, Policy};
 
-use crate::lab::{Lab, State, flat, keys_of};
-use crate::program::{Programs, REPLACED};
+use crate::lab::{Lab, State, keys_of};
+use crate::program::Programs;
 use crate::trace::{Run, Trace};
 
 /// What the server's clock shows when a story begins.
@@ -33,10 +33,15 @@ pub(crate) struct Namespace {
 impl Namespace {
     /// A namespace whose buckets are full. The document is all of the policy but its namespace.
     pub(crate) fn new(limits: &str) -> Self {
+        Self::under(&Programs::original(), limits)
+    }
+
+    /// The same under programs that may be mutants.
+    pub(crate) fn under(programs: &Programs, limits: &str) -> Self {
         let policy = policy_of(limits);
         let fence = format!("1-{}", policy.digest());
         let mut namespace = Self {
-            lab: Lab::new(Programs::original()),
+            lab: Lab::new(programs.clone()),
             clock_us: BEGINNING_US,
             trace: Trace::default(),
             policy,
@@ -65,6 +70,11 @@ impl Namespace {
         self.write_after("")
     }
 
+    /// The argument that writes the same policy once more, as the next version.
+    pub(crate) fn write_next(&self) -> Vec<u8> {
+        self.write_after(&self.fence)
+    }
+
     fn write_after(&self, expected: &str) -> Vec<u8> {
         let write = PolicyWrite {
             mode: WriteMode::Put { expected },
@@ -74,6 +84,8 @@ impl Namespace {
             author: "story",
             reason: "to see what happens",
             seal: "secret",
+            replica: "r0",
+            learned: None,
         };
         write.encode("server", Begin::Full)
     }
@@ -120,12 +132,16 @@ impl Namespace {
     /// Makes what is stored something else.
     pub(crate) fn replace(&mut self, state: &State) {
         let keys = self.lab.keys().clone();
-        for (key, fields) in [(keys.state(), &state.state), (keys.policy(), &state.policy)] {
-            let args = flat(fields);
-            let reply = self.lab.run(REPLACED, &[key], &args, self.clock_us).expect("a reply");
-            let args = args.into_iter().map(<[u8]>::to_vec).collect();
-            self.note(REPLACED, &[key], args, reply);
+        for (program, key, args) in state.put_back(&keys) {
+            let borrowed: Vec<&[u8]> = args.iter().map(Vec::as_slice).collect();
+            let reply = self.lab.run(program, &[key], &borrowed, self.clock_us).expect("a reply");
+            self.note(program, &[key], args, reply);
         }
+    }
+
+    /// Runs a script that is none of the product's on the key of the audit trail.
+    pub(crate) fn foreign(&mut self, script: &str, argument: &str) {
+        self.lab.eval_on_audit(script, argument.as_bytes());
     }
 
     fn note(&mut self, program: &'static str, keys: &[&str], args: Vec<Vec<u8>>, reply: Raw) {

@@ -1,4 +1,4 @@
-//! The programs that run on both sides: the scripts under `lua/`, and one that puts a hash back as it was.
+//! The programs that run on both sides: the scripts under `lua/`, and those that put a hash or a stream back as it was.
 
 use std::sync::Arc;
 
@@ -25,6 +25,22 @@ return #ARGV";
 /// The name of the program that puts a hash back.
 pub(crate) const REPLACED: &str = "replace";
 
+/// Makes a stream hold exactly what the arguments say: the id given out last, then of each entry its id, the number of its texts,
+/// and these. Where that id is none it is gone.
+const RESTREAM: &str = "redis.call('DEL', KEYS[1])
+if ARGV[1] == '' then return 0 end
+local a = 2
+while a <= #ARGV do
+  local last = a + 1 + tonumber(ARGV[a + 1])
+  redis.call('XADD', KEYS[1], 'MAXLEN', '=', '1000000', ARGV[a], unpack(ARGV, a + 2, last))
+  a = last + 1
+end
+if #ARGV == 1 then redis.call('XADD', KEYS[1], 'MAXLEN', '=', '0', ARGV[1], 'x', 'x') end
+return #ARGV";
+
+/// The name of the program that puts a stream back.
+pub(crate) const RESTREAMED: &str = "restream";
+
 impl Programs {
     /// The scripts as they are.
     pub(crate) fn original() -> Self {
@@ -38,7 +54,8 @@ impl Programs {
             source: edit(script.name(), script.source()).into(),
         });
         let replace = Program { name: REPLACED, source: REPLACE.into() };
-        Self { all: product.chain([replace]).collect() }
+        let restream = Program { name: RESTREAMED, source: RESTREAM.into() };
+        Self { all: product.chain([replace, restream]).collect() }
     }
 
     pub(crate) fn all(&self) -> &[Program] {

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use tollgate::Call;
 use tollgate::engine::{
-    BackOff, BackOffReply, Blamed, CallState, Calls, Peek, RefusedCall, Reply, Script, Standing,
+    BackOff, BackOffReply, Blamed, CallState, Calls, Peek, RefusedCall, Reply, Reporter, Script, Standing,
 };
 use tollgate::policy::Path;
 
@@ -37,7 +37,8 @@ pub(crate) fn refuse(
     granted_at_us: u64,
 ) -> BackOffReply {
     let blamed = if places.len() == 1 { Blamed::Named } else { Blamed::Narrowest };
-    tell_refused(namespace, path, places, (RefusedCall { granted_at_us, wait: PAUSE, blamed }, WINDOW))
+    let refused = RefusedCall { granted_at_us, wait: PAUSE, blamed, ..RefusedCall::default() };
+    tell_refused(namespace, path, places, (refused, WINDOW))
 }
 
 /// The same of any call, by limits that are counted over `window`.
@@ -47,7 +48,8 @@ fn tell_refused(
     places: &[usize],
     (refused, window): (RefusedCall, Duration),
 ) -> BackOffReply {
-    let mut refused = BackOff::new(refused);
+    let org = path.flow().split_once(':').map_or("", |(_, org)| org).to_owned();
+    let mut refused = BackOff::new(refused).reported_by(Reporter { replica: "r0".to_owned(), org });
     for &place in places {
         refused.push(&path.buckets()[place], window);
     }
@@ -347,7 +349,7 @@ fn what_is_shared_is_found_at_short_windows() {
         let refused = RefusedCall {
             granted_at_us: namespace.clock_us,
             wait: Duration::from_secs(1),
-            blamed: Blamed::Narrowest,
+            ..RefusedCall::default()
         };
         last = tell_refused(&mut namespace, &path, &[2, 1, 0], (refused, Duration::from_secs(1))).bucket;
     }

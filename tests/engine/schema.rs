@@ -3,25 +3,26 @@
 use std::time::Duration;
 
 use anyhow::{Result, ensure};
-use tollgate::Call;
 use tollgate::embedded::Reply as Raw;
 use tollgate::engine::{
-    AcquireBatch, BackOff, BatchId, BucketsPage, CallState, Calls, Lower, Peek, PolicyRead, QuotaLeft,
-    Script, SettleBatch, Settlement,
+    AcquireBatch, AuditRead, BackOff, BatchId, BucketsPage, CallState, Calls, Lower, Peek, PolicyRead,
+    QuotaLeft, Script, SettleBatch, Settlement,
 };
+use tollgate::{AuditOrder, Call};
 
 use crate::lab::State;
 use crate::namespace::Namespace;
 use crate::twin::Twin;
 
 /// Which scripts read which field of which hash.
-const READERS: [(&str, &[&str]); 8] = [
+const READERS: [(&str, &[&str]); 9] = [
     ("head", &["acquire", "settle", "back_off", "lower", "peek", "list", "sweep", "policy"]),
     ("b:org:acme", &["acquire", "settle", "back_off", "lower", "peek", "list", "sweep"]),
     ("a:r0:0", &["acquire", "sweep"]),
     ("a:r0:s", &["settle", "sweep"]),
     ("p:request", &["acquire", "settle", "sweep"]),
     ("sweep", &["sweep"]),
+    ("u:org:acme", &["back_off", "sweep"]),
     ("current", &["policy", "policy_read"]),
     ("v:1", &["policy_read"]),
 ];
@@ -38,6 +39,9 @@ fn busy() -> Namespace {
         let argument = argument(&mut namespace, script.name());
         namespace.ask(script, argument);
     }
+    // No news any more: it is counted.
+    let argument = argument(&mut namespace, "back_off");
+    namespace.ask(Script::BACK_OFF, argument);
     // The sweep has work again.
     namespace.clock_us += 10_000_001;
     namespace
@@ -78,6 +82,7 @@ fn argument(namespace: &mut Namespace, script: &str) -> Vec<u8> {
         }
         "list" => BucketsPage { cursor: "0", limit: None }.encode(),
         "sweep" => namespace.sweeping(),
+        "audit" => AuditRead { first: None, last: None, count: 1, order: AuditOrder::OldestFirst }.encode(),
         "policy" => namespace.write(),
         _ => PolicyRead(None).encode(),
     }

@@ -24,7 +24,7 @@ struct Mutant {
 const HISTORIES: usize = 1_000;
 
 /// The mutants, and by how much the product would be wrong with each.
-const MUTANTS: [Mutant; 25] = [
+const MUTANTS: [Mutant; 29] = [
     Mutant {
         what: "time goes back with the clock",
         script: "prelude",
@@ -70,8 +70,8 @@ const MUTANTS: [Mutant; 25] = [
     Mutant {
         what: "calls are granted together for which there is no room together",
         script: "acquire",
-        text: "bucket.debt + cost * terms.credit > terms.capacity then",
-        becomes: "bucket.debt > terms.capacity then",
+        text: "if bucket.leases or debt > terms.capacity then",
+        becomes: "if bucket.leases or bucket.debt > terms.capacity then",
     },
     Mutant {
         what: "calls with a name are granted with all others",
@@ -174,6 +174,25 @@ const MUTANTS: [Mutant; 25] = [
         script: "sweep",
         text: "pay_off(debt, refill, now - at) == 0",
         becomes: "true",
+    },
+    Mutant { what: "an epoch is not told", script: "prelude", text: "  head.begun = kept\n", becomes: "" },
+    Mutant {
+        what: "an epoch is told again and again",
+        script: "sweep",
+        text: "  head.begun = nil\n",
+        becomes: "",
+    },
+    Mutant {
+        what: "a policy is not told",
+        script: "policy",
+        text: "  tell(trail, now, how == \"put\" and \"policy\" or \"restored\", told)\n",
+        becomes: "",
+    },
+    Mutant {
+        what: "two entries have the same id",
+        script: "policy",
+        text: "  if ms < trail.ms or (ms == trail.ms and sequence <= trail.sequence) then",
+        becomes: "  if false then",
     },
 ];
 

@@ -4,12 +4,12 @@ use std::collections::BTreeMap;
 
 use anyhow::{Context, Result, ensure};
 use redis::{Connection, ConnectionLike, Pipeline, Value};
-use tollgate::embedded::Reply;
+use tollgate::embedded::{Reply, StreamDump};
 use tollgate::engine::{BucketsPage, Keys, Script};
 use tollgate_testkit::{ContainedRedis, Flavor, RedisServer, record_ran_on};
 
-use crate::lab::{Fields, keys_of};
-use crate::program::Programs;
+use crate::lab::{Fields, State, keys_of};
+use crate::program::{Programs, REPLACED, RESTREAMED};
 use crate::trace::{Run, Trace};
 
 /// In front of every script, on its first line: `TIME` is what the caller says in ARGV[2] and ARGV[3].
@@ -87,12 +87,14 @@ impl Twin {
     /// Repeats a whole trace. Returns where this server differs from it, in words.
     pub(crate) fn differs(&mut self, trace: &Trace, every_step: bool) -> Result<Option<String>> {
         let mut pipeline = redis::pipe();
-        pipeline.cmd("DEL").arg(self.keys.state()).arg(self.keys.policy());
+        pipeline.cmd("DEL").arg(self.keys.state()).arg(self.keys.policy()).arg(self.keys.audit());
         for (index, run) in trace.runs.iter().enumerate() {
             self.push_run(&mut pipeline, run)?;
             if every_step || index + 1 == trace.runs.len() {
                 pipeline.cmd("HGETALL").arg(self.keys.state());
                 pipeline.cmd("HGETALL").arg(self.keys.policy());
+                pipeline.cmd("XRANGE").arg(self.keys.audit()).arg("-").arg("+");
+                pipeline.cmd("XINFO").arg("STREAM").arg(self.keys.audit());
             }
         }
         let replies = self.connection.req_packed_commands(
@@ -109,8 +111,9 @@ impl Twin {
             }
             if every_step || index + 1 == trace.runs.len() {
                 let (state, policy) = (fields_of(next()?)?, fields_of(next()?)?);
-                if (&state, &policy) != (&run.after.state, &run.after.policy) {
-                    let found = format!("{state:?} and {policy:?}, embedded {:?}", run.after);
+                let stored = State { state, policy, audit: stream_of(next()?, &next()?)? };
+                if stored != run.after {
+                    let found = format!("{stored:?}, embedded {:?}", run.after);
                     return Ok(Some(self.difference(index, "stores", &found)));
                 }
             }
@@ -131,7 +134,7 @@ impl Twin {
         for arg in &run.args {
             command.arg(arg);
         }
-        if run.program != crate::program::REPLACED {
+        if ![REPLACED, RESTREAMED].contains(&run.program) {
             command.arg(run.clock_us / 1_000_000).arg(run.clock_us % 1_000_000);
         }
         Ok(())
@@ -190,4 +193,21 @@ pub(crate) fn fields_of(value: Value) -> Result<Fields> {
         .collect::<Result<Fields>>()?;
     fields.sort();
     Ok(fields)
+}
+
+/// What XRANGE and XINFO STREAM say of a stream. Of one that is not there the latter complains.
+fn stream_of(entries: Value, info: &Value) -> Result<StreamDump> {
+    let Value::Array(entries) = entries else { anyhow::bail!("XRANGE answered {entries:?}") };
+    let entry = |entry: Value| -> Result<(String, Vec<Vec<u8>>)> { Ok(redis::from_redis_value(entry)?) };
+    let entries = entries.into_iter().map(entry).collect::<Result<_>>()?;
+    let last_id = match info {
+        Value::Array(info) => {
+            let name = Value::BulkString(b"last-generated-id".to_vec());
+            let at = info.iter().position(|value| *value == name).context("a stream without a last id")?;
+            redis::from_redis_value(info[at + 1].clone())?
+        }
+        // As the embedded engine has it where there is none.
+        _ => String::new(),
+    };
+    Ok(StreamDump { last_id, entries })
 }

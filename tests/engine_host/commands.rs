@@ -13,6 +13,9 @@ const COMPACT: &str = "KEYS[1]";
 /// May become a large one, whose order is Redis's own business: read through `scan_all` alone.
 const MIXED: &str = "KEYS[2]";
 
+/// A stream, unless a hash is made of it.
+const STREAM: &str = "KEYS[3]";
+
 /// All of a hash, whatever pages it comes in, sorted.
 const SCAN_ALL: &str = "local function scan_all(key) local seen, cursor = {}, '0' repeat \
     local page = redis.call('HSCAN', key, cursor, 'COUNT', 3) cursor = page[1] \
@@ -46,6 +49,7 @@ fn script() -> impl Strategy<Value = String> {
         8 => command(FIELD_COMMANDS, key(MIXED), text()),
         4 => scan(),
         1 => whole_keys(),
+        6 => stream(),
         1 => Just(format!("scan_all({MIXED})")),
     ];
     vec(step, 1..14).prop_map(|steps| format!("{SCAN_ALL}return {{{}}}", lua::list(&steps)))
@@ -86,6 +90,46 @@ fn scan() -> impl Strategy<Value = Expression> {
     (key(COMPACT), cursor, vec(option, 0..3)).prop_map(|(key, cursor, options)| {
         format!("redis.pcall({})", lua::list(&[vec!["'HSCAN'".to_owned(), key, cursor], options].concat()))
     })
+}
+
+/// Ids that are given, and exact trimming: the rest is refused.
+fn stream() -> impl Strategy<Value = Expression> {
+    let key = || prop_oneof![20 => Just(STREAM.to_owned()), 1 => Just(COMPACT.to_owned()), 1 => Just("{}".to_owned())];
+    let trim = || {
+        let most =
+            prop_oneof![4 => literal(&[b"0", b"1", b"3", b"100"]), 1 => literal(&[b"-1", b"x", b"01", b""])];
+        let maxlen = (select(vec!["MAXLEN", "maxlen"]), most);
+        let minid = (select(vec!["MINID", "MinId"]), id());
+        prop_oneof![
+            3 => maxlen.prop_map(|(name, most)| format!("'{name}', '=', {most}")),
+            1 => minid.prop_map(|(name, id)| format!("'{name}', '=', {id}")),
+        ]
+    };
+    let add = (key(), trim(), id(), vec(short_text(), 0..5)).prop_map(|(key, trim, id, fields)| {
+        format!("redis.pcall({})", lua::list(&[vec!["'XADD'".to_owned(), key, trim, id], fields].concat()))
+    });
+    let cut = (key(), trim()).prop_map(|(key, trim)| format!("redis.pcall('XTRIM', {key}, {trim})"));
+    let end = || prop_oneof![2 => literal(&[b"-", b"+"]), 3 => id(), 2 => id().prop_map(|id| format!("'(' .. {id}"))];
+    let option = prop_oneof![3 => literal(&[b"0", b"1", b"2", b"-1"]), 1 => literal(&[b"x", b"1.5", b"01"])];
+    let option = prop_oneof![
+        6 => option.prop_map(|count| format!("'CoUnT', {count}")),
+        1 => literal(&[b"COUNT", b"count\0x", b"LIMIT"]),
+    ];
+    let range = (select(vec!["XRANGE", "XREVRANGE"]), key(), end(), end(), vec(option, 0..3));
+    let range = range.prop_map(|(name, key, one, other, options)| {
+        let arguments = [vec![format!("'{name}'"), key, one, other], options].concat();
+        format!("redis.pcall({})", lua::list(&arguments))
+    });
+    prop_oneof![6 => add, 2 => cut, 4 => range, 1 => Just(format!("redis.pcall('HSET', {STREAM}, 'a', 'b')"))]
+}
+
+/// An id, or what is none.
+fn id() -> impl Strategy<Value = Expression> {
+    prop_oneof![
+        12 => (0_u64..4, 0_u64..4).prop_map(|(ms, sequence)| format!("'{ms}-{sequence}'")),
+        3 => literal(&[b"0", b"2", b"5", b"18446744073709551615", b"18446744073709551615-18446744073709551615"]),
+        2 => literal(&[b"", b"x", b"1-", b"-1", b"1-x", b"1-1-1", b"$", b"18446744073709551616", b"--"]),
+    ]
 }
 
 fn whole_keys() -> impl Strategy<Value = Expression> {

@@ -1,15 +1,18 @@
 //! The engine and a real server side by side.
 
-use tollgate::embedded::{Clock, Engine, KeyspaceDump, Reply, ScriptError};
+use tollgate::embedded::{Clock, Engine, KeyDump, KeyspaceDump, Reply, ScriptError, StreamDump};
 
 use crate::real::Real;
 
 /// The keys that every script of this suite declares.
-pub(crate) const KEYS: [&[u8]; 2] = [b"compact", b"mixed"];
+pub(crate) const KEYS: [&[u8]; 3] = [b"compact", b"mixed", b"stream"];
 
-/// Every key with its fields and values.
+/// Every key with its fields and values, or with its entries and the id given out last.
 const DUMP: &str = "local out = {} for _, key in ipairs(redis.call('KEYS', '*')) do \
-    out[#out + 1] = {key, redis.call('HGETALL', key)} end return out";
+    if redis.call('TYPE', key).ok == 'hash' then out[#out + 1] = {key, redis.call('HGETALL', key)} \
+    else local info = redis.call('XINFO', 'STREAM', key) \
+    for i = 1, #info, 2 do if info[i] == 'last-generated-id' then \
+    out[#out + 1] = {key, redis.call('XRANGE', key, '-', '+'), info[i + 1]} end end end end return out";
 
 /// Both, empty at the start.
 pub(crate) struct Pair {
@@ -48,7 +51,7 @@ impl Pair {
 
     /// Runs a script on the real server.
     pub(crate) fn on_redis(&mut self, script: &str, args: &[&[u8]]) -> Reply {
-        let mut command: Vec<&[u8]> = vec![b"EVAL", script.as_bytes(), b"2", KEYS[0], KEYS[1]];
+        let mut command: Vec<&[u8]> = vec![b"EVAL", script.as_bytes(), b"3", KEYS[0], KEYS[1], KEYS[2]];
         command.extend(args);
         match self.real.ask(&command) {
             Reply::Error(text) => Reply::Error(without_position(&text)),
@@ -74,17 +77,31 @@ impl Pair {
         let mut dump: KeyspaceDump = array(self.real.ask(&[b"EVAL", DUMP.as_bytes(), b"0"]))
             .into_iter()
             .map(|entry| {
-                let [key, pairs] = <[Reply; 2]>::try_from(array(entry)).expect("a key and its pairs");
-                let flat: Vec<_> = array(pairs).into_iter().map(bytes).collect();
-                let mut fields: Vec<_> =
-                    flat.chunks(2).map(|pair| (pair[0].clone(), pair[1].clone())).collect();
-                fields.sort();
-                (bytes(key), fields)
+                let mut parts = array(entry).into_iter();
+                let mut next = || parts.next().expect("a key and what it holds");
+                let (key, held) = (bytes(next()), array(next()));
+                (key, parts.next().map_or_else(|| hash(&held), |last_id| stream(&held, last_id)))
             })
             .collect();
-        dump.sort();
+        dump.sort_by(|one, other| one.0.cmp(&other.0));
         dump
     }
+}
+
+fn hash(held: &[Reply]) -> KeyDump {
+    let flat: Vec<_> = held.iter().cloned().map(bytes).collect();
+    let mut fields: Vec<_> = flat.chunks(2).map(|pair| (pair[0].clone(), pair[1].clone())).collect();
+    fields.sort();
+    KeyDump::Hash(fields)
+}
+
+fn stream(held: &[Reply], last_id: Reply) -> KeyDump {
+    let text = |reply| String::from_utf8_lossy(&bytes(reply)).into_owned();
+    let entry = |entry: &Reply| {
+        let [id, fields] = <[Reply; 2]>::try_from(array(entry.clone())).expect("an id and its fields");
+        (text(id), array(fields).into_iter().map(bytes).collect())
+    };
+    KeyDump::Stream(StreamDump { last_id: text(last_id), entries: held.iter().map(entry).collect() })
 }
 
 fn array(reply: Reply) -> Vec<Reply> {

@@ -1,5 +1,6 @@
 //! The limiter as an application holds it: waiting, cancelling, losing answers, losing the store's state.
 
+mod audit;
 mod cancellation;
 mod deadlines;
 mod exactly_once;

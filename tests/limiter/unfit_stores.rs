@@ -1,10 +1,12 @@
 //! Stores that can't be used: each says what is wrong with it, and nothing is charged.
 
 use std::collections::BTreeMap;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use anyhow::{Context, Result, ensure};
-use tollgate::{Change, Error, StoreError, Tollgate};
+use reqwest::header::{HeaderMap, RETRY_AFTER};
+use tollgate::provider::Answer;
+use tollgate::{AuditOrder, AuditQuery, Change, Error, StoreError, Tollgate};
 use tollgate_testkit::{RedisServer, eventually};
 
 use super::{call, gate, granted, per_org, spent_exactly};
@@ -62,7 +64,7 @@ async fn a_missing_permission_is_named() -> Result<()> {
 /// a change of the policy and a flush of the scripts.
 #[tokio::test]
 async fn the_documented_rights_are_enough() -> Result<()> {
-    let rights = "-@all +eval +evalsha +info +time +hget +hmget +hset +hdel +hscan";
+    let rights = "-@all +eval +evalsha +info +time +exists +hget +hmget +hset +hdel +hscan +xadd +xtrim +xrange +xrevrange +xinfo";
     let document = include_str!("../../docs/OPERATIONS.md");
     ensure!(document.contains(rights), "docs/OPERATIONS.md does not give these rights: {rights}");
     let server =
@@ -73,9 +75,30 @@ async fn the_documented_rights_are_enough() -> Result<()> {
     granted(&gate, &call("acme").cost(3)).await?.settle(1).await?;
     gate.put_policy(&per_org("rate = '1/1h'\nburst = 19")?, None, &Change::default()).await?;
     redis::cmd("SCRIPT").arg("FLUSH").exec(&mut server.connection()?)?;
-    granted(&gate, &call("acme")).await?;
+    let permit = granted(&gate, &call("acme")).await?;
+    let headers = HeaderMap::from_iter([(RETRY_AFTER, 0.into())]);
+    let answer = Answer { status: 429, headers: &headers, body: None, received_at: SystemTime::UNIX_EPOCH };
+    for _ in 0..2 {
+        gate.observe(&permit, &answer).await?;
+    }
+    for order in [AuditOrder::OldestFirst, AuditOrder::NewestFirst] {
+        let page = gate.audit(&AuditQuery { order, ..AuditQuery::default() }).await?;
+        ensure!(page.entries.len() == 4, "two policies, a pause, a cut: {page:?}");
+    }
+    swept(&server).await?;
     ensure!(gate.buckets(None, None).await?.buckets.len() == 1);
-    spent_exactly(&gate, "acme", 2).await
+    Ok(())
+}
+
+/// Waits for the sweep, which has rights to need of its own.
+async fn swept(server: &RedisServer) -> Result<()> {
+    let mut connection = server.connection()?;
+    eventually("a sweep", Duration::from_secs(20), async || {
+        let swept: bool = redis::cmd("HEXISTS").arg(STATE).arg("sweep").query(&mut connection)?;
+        let info: String = redis::cmd("INFO").arg("commandstats").query(&mut connection)?;
+        if swept && info.contains("cmdstat_xtrim") { Ok(()) } else { Err(anyhow::anyhow!("not yet")) }
+    })
+    .await
 }
 
 /// Goal: records of another version are refused loudly. Method: the schema number of each kind of record is raised; calls

@@ -3,6 +3,7 @@
 #![expect(clippy::expect_used, reason = "helpers of tests panic as tests do")]
 
 mod acquire;
+mod audit;
 mod bad_input;
 mod buckets;
 mod client;

@@ -8,7 +8,7 @@ use super::tree::{File, files, read};
 pub(super) const SECTIONS: [&str; 6] = ["KEYS", "ARGV", "RETURNS", "ERRORS", "WRITES", "COST"];
 
 /// The files that are no scripts of their own, but joined to some.
-const PARTS: [&str; 7] = [
+const PARTS: [&str; 8] = [
     "lua/prelude.lua",
     "lua/pace.lua",
     "lua/bucket.lua",
@@ -16,6 +16,7 @@ const PARTS: [&str; 7] = [
     "lua/in_turn.lua",
     "lua/named.lua",
     "lua/queue.lua",
+    "lua/audit_trail.lua",
 ];
 
 /// One part of a head: `COST` and what it says.
@@ -74,10 +75,31 @@ impl Script {
         self.code.iter().any(|line| line.contains(part))
     }
 
-    /// The commands in `redis.call("...")`.
-    pub(super) fn commands(&self) -> BTreeSet<String> {
-        let calls = self.code.iter().flat_map(|line| line.split("redis.call(\"").skip(1));
-        calls.filter_map(|part| Some(part.split('"').next()?.to_owned())).collect()
+    /// The commands that it calls, itself or by a function of a part.
+    pub(super) fn commands(&self, parts: &[Self]) -> BTreeSet<String> {
+        let own = self.code.iter().flat_map(|line| commands_in(line));
+        own.chain(self.brought(parts, commands_in)).collect()
+    }
+
+    /// What `find` finds in the functions of parts that it calls, and in those that these call.
+    pub(super) fn brought(
+        &self,
+        parts: &[Self],
+        find: impl Fn(&str) -> BTreeSet<String>,
+    ) -> BTreeSet<String> {
+        let functions: Vec<_> = parts.iter().flat_map(Self::functions).collect();
+        let code = self.code.join("\n");
+        let mut called: Vec<usize> = Vec::new();
+        let mut texts = vec![code.as_str()];
+        while let Some(text) = texts.pop() {
+            for (index, (name, body)) in functions.iter().enumerate() {
+                if !called.contains(&index) && calls(text, name) {
+                    called.push(index);
+                    texts.push(body);
+                }
+            }
+        }
+        called.into_iter().flat_map(|index| find(&functions[index].1)).collect()
     }
 
     /// The functions of a part, each with its code.
@@ -97,6 +119,21 @@ impl Script {
         }
         functions
     }
+}
+
+/// The commands in `redis.call("...")` and `redis.pcall("...")`.
+fn commands_in(text: &str) -> BTreeSet<String> {
+    let calls = text.split("redis.call(\"").skip(1).chain(text.split("redis.pcall(\"").skip(1));
+    calls.filter_map(|part| Some(part.split('"').next()?.to_owned())).collect()
+}
+
+/// Whether a text calls a function, other than where that is declared.
+fn calls(text: &str, name: &str) -> bool {
+    text.match_indices(&format!("{name}(")).any(|(at, _)| {
+        let before = &text[..at];
+        !before.ends_with(|letter: char| letter.is_alphanumeric() || letter == '_' || letter == '.')
+            && !before.ends_with("local function ")
+    })
 }
 
 /// `KEYS[1]  hash, ...` as its name, index and text.
@@ -134,5 +171,5 @@ fn a_script_is_read_as_head_and_code() {
     assert_eq!(script.said("RETURNS").map(|said| said.text.as_str()), Some("a number, or none"));
     assert_eq!(script.said("KEYS").map(|said| (said.index, said.line)), Some((Some(1), 3)));
     assert!(script.has("\"a--b\"") && !script.has("why"));
-    assert_eq!(script.commands(), ["HSET".to_owned()].into());
+    assert_eq!(script.commands(&[]), ["HSET".to_owned()].into());
 }

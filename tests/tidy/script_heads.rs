@@ -5,8 +5,8 @@ use std::collections::BTreeSet;
 use super::script::{SECTIONS, Script};
 use super::tree::{File, assert_tidy};
 
-/// Commands that change a hash.
-const WRITING: [&str; 3] = ["HSET", "HDEL", "DEL"];
+/// Commands that change a key.
+const WRITING: [&str; 5] = ["HSET", "HDEL", "DEL", "XADD", "XTRIM"];
 
 fn missing_sections(script: &Script) -> Vec<String> {
     let missing = SECTIONS.iter().filter(|name| script.said(name).is_none());
@@ -31,13 +31,9 @@ fn compare(script: &Script, name: &str, said: &BTreeSet<String>, done: &BTreeSet
     unsaid.chain(undone).collect()
 }
 
-fn cost(script: &Script) -> Vec<String> {
+fn cost(script: &Script, parts: &[Script]) -> Vec<String> {
     let said = script.said("COST").map(|section| capitals(&section.text)).unwrap_or_default();
-    let mut done = script.commands();
-    if script.has("tell_time(") {
-        done.insert("TIME".to_owned());
-    }
-    compare(script, "COST", &said, &done)
+    compare(script, "COST", &said, &script.commands(parts))
 }
 
 fn keys(script: &Script) -> Vec<String> {
@@ -49,36 +45,37 @@ fn keys(script: &Script) -> Vec<String> {
     compare(script, "KEYS", &said.map(name).collect(), &used.map(name).collect())
 }
 
-fn writes(script: &Script) -> Vec<String> {
+fn writes(script: &Script, parts: &[Script]) -> Vec<String> {
     let said = script.said("WRITES").is_some_and(|section| !section.text.starts_with("nothing"));
-    let done = script.commands().iter().any(|command| WRITING.contains(&command.as_str()));
+    let done = script.commands(parts).iter().any(|command| WRITING.contains(&command.as_str()));
     let line = script.said("WRITES").map_or(1, |section| section.line);
     let complaint =
         || format!("{}:{line}: WRITES says `nothing` or the body writes, not both; correct it", script.path);
     (said != done).then(complaint).into_iter().collect()
 }
 
+/// The codes in `error_reply("CODE ...")`.
+fn errors_in(text: &str) -> BTreeSet<String> {
+    let replies = text.split("error_reply(\"").skip(1);
+    replies.filter_map(|part| Some(part.split([' ', '"']).next()?.to_owned())).collect()
+}
+
 /// The errors that a script can answer: those it names, and those of the functions it calls.
 fn errors(script: &Script, parts: &[Script]) -> Vec<String> {
     let section = script.said("ERRORS").map(|section| section.text.as_str()).unwrap_or_default();
-    let mut done = BTreeSet::new();
-    let own = script.code.iter().flat_map(|line| line.split("error_reply(\"").skip(1));
-    done.extend(own.filter_map(|part| Some(part.split([' ', '"']).next()?.to_owned())));
-    let mut failing = vec!["unknown_schema".to_owned()];
-    for (name, body) in parts.iter().flat_map(Script::functions) {
-        if failing.iter().any(|function| name != *function && body.contains(&format!("{function}("))) {
-            failing.push(name);
-        }
-    }
-    if failing.iter().any(|function| script.has(&format!("{function}("))) {
-        done.insert("SCHEMA".to_owned());
-    }
+    let own = script.code.iter().flat_map(|line| errors_in(line));
+    let done = own.chain(script.brought(parts, errors_in)).collect();
     compare(script, "ERRORS", &capitals(section), &done)
 }
 
 fn faults(script: &Script, parts: &[Script]) -> Vec<String> {
-    let faults =
-        [missing_sections(script), cost(script), keys(script), writes(script), errors(script, parts)];
+    let faults = [
+        missing_sections(script),
+        cost(script, parts),
+        keys(script),
+        writes(script, parts),
+        errors(script, parts),
+    ];
     faults.concat()
 }
 
@@ -89,7 +86,8 @@ fn every_script_has_a_whole_head() {
 
 #[test]
 fn a_head_names_the_commands_that_its_body_calls() {
-    assert_tidy(Script::all().iter().flat_map(cost));
+    let parts = Script::parts();
+    assert_tidy(Script::all().iter().flat_map(|script| cost(script, &parts)));
 }
 
 #[test]
@@ -99,7 +97,8 @@ fn a_head_names_the_keys_that_its_body_uses() {
 
 #[test]
 fn a_script_that_writes_nothing_says_so_and_the_others_say_what() {
-    assert_tidy(Script::all().iter().flat_map(writes));
+    let parts = Script::parts();
+    assert_tidy(Script::all().iter().flat_map(|script| writes(script, &parts)));
 }
 
 #[test]
@@ -115,7 +114,9 @@ fn these_rules_have_teeth() {
                 -- WRITES   a field\n-- COST     TIME, HSET\n\n";
     let body = "local head = read_head(ARGV[1])\nlocal now = tell_time(head)\nredis.call(\"HSET\", KEYS[1], \"a\", \"1\")\n";
     let parts = [script(
-        "-- P.\nlocal function unknown_schema(f)\n  return f\nend\nlocal function read_head(b)\n  return unknown_schema(b)\nend\n"
+        "-- P.\nlocal function unknown_schema(f)\n  return redis.error_reply(\"SCHEMA f\")\nend\n\
+         local function read_head(b)\n  return unknown_schema(b)\nend\n\
+         local function tell_time(h)\n  return redis.call(\"TIME\")\nend\n"
             .to_owned(),
     )];
     assert_eq!(faults(&script(format!("{head}{body}")), &parts), Vec::<String>::new());

@@ -85,6 +85,16 @@ impl Tollgate {
         after: Option<&str>,
         change: &Change,
     ) -> Result<PolicyVersion, Error> {
+        self.put(policy, after, (change, None)).await
+    }
+
+    /// The same of a policy that has learned the limit `learned`.
+    pub(crate) async fn put(
+        &self,
+        policy: &Policy,
+        after: Option<&str>,
+        (change, learned): (&Change, Option<&str>),
+    ) -> Result<PolicyVersion, Error> {
         if policy.namespace() != self.namespace() {
             let (expected, found) = (self.namespace(), policy.namespace().to_owned());
             return Err(Error::OtherNamespace { expected, found });
@@ -101,7 +111,7 @@ impl Tollgate {
             return Err(Error::Conflict { current: predecessor.fence });
         }
         if let WriteReply::Conflict(current) =
-            library.put(policy, Some(&predecessor), change, Begin::Empty).await?
+            library.put(policy, Some(&predecessor), change, (Begin::Empty, learned)).await?
         {
             return Err(Error::Conflict { current });
         }

@@ -9,6 +9,7 @@ use crate::embedded::{Clock, EmbeddedStore};
 use crate::engine::{Begin, Keys, PolicyRecord, WriteReply};
 use crate::error::Error;
 use crate::gate::Tollgate;
+use crate::identity;
 use crate::in_force::InForce;
 use crate::keeper::Keeper;
 use crate::library::{Change, Library};
@@ -140,7 +141,8 @@ impl Builder {
     /// Dropped before it is done the given policy may have been stored or not.
     pub async fn connect(self) -> Result<Tollgate, Error> {
         let library = self.library()?;
-        let record = self.agree(&library).await?;
+        // Boxed: it is done once, and would make every future that connects as large as itself.
+        let record = Box::pin(self.agree(&library)).await?;
         let current = Arc::new(ArcSwap::from_pointee(InForce::compile(record)?));
         let keeper = Keeper::new(library, Arc::clone(&current));
         Ok(Tollgate::start(keeper, current, self.timeout, self.waiting_most))
@@ -175,7 +177,8 @@ impl Builder {
             }
             ref address => Store::open(address, &self.tls, self.timeout / 2)?,
         };
-        Ok(Library { store: Arc::new(store), keys: Keys::of(&self.namespace) })
+        let (keys, replica) = (Keys::of(&self.namespace), identity::random());
+        Ok(Library { store: Arc::new(store), keys, replica })
     }
 
     /// The namespace's policy: the stored one, or else the given one, which is then stored.
@@ -203,7 +206,7 @@ impl Builder {
                 Change { author: "tollgate".to_owned(), reason: "the namespace's first policy".to_owned() };
             // Another replica may have been first: then its policy is there to be read.
             let (WriteReply::Written(_) | WriteReply::Conflict(_)) =
-                library.put(policy, None, &change, begin).await?;
+                library.put(policy, None, &change, (begin, None)).await?;
         }
     }
 }

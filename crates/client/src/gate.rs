@@ -14,7 +14,6 @@ use crate::clock::{self, Instant};
 use crate::decision::Decision;
 use crate::dispatcher::{self, Doors, GoneOut, Inbox, Outbox, Patience, Setup};
 use crate::error::Error;
-use crate::identity;
 use crate::in_force::Current;
 use crate::keeper::Keeper;
 use crate::policy::Policy;
@@ -111,7 +110,7 @@ impl Tollgate {
             keys: library.keys.clone(),
             current: Arc::clone(&current),
             keeper: Arc::clone(&keeper),
-            replica: identity::random(),
+            replica: library.replica.clone(),
             timeout: store_timeout,
             waiting_most,
         });
@@ -134,6 +133,12 @@ impl Tollgate {
     /// Waits for a permit; awaited as it is without end, with [`Acquire::within`] no longer than that.
     pub fn acquire<'a>(&'a self, call: &'a Call) -> Acquire<'a> {
         Acquire::new(self, call, Patience::Endless)
+    }
+
+    /// The name of this replica, made when it was connected: 32 hexadecimal digits. The audit trail tells by it who did what.
+    #[must_use]
+    pub fn replica(&self) -> &str {
+        &self.keeper().library().replica
     }
 
     pub(crate) fn current(&self) -> &Current {

@@ -5,6 +5,7 @@
 
 mod acquire;
 mod admin;
+mod audit;
 mod builder;
 mod call;
 mod clock;
@@ -29,6 +30,10 @@ mod sweeper;
 
 pub use acquire::Acquire;
 pub use admin::{BucketState, Buckets, PolicyVersion};
+pub use audit::{
+    Attribution, AuditEntry, AuditEvent, AuditId, AuditKind, AuditOrder, AuditPage, AuditQuery, NoAuditId,
+    NoAuditKind,
+};
 pub use builder::Builder;
 pub use call::{Call, CallError, Priority};
 pub use decision::{Decision, Reason, Refused};

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use crate::engine::{
-    BackOff, BackOffReply, Begin, BucketsPage, BucketsReply, Keys, Lower, Peek, PeekReply, PolicyRead,
-    PolicyRecord, PolicyWrite, Remove, Reply, Script, WriteMode, WriteReply,
+    AuditRead, AuditReply, BackOff, BackOffReply, Begin, BucketsPage, BucketsReply, Keys, Lower, Peek,
+    PeekReply, PolicyRead, PolicyRecord, PolicyWrite, Remove, Reply, Script, WriteMode, WriteReply,
 };
 use crate::identity;
 use crate::in_force::{InForce, fence};
@@ -16,6 +16,8 @@ use crate::store::{Store, StoreError};
 pub(crate) struct Library {
     pub(crate) store: Arc<Store>,
     pub(crate) keys: Keys,
+    /// The name of this replica, which nobody else has.
+    pub(crate) replica: String,
 }
 
 /// Who changes a policy, and what for. It is kept with the version, and read with it by every replica: short texts, of which
@@ -32,7 +34,7 @@ impl Library {
     /// A policy, `None` for the one in force.
     pub(crate) async fn read(&self, version: Option<u64>) -> Result<Option<PolicyRecord>, StoreError> {
         let read = PolicyRead(version);
-        let reply = self.ask(Script::POLICY_READ, self.keys.policy(), |_| read.encode()).await?;
+        let reply = self.ask(Script::POLICY_READ, |_| read.encode()).await?;
         match read.decode(&reply).map_err(|error| StoreError::answer(Script::POLICY_READ, &error))? {
             Reply::Done(record) => Ok(Some(record)),
             _ => Ok(None),
@@ -46,68 +48,77 @@ impl Library {
         in_force: &InForce,
     ) -> Result<Reply<PeekReply>, StoreError> {
         let argument = |server: &str| question.encode(&in_force.policy, in_force.fence(), server);
-        let reply = self.ask(Script::PEEK, self.keys.state(), argument).await?;
+        let reply = self.ask(Script::PEEK, argument).await?;
         question.decode(&reply).map_err(|error| StoreError::answer(Script::PEEK, &error))
     }
 
-    /// Takes up that the provider has refused a call. Told again after a lost answer it may
-    /// end the pause later, by as much as it comes later, and changes nothing else.
+    /// Takes up that the provider has refused a call. Told again after a lost answer it may end the pause later, by as much as it
+    /// comes later, and counts as one more refusal in the audit trail; it changes nothing else.
     pub(crate) async fn back_off(
         &self,
         refused: &BackOff,
         in_force: &InForce,
     ) -> Result<Reply<BackOffReply>, StoreError> {
         let argument = |server: &str| refused.encode(&in_force.policy, in_force.fence(), server);
-        let reply = self.ask(Script::BACK_OFF, self.keys.state(), argument).await?;
+        let reply = self.ask(Script::BACK_OFF, argument).await?;
         refused.decode(&reply).map_err(|error| StoreError::answer(Script::BACK_OFF, &error))
     }
 
     /// Takes up what the provider has said is left of its quotas. Told again it changes nothing more.
     pub(crate) async fn lower(&self, left: &Lower, in_force: &InForce) -> Result<Reply<u64>, StoreError> {
         let argument = |server: &str| left.encode(&in_force.policy, in_force.fence(), server);
-        let reply = self.ask(Script::LOWER, self.keys.state(), argument).await?;
+        let reply = self.ask(Script::LOWER, argument).await?;
         Lower::decode(&reply).map_err(|error| StoreError::answer(Script::LOWER, &error))
     }
 
     /// A page of the buckets that have a record.
     pub(crate) async fn page(&self, page: &BucketsPage<'_>) -> Result<Reply<BucketsReply>, StoreError> {
-        let reply = self.ask(Script::LIST, self.keys.state(), |_| page.encode()).await?;
+        let reply = self.ask(Script::LIST, |_| page.encode()).await?;
         BucketsPage::decode(&reply).map_err(|error| StoreError::answer(Script::LIST, &error))
     }
 
     /// Removes all that is stored of the namespace. Whether there was anything.
     pub(crate) async fn remove(&self) -> Result<bool, StoreError> {
         let session = self.store.session().await?;
-        let keys = [self.keys.state(), self.keys.policy()];
+        let keys = self.keys.of_script(Script::REMOVE.name());
         let reply = session.call(Script::REMOVE, &keys, &Remove.encode()).await?;
         let reply = Remove.decode(&reply).map_err(|error| StoreError::answer(Script::REMOVE, &error))?;
         Ok(matches!(reply, Reply::Done(())))
     }
 
+    /// A part of the audit trail.
+    pub(crate) async fn audit(&self, read: &AuditRead) -> Result<AuditReply, StoreError> {
+        let reply = self.ask(Script::AUDIT, |_| read.encode()).await?;
+        match AuditRead::decode(&reply).map_err(|error| StoreError::answer(Script::AUDIT, &error))? {
+            Reply::Done(reply) => Ok(reply),
+            other => {
+                let detail = format!("answered {other:?}");
+                Err(StoreError::Answer { script: Script::AUDIT.name(), detail })
+            }
+        }
+    }
+
     /// Runs a script that may be run twice. Where the connection turns out to be broken it is run again on another one.
-    async fn ask(
-        &self,
-        script: &Script,
-        key: &str,
-        argument: impl Fn(&str) -> Vec<u8>,
-    ) -> Result<Vec<u8>, StoreError> {
+    async fn ask(&self, script: &Script, argument: impl Fn(&str) -> Vec<u8>) -> Result<Vec<u8>, StoreError> {
         let session = self.store.session().await?;
-        match session.call(script, &[key], &argument(session.server())).await {
+        let keys = self.keys.of_script(script.name());
+        match session.call(script, &keys, &argument(session.server())).await {
             Err(StoreError::Unreachable { .. }) => {
                 let session = self.store.session().await?;
-                session.call(script, &[key], &argument(session.server())).await
+                session.call(script, &keys, &argument(session.server())).await
             }
             reply => reply,
         }
     }
 
-    /// Writes a policy as the successor of `after`. `begin` is for a namespace without state.
+    /// Writes a policy as the successor of `after`. `begin` is for a namespace without state, `learned` the limit that the policy has
+    /// learned by it, if it has.
     pub(crate) async fn put(
         &self,
         policy: &Policy,
         after: Option<&PolicyRecord>,
         change: &Change,
-        begin: Begin,
+        (begin, learned): (Begin, Option<&str>),
     ) -> Result<WriteReply, StoreError> {
         let version = after.map_or(0, |record| record.version) + 1;
         let write = PolicyWrite {
@@ -118,6 +129,8 @@ impl Library {
             author: &change.author,
             reason: &change.reason,
             seal: &identity::random(),
+            replica: &self.replica,
+            learned,
         };
         self.write(write, begin).await
     }
@@ -132,13 +145,15 @@ impl Library {
             author: &record.author,
             reason: &record.reason,
             seal: &record.seal,
+            replica: &self.replica,
+            learned: None,
         };
         self.write(write, Begin::Empty).await
     }
 
     async fn write(&self, write: PolicyWrite<'_>, begin: Begin) -> Result<WriteReply, StoreError> {
         let session = self.store.session().await?;
-        let keys = [self.keys.state(), self.keys.policy()];
+        let keys = self.keys.of_script(Script::POLICY.name());
         let argument = write.encode(session.server(), begin);
         let reply = session.call(Script::POLICY, &keys, &argument).await?;
         PolicyWrite::decode(&reply).map_err(|error| StoreError::answer(Script::POLICY, &error))

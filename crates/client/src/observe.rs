@@ -7,14 +7,16 @@ use std::time::Duration;
 
 use crate::call::Call;
 use crate::dispatcher::Charge;
-use crate::engine::{BackOff, BackOffReply, Blamed, Lower, PAUSE_MAX, QuotaLeft, RefusedCall, Reply};
+use crate::engine::{
+    BackOff, BackOffReply, Blamed, Lower, PAUSE_MAX, QuotaLeft, RefusedCall, Reply, Reporter,
+};
 use crate::error::Error;
 use crate::gate::Tollgate;
 use crate::in_force::InForce;
 use crate::keeper::Keeper;
 use crate::library::Change;
 use crate::permit::Permit;
-use crate::policy::{Bucket, Suspect, Suspects};
+use crate::policy::{Bucket, Learned, Suspect, Suspects};
 use crate::provider::{Adapter, Answer, ProviderLimit, QuotaReading, Reading, Throttled};
 
 /// A policy that another replica writes at the same moment is met again on the next try; more than a few in a row are none.
@@ -74,6 +76,7 @@ pub struct Pause {
 pub struct Observe<'a> {
     gate: &'a Tollgate,
     reading: Reading,
+    status: u16,
     granted: Granted,
     call: Option<&'a Call>,
 }
@@ -92,8 +95,7 @@ impl Tollgate {
     ///
     /// With [`Observe::call`] a limit that the provider names and the policy does not know can be learned.
     pub fn observe<'a>(&'a self, permit: &Permit, answer: &Answer<'_>) -> Observe<'a> {
-        let granted = Granted::Charged(permit.shared_charge());
-        Observe { gate: self, reading: self.read(answer), granted, call: None }
+        self.observed(answer, Granted::Charged(permit.shared_charge()))
     }
 
     /// Takes up the provider's answer to a call whose permit was [handed over](Tollgate::hand_over), by its id, at whichever
@@ -105,15 +107,14 @@ impl Tollgate {
     /// # Errors
     /// [`PermitError::Unknown`](crate::PermitError::Unknown) if the id was not given out for this namespace.
     pub fn observe_permit_id<'a>(&'a self, id: &str, answer: &Answer<'_>) -> Result<Observe<'a>, Error> {
-        let granted = Granted::Charged(self.opened(id)?);
-        Ok(Observe { gate: self, reading: self.read(answer), granted, call: None })
+        Ok(self.observed(answer, Granted::Charged(self.opened(id)?)))
     }
 
     /// Takes up the provider's answer to a call of which there is no permit at hand.
     ///
     /// When it was granted is not known then: a refusal that arrives while its bucket is paused is taken to be an old one.
     pub fn observe_call<'a>(&'a self, call: &'a Call, answer: &Answer<'_>) -> Observe<'a> {
-        Observe { gate: self, reading: self.read(answer), granted: Granted::Unknown, call: Some(call) }
+        self.observed(answer, Granted::Unknown).call(call)
     }
 
     /// How the provider's answers are understood, by the policy in force. It tells how much of an answer's body is of use.
@@ -122,8 +123,9 @@ impl Tollgate {
         Arc::clone(self.current().load().policy.adapter())
     }
 
-    fn read(&self, answer: &Answer<'_>) -> Reading {
-        self.current().load().policy.adapter().read(answer)
+    fn observed(&self, answer: &Answer<'_>, granted: Granted) -> Observe<'_> {
+        let reading = self.current().load().policy.adapter().read(answer);
+        Observe { gate: self, reading, status: answer.status, granted, call: None }
     }
 }
 
@@ -142,8 +144,8 @@ impl<'a> Observe<'a> {
 
     /// A future of its own, that borrows nothing.
     fn told(self) -> impl Future<Output = Result<Observation, Error>> + Send + use<> {
-        let telling = Telling { gate: self.gate.clone(), granted: self.granted, call: self.call.cloned() };
-        let reading = self.reading;
+        let Self { gate, reading, status, granted, call } = self;
+        let telling = Telling { gate: gate.clone(), status, granted, call: call.cloned() };
         async move {
             let pause = if let Some(throttled) = &reading.throttled {
                 telling.back_off(throttled).await?
@@ -176,6 +178,8 @@ impl<'a> IntoFuture for Observe<'a> {
 /// What is told to the store, under whichever policy is in force.
 struct Telling {
     gate: Tollgate,
+    /// Of the answer.
+    status: u16,
     granted: Granted,
     call: Option<Call>,
 }
@@ -189,13 +193,14 @@ impl Telling {
     /// all found anew by that.
     async fn back_off(&self, throttled: &Throttled) -> Result<Option<Pause>, Error> {
         let named = throttled.limit.as_ref();
-        let mut may_learn = self.call.is_some();
+        let (mut may_learn, mut has_learned) = (self.call.is_some(), false);
         for _ in 0..TRIES {
             let in_force = self.gate.current().load_full();
             let passed = self.passed(&in_force)?;
             let suspects = match in_force.policy.suspects(&passed, named.map(|limit| limit.name.as_str())) {
                 Suspects::Unknown if may_learn => {
                     may_learn = self.learn(&in_force, named).await?;
+                    has_learned |= may_learn;
                     continue;
                 }
                 Suspects::Unknown => in_force.policy.suspects(&passed, None),
@@ -207,8 +212,18 @@ impl Telling {
                 Suspects::Unnamed(suspects) => (Blamed::Narrowest, suspects),
                 Suspects::Unknown => return Ok(None),
             };
-            match self.pause(throttled.wait.duration, (blamed, suspects), &in_force).await? {
-                Reply::Done(None) if may_learn => may_learn = self.learn(&in_force, None).await?,
+            let refused = RefusedCall {
+                granted_at_us: self.granted_at_us(),
+                wait: throttled.wait.duration.min(PAUSE_MAX),
+                blamed,
+                status: self.status,
+                is_learned: has_learned,
+            };
+            match self.pause(refused, suspects, &in_force).await? {
+                Reply::Done(None) if may_learn => {
+                    may_learn = self.learn(&in_force, None).await?;
+                    has_learned |= may_learn;
+                }
                 Reply::Done(pause) => return Ok(pause),
                 _ => self.keeper().renew().await?,
             }
@@ -218,18 +233,15 @@ impl Telling {
 
     async fn pause(
         &self,
-        wait: Duration,
-        (blamed, suspects): (Blamed, Vec<Suspect>),
+        refused: RefusedCall,
+        suspects: Vec<Suspect>,
         in_force: &InForce,
     ) -> Result<Reply<Option<Pause>>, Error> {
         if suspects.is_empty() {
             return Ok(Reply::Done(None));
         }
-        let granted_at_us = match &self.granted {
-            Granted::Charged(charge) => charge.granted_at_us,
-            Granted::Unknown => 0,
-        };
-        let mut back_off = BackOff::new(RefusedCall { granted_at_us, wait: wait.min(PAUSE_MAX), blamed });
+        let reporter = self.reporter(in_force, suspects.iter().map(|suspect| &suspect.bucket));
+        let mut back_off = BackOff::new(refused).reported_by(reporter);
         for Suspect { bucket, window } in &suspects {
             back_off.push(bucket, *window);
         }
@@ -243,8 +255,8 @@ impl Telling {
     async fn learn(&self, in_force: &InForce, named: Option<&ProviderLimit>) -> Result<bool, Error> {
         let Some(call) = &self.call else { return Ok(false) };
         let name = named.map_or("that it has not named", |named| named.name.as_str());
-        let policy = match in_force.policy.with_learned(named, call) {
-            Ok(Some(policy)) => policy,
+        let Learned { policy, limit } = match in_force.policy.with_learned(named, call) {
+            Ok(Some(learned)) => learned,
             Ok(None) => return Ok(false),
             Err(error) => {
                 tracing::warn!(limit = name, %error, "the provider has a limit that the policy can't take up");
@@ -253,7 +265,7 @@ impl Telling {
         };
         let reason = format!("the provider refused a call by a limit {name}");
         let change = Change { author: AUTHOR.to_owned(), reason };
-        match self.gate.put_policy(&policy, Some(in_force.fence()), &change).await {
+        match self.gate.put(&policy, Some(in_force.fence()), (&change, Some(&limit))).await {
             Ok(_) => {
                 tracing::warn!(limit = name, "the provider has a limit that the policy did not know");
                 Ok(true)
@@ -274,7 +286,8 @@ impl Telling {
         if in_force.generation() != charge.generation {
             return Ok(());
         }
-        let mut lower = Lower::granted_in(charge.epoch, charge.granted_at_us);
+        let reporter = self.reporter(&in_force, charge.path.buckets());
+        let mut lower = Lower::granted_in(charge.epoch, charge.granted_at_us).reported_by(reporter);
         for (bucket, &owed) in charge.path.buckets().iter().zip(&*charge.debts) {
             let told = quotas.iter().find(|quota| in_force.policy.stands_for(bucket, quota.name.as_deref()));
             let Some((remaining, quota)) = told.and_then(|quota| Some((quota.remaining?, quota))) else {
@@ -289,6 +302,25 @@ impl Telling {
             let _ = self.keeper().library().lower(&lower, &in_force).await?;
         }
         Ok(())
+    }
+
+    /// When the call was granted, 0 if that is not known.
+    fn granted_at_us(&self) -> u64 {
+        match &self.granted {
+            Granted::Charged(charge) => charge.granted_at_us,
+            Granted::Unknown => 0,
+        }
+    }
+
+    /// Who tells it, and whose call it was: what is known of that, or can be read off the buckets.
+    fn reporter<'b>(&self, in_force: &InForce, passed: impl IntoIterator<Item = &'b Bucket>) -> Reporter {
+        let of_call = self.call.as_ref().and_then(|call| call.org.clone());
+        let of_flow = match &self.granted {
+            Granted::Charged(charge) => charge.path.flow().split_once(':').map(|(_, org)| org.to_owned()),
+            Granted::Unknown => None,
+        };
+        let org = of_call.or(of_flow).or_else(|| in_force.policy.org_of(passed));
+        Reporter { replica: self.gate.replica().to_owned(), org: org.unwrap_or_default() }
     }
 
     /// The buckets that the call passes under a policy.

@@ -19,10 +19,19 @@ const PAUSE_LONGEST: Duration = Duration::from_secs(10);
 pub(crate) async fn run(keeper: Arc<Keeper>) {
     loop {
         let pause = step(&keeper).await.unwrap_or_else(|error| {
-            tracing::debug!(%error, "the sweep failed");
+            tell(&error);
             PAUSE
         });
         clock::sleep_until(clock::now() + pause).await;
+    }
+}
+
+/// What passes by itself is told where it is asked for; what somebody has to mend is told here too, as nothing is swept till then.
+fn tell(error: &Error) {
+    if matches!(error, Error::Store(StoreError::NoAuditTrail { .. } | StoreError::Schema { .. })) {
+        tracing::warn!(%error, "the sweep failed");
+    } else {
+        tracing::debug!(%error, "the sweep failed");
     }
 }
 
@@ -40,6 +49,6 @@ async fn sweep(keeper: &Keeper) -> Result<Reply<SweepReply>, StoreError> {
     let (library, held) = (keeper.library(), keeper.held());
     let session = library.store.session().await?;
     let argument = Sweep.encode(&held.policy, held.fence());
-    let reply = session.call(Script::SWEEP, &[library.keys.state()], &argument).await?;
+    let reply = session.call(Script::SWEEP, &library.keys.of_script(Script::SWEEP.name()), &argument).await?;
     Sweep.decode(&reply).map_err(|error| StoreError::answer(Script::SWEEP, &error))
 }

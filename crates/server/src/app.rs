@@ -1,5 +1,8 @@
 //! What the handlers work with.
 
+use std::sync::Arc;
+
+use tokio::sync::Semaphore;
 use tollgate::{Error, PolicyVersion, Tollgate};
 
 use crate::outage_log::OutageLog;
@@ -11,11 +14,17 @@ pub(crate) struct App {
     pub(crate) gate: Tollgate,
     pub(crate) shutdown: Shutdown,
     pub(crate) outage: OutageLog,
+    /// Places for those who follow the audit trail.
+    pub(crate) followers: Arc<Semaphore>,
 }
+
+/// Those who follow the audit trail at once. Each asks the store twice a second.
+const FOLLOWERS_MOST: usize = 64;
 
 impl App {
     pub(crate) fn new(gate: Tollgate, shutdown: Shutdown) -> Self {
-        Self { gate, shutdown, outage: OutageLog::default() }
+        let followers = Arc::new(Semaphore::new(FOLLOWERS_MOST));
+        Self { gate, shutdown, outage: OutageLog::default(), followers }
     }
 
     /// The policy in force. A store that has lost it is given it back first, which otherwise the next call would do.

@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-use crate::commands::{check_policy, demo, genesys, health, serve, simulate_provider};
+use crate::commands::{audit, check_policy, demo, genesys, health, serve, simulate_provider};
 
 /// Limits what a fleet sends to other people's APIs, together: token buckets in Redis, charged at once or not at all.
 #[derive(Debug, Parser)]
@@ -18,6 +18,7 @@ struct Cli {
 enum Command {
     Serve(Box<serve::Arguments>),
     Demo(demo::Arguments),
+    Audit(Box<audit::Arguments>),
     Health(health::Arguments),
     CheckPolicy(check_policy::Arguments),
     Genesys(genesys::Arguments),
@@ -30,6 +31,7 @@ pub fn run() -> ExitCode {
     match Cli::parse().command {
         Command::Serve(arguments) => serve::run(*arguments),
         Command::Demo(arguments) => demo::run(&arguments),
+        Command::Audit(arguments) => audit::run(&arguments),
         Command::Health(arguments) => health::run(&arguments),
         Command::CheckPolicy(arguments) => check_policy::run(&arguments),
         Command::Genesys(arguments) => genesys::run(arguments),

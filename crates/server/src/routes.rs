@@ -12,7 +12,7 @@ use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::trace::TraceLayer;
 use tracing::{Level, Span};
 
-use crate::api::{acquire, buckets, health, limits, observe, permits, policy};
+use crate::api::{acquire, audit, buckets, health, limits, observe, permits, policy};
 use crate::app::App;
 use crate::host::{self, Hosts};
 use crate::problem::{Kind, Problem};
@@ -45,6 +45,8 @@ pub(crate) fn with_shutdown(gate: Tollgate, shutdown: Shutdown, hosts: Hosts) ->
         .route("/policy", get(policy::get).put(policy::put))
         .route("/limits", get(limits::get))
         .route("/buckets", get(buckets::get))
+        .route("/audit", get(audit::get))
+        .route("/audit/stream", get(audit::follow))
         .method_not_allowed_fallback(method_not_allowed)
         .route_layer(from_fn_with_state(app.clone(), params::known_namespace));
     let api = Router::new()

@@ -1,11 +1,16 @@
 //! The lines themselves, each with `KEYS` declared and empty and `ARGV` as below.
 
+use super::streams::STREAMS;
+
 /// What each probe finds in `ARGV`.
 pub(crate) const ARGS: [&[u8]; 3] = [b"\0bytes\xff", b"12", b"\x94\x01\xa1x\xc3\x90"];
 
 /// Every probe, for the test of the suite itself.
 pub(crate) fn all() -> impl Iterator<Item = &'static str> {
-    [CONVERSIONS, ERRORS, NUMBERS, LIBRARIES, SANDBOX, COMMANDS, BLOBS].into_iter().flatten().copied()
+    [CONVERSIONS, ERRORS, NUMBERS, LIBRARIES, SANDBOX, COMMANDS, STREAMS, BLOBS]
+        .into_iter()
+        .flatten()
+        .copied()
 }
 
 pub(super) const CONVERSIONS: &[&str] = &[

@@ -1,9 +1,11 @@
 //! One line of Lua at a time: conversions, errors, numbers, msgpack, the sandbox, each command.
 
 mod corpus;
+mod streams;
 
 pub(crate) use corpus::{ARGS, all};
 use corpus::{BLOBS, COMMANDS, CONVERSIONS, ERRORS, LIBRARIES, NUMBERS, SANDBOX};
+use streams::STREAMS;
 
 use crate::pair::Pair;
 
@@ -46,6 +48,11 @@ fn the_sandbox_is_closed_where_that_of_redis_is() {
 #[test]
 fn each_command_answers_and_writes_as_in_redis() {
     assert_same(COMMANDS);
+}
+
+#[test]
+fn streams_are_written_and_read_as_in_redis() {
+    assert_same(STREAMS);
 }
 
 #[test]

@@ -224,11 +224,11 @@ mod tests {
         let current = Arc::new(arc_swap::ArcSwap::from_pointee(held));
         let store = Arc::new(Store::embedded(Clock::System));
         let keys = Keys::of("test");
-        let library = Library { store: Arc::clone(&store), keys: keys.clone() };
+        let replica = "r".to_owned();
+        let library = Library { store: Arc::clone(&store), keys: keys.clone(), replica: replica.clone() };
         let keeper = Arc::new(Keeper::new(library, Arc::clone(&current)));
         let (_doors, ways) = ways();
         let timeout = Duration::from_secs(1);
-        let replica = "r".to_owned();
         let setup =
             Setup { store, keys, current: Arc::clone(&current), keeper, replica, timeout, waiting_most: 10 };
         let mut dispatcher = Dispatcher::new(setup, ways);

@@ -13,7 +13,12 @@ pub(super) enum Answer<'k> {
     Array(Vec<Answer<'k>>),
     /// "CODE text".
     Error(&'static str),
+    /// Something that Redis has and this host leaves out: it ends the call.
+    Refused(&'static str),
 }
+
+/// The answer of a command that ends early where something is wrong.
+pub(super) type Outcome<'k> = Result<Answer<'k>, Answer<'static>>;
 
 impl<'k> Answer<'k> {
     pub(super) fn count(count: usize) -> Answer<'static> {
@@ -51,7 +56,7 @@ impl IntoLua for Answer<'_> {
             Answer::Bulk(None) => Ok(Value::Boolean(false)),
             Answer::Bulk(Some(bytes)) => LuaString::wrap(bytes).into_lua(lua),
             Answer::Array(items) => lua.create_sequence_from(items)?.into_lua(lua),
-            Answer::Error(code_and_text) => {
+            Answer::Error(code_and_text) | Answer::Refused(code_and_text) => {
                 let table = lua.create_table_with_capacity(0, 1)?;
                 table.raw_set("err", code_and_text)?;
                 table.into_lua(lua)

@@ -1,9 +1,10 @@
 //! The commands our scripts use, in Redis 7.0's words where it complains.
 
-use super::answer::Answer;
+use super::answer::{Answer, Outcome};
 use super::hash::Hash;
 use super::keyspace::Keyspace;
 use super::scan;
+use super::stream_commands::{xadd, xinfo, xrange, xrevrange, xtrim};
 
 use Arity::{AtLeast, Exactly};
 
@@ -18,6 +19,11 @@ const COMMANDS: &[Command] = &[
     command("HSCAN", AtLeast(2), Keys::First, scan::hscan),
     command("HSET", AtLeast(3), Keys::First, hset),
     command("TIME", Exactly(0), Keys::None, time),
+    command("XADD", AtLeast(4), Keys::First, xadd),
+    command("XINFO", Exactly(2), Keys::Second, xinfo),
+    command("XRANGE", AtLeast(3), Keys::First, xrange),
+    command("XREVRANGE", AtLeast(3), Keys::First, xrevrange),
+    command("XTRIM", AtLeast(3), Keys::First, xtrim),
 ];
 
 /// One command of the table.
@@ -39,11 +45,12 @@ enum Arity {
 enum Keys {
     None,
     First,
+    Second,
     All,
 }
 
 /// What a command does with the keyspace, its name and arguments, and the time in microseconds since the Unix epoch.
-type Run = for<'k> fn(&'k mut Keyspace, &[Vec<u8>], u64) -> Answer<'k>;
+type Run = for<'k> fn(&'k mut Keyspace, &[Vec<u8>], u64) -> Outcome<'k>;
 
 const fn command(name: &'static str, arity: Arity, keys: Keys, run: Run) -> Command {
     Command { name, arity, keys, run }
@@ -68,58 +75,62 @@ impl Command {
         match self.keys {
             Keys::None => &[],
             Keys::First => &argv[1..2],
+            Keys::Second => &argv[2..3],
             Keys::All => &argv[1..],
         }
     }
 
     /// Runs on arguments that [`takes`](Command::takes) lets pass: no command looks for one that is missing.
     pub(super) fn run<'k>(&self, keyspace: &'k mut Keyspace, argv: &[Vec<u8>], now_us: u64) -> Answer<'k> {
-        (self.run)(keyspace, argv, now_us)
+        (self.run)(keyspace, argv, now_us).unwrap_or_else(|complaint| complaint)
     }
 }
 
-fn del<'k>(keyspace: &'k mut Keyspace, argv: &[Vec<u8>], _now_us: u64) -> Answer<'k> {
-    Answer::count(argv[1..].iter().filter(|key| keyspace.remove(key)).count())
+#[expect(clippy::unnecessary_wraps, reason = "as all commands of the table")]
+fn del<'k>(keyspace: &'k mut Keyspace, argv: &[Vec<u8>], _now_us: u64) -> Outcome<'k> {
+    Ok(Answer::count(argv[1..].iter().filter(|key| keyspace.remove(key)).count()))
 }
 
 /// A key named twice counts twice.
-fn exists<'k>(keyspace: &'k mut Keyspace, argv: &[Vec<u8>], _now_us: u64) -> Answer<'k> {
-    Answer::count(argv[1..].iter().filter(|key| keyspace.get(key).is_some()).count())
+#[expect(clippy::unnecessary_wraps, reason = "as all commands of the table")]
+fn exists<'k>(keyspace: &'k mut Keyspace, argv: &[Vec<u8>], _now_us: u64) -> Outcome<'k> {
+    Ok(Answer::count(argv[1..].iter().filter(|key| keyspace.holds(key)).count()))
 }
 
-fn hdel<'k>(keyspace: &'k mut Keyspace, argv: &[Vec<u8>], _now_us: u64) -> Answer<'k> {
-    Answer::count(keyspace.remove_fields(&argv[1], &argv[2..]))
+fn hdel<'k>(keyspace: &'k mut Keyspace, argv: &[Vec<u8>], _now_us: u64) -> Outcome<'k> {
+    Ok(Answer::count(keyspace.remove_fields(&argv[1], &argv[2..])?))
 }
 
-fn hexists<'k>(keyspace: &'k mut Keyspace, argv: &[Vec<u8>], _now_us: u64) -> Answer<'k> {
-    let value = keyspace.get(&argv[1]).and_then(|hash| hash.get(&argv[2]));
-    Answer::flag(value.is_some())
+fn hexists<'k>(keyspace: &'k mut Keyspace, argv: &[Vec<u8>], _now_us: u64) -> Outcome<'k> {
+    let value = keyspace.hash(&argv[1])?.and_then(|hash| hash.get(&argv[2]));
+    Ok(Answer::flag(value.is_some()))
 }
 
-fn hget<'k>(keyspace: &'k mut Keyspace, argv: &[Vec<u8>], _now_us: u64) -> Answer<'k> {
-    Answer::maybe(keyspace.get(&argv[1]).and_then(|hash| hash.get(&argv[2])))
+fn hget<'k>(keyspace: &'k mut Keyspace, argv: &[Vec<u8>], _now_us: u64) -> Outcome<'k> {
+    Ok(Answer::maybe(keyspace.hash(&argv[1])?.and_then(|hash| hash.get(&argv[2]))))
 }
 
-fn hlen<'k>(keyspace: &'k mut Keyspace, argv: &[Vec<u8>], _now_us: u64) -> Answer<'k> {
-    Answer::count(keyspace.get(&argv[1]).map_or(0, Hash::len))
+fn hlen<'k>(keyspace: &'k mut Keyspace, argv: &[Vec<u8>], _now_us: u64) -> Outcome<'k> {
+    Ok(Answer::count(keyspace.hash(&argv[1])?.map_or(0, Hash::len)))
 }
 
-fn hmget<'k>(keyspace: &'k mut Keyspace, argv: &[Vec<u8>], _now_us: u64) -> Answer<'k> {
-    let hash = keyspace.get(&argv[1]);
+fn hmget<'k>(keyspace: &'k mut Keyspace, argv: &[Vec<u8>], _now_us: u64) -> Outcome<'k> {
+    let hash = keyspace.hash(&argv[1])?;
     let value = |field: &Vec<u8>| Answer::maybe(hash.and_then(|hash| hash.get(field)));
-    Answer::Array(argv[2..].iter().map(value).collect())
+    Ok(Answer::Array(argv[2..].iter().map(value).collect()))
 }
 
-fn hset<'k>(keyspace: &'k mut Keyspace, argv: &[Vec<u8>], _now_us: u64) -> Answer<'k> {
+fn hset<'k>(keyspace: &'k mut Keyspace, argv: &[Vec<u8>], _now_us: u64) -> Outcome<'k> {
     if argv.len() % 2 == 1 {
-        return Answer::Error("ERR wrong number of arguments for 'hset' command");
+        return Err(Answer::Error("ERR wrong number of arguments for 'hset' command"));
     }
-    let hash = keyspace.get_or_create(&argv[1]);
+    let hash = keyspace.hash_or_new(&argv[1])?;
     let is_new = |pair: &&[Vec<u8>]| hash.set(&pair[0], &pair[1]);
-    Answer::count(argv[2..].chunks_exact(2).filter(is_new).count())
+    Ok(Answer::count(argv[2..].chunks_exact(2).filter(is_new).count()))
 }
 
-fn time<'k>(_keyspace: &'k mut Keyspace, _argv: &[Vec<u8>], now_us: u64) -> Answer<'k> {
+#[expect(clippy::unnecessary_wraps, reason = "as all commands of the table")]
+fn time<'k>(_keyspace: &'k mut Keyspace, _argv: &[Vec<u8>], now_us: u64) -> Outcome<'k> {
     let (seconds, microseconds) = (now_us / 1_000_000, now_us % 1_000_000);
-    Answer::Array([seconds, microseconds].map(|part| Answer::text(part.to_string())).to_vec())
+    Ok(Answer::Array([seconds, microseconds].map(|part| Answer::text(part.to_string())).to_vec()))
 }

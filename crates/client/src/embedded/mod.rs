@@ -5,8 +5,8 @@
 //! be set. That is what a store without Redis, the share of a replica during an outage, and simulations in virtual
 //! time stand on.
 //!
-//! It is a host for ten commands, not a Redis in process: `TIME`, `HGET`, `HMGET`, `HSET`, `HDEL`, `HLEN`, `HEXISTS`,
-//! `HSCAN`, `DEL`, `EXISTS`; `redis.call`, `pcall`, `error_reply` and `status_reply`; `cmsgpack.pack` and `unpack`; and
+//! It is a host for fifteen commands, not a Redis in process: `TIME`, `HGET`, `HMGET`, `HSET`, `HDEL`, `HLEN`, `HEXISTS`,
+//! `HSCAN`, `DEL`, `EXISTS`, `XADD`, `XTRIM`, `XRANGE`, `XREVRANGE`, `XINFO STREAM`; `redis.call`, `pcall`, `error_reply` and `status_reply`; `cmsgpack.pack` and `unpack`; and
 //! what our scripts use of Lua's own libraries. The suite `tests/engine_host` compares it with a real server.
 //!
 //! # What differs from Redis
@@ -17,7 +17,8 @@
 //! string or `{err = "CODE text"}`; and going past the [`Limits`].
 //!
 //! Quietly, where a script can hardly tell: `TIME` stands still during a call, as it does from Redis 7.2 on; a large
-//! hash is scanned in an order of its own, which Redis does not promise either; `pairs` finds nothing in a library;
+//! hash is scanned in an order of its own, which Redis does not promise either; `XINFO STREAM` tells no more than the length and
+//! the last id; `pairs` finds nothing in a library;
 //! `return cmsgpack.unpack(bad)` complains without the line; an error reply comes without the script's digest and line.
 //! Keys don't expire, and what only a server can say (`OOM`, `READONLY`, `NOSCRIPT`, ..) is never said here.
 //!
@@ -47,10 +48,12 @@ mod reply;
 mod sandbox;
 mod scan;
 mod session;
+mod stream;
+mod stream_commands;
 
 pub use crate::store::{EmbeddedStore, Passage};
 pub use clock::{Clock, ManualClock, RuntimeClock};
 pub use engine::{Engine, Limits};
 pub use error::ScriptError;
-pub use keyspace::{Keyspace, KeyspaceDump};
+pub use keyspace::{KeyDump, Keyspace, KeyspaceDump, StreamDump};
 pub use reply::Reply;

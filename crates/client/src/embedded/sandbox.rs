@@ -4,6 +4,7 @@ use mlua::{
     BString, Function, HookTriggers, Lua, LuaOptions, LuaString, MultiValue, StdLib, Table, Value, VmState,
 };
 
+use super::answer::Answer;
 use super::engine::Limits;
 use super::error::ScriptError;
 use super::msgpack;
@@ -54,6 +55,9 @@ fn command_function(lua: &Lua, session: &SharedSession, limits: Limits) -> mlua:
             .collect::<mlua::Result<_>>()?;
         let mut session = session.lock();
         let answer = session.command(&argv)?;
+        if let Answer::Refused(what) = answer {
+            return Err(session.refuse(ScriptError::refused(what)));
+        }
         let failed = answer.is_error();
         let reply = without_memory_limit(lua, limits, || lua.pack(answer))?;
         Ok((reply, failed))

@@ -1,6 +1,6 @@
 //! `HSCAN key cursor [MATCH pattern] [COUNT count]`: a hash in pages.
 
-use super::answer::Answer;
+use super::answer::{Answer, Outcome};
 use super::glob;
 use super::hash::{Hash, Place};
 use super::keyspace::Keyspace;
@@ -14,17 +14,14 @@ struct Options<'a> {
 }
 
 /// A missing key answers an empty last page even to options that make no sense: Redis looks at them later.
-pub(super) fn hscan<'k>(keyspace: &'k mut Keyspace, argv: &[Vec<u8>], _now_us: u64) -> Answer<'k> {
+pub(super) fn hscan<'k>(keyspace: &'k mut Keyspace, argv: &[Vec<u8>], _now_us: u64) -> Outcome<'k> {
     let Some(cursor) = cursor(&argv[2]) else {
-        return Answer::Error("ERR invalid cursor");
+        return Err(Answer::Error("ERR invalid cursor"));
     };
-    let Some(hash) = keyspace.get(&argv[1]) else {
-        return page_of(0, Vec::new());
+    let Some(hash) = keyspace.hash(&argv[1])? else {
+        return Ok(page_of(0, Vec::new()));
     };
-    match options(argv) {
-        Ok(options) => scan(hash, cursor, &options),
-        Err(complaint) => Answer::Error(complaint),
-    }
+    options(argv).map(|options| scan(hash, cursor, &options)).map_err(Answer::Error)
 }
 
 fn scan<'k>(hash: &'k Hash, cursor: Place, options: &Options) -> Answer<'k> {
@@ -89,7 +86,7 @@ fn cursor(text: &[u8]) -> Option<Place> {
 }
 
 /// Redis reads cursors and option names as C strings.
-fn until_nul(text: &[u8]) -> &[u8] {
+pub(super) fn until_nul(text: &[u8]) -> &[u8] {
     text.split(|byte| *byte == 0).next().unwrap_or_default()
 }
 

@@ -99,7 +99,7 @@ mod tests {
     fn the_keyspace_comes_home_from_a_call_that_panics() {
         let session = SharedSession::default();
         let mut keyspace = Keyspace::default();
-        keyspace.get_or_create(b"key").set(b"field", b"value");
+        keyspace.hash_or_new(b"key").expect("a hash").set(b"field", b"value");
         let before = keyspace.dump();
         let call = || {
             let _loan = session.begin(&mut keyspace, 0, &[]);

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::audit::Reporter;
 use super::buckets::BucketTable;
 use super::flat::{Malformed, Writer};
 use super::reply::Reply;
@@ -16,6 +17,7 @@ pub struct BackOff {
     table: BucketTable,
     windows_us: Vec<u64>,
     refused: RefusedCall,
+    reporter: Reporter,
 }
 
 /// A call that the provider has refused.
@@ -27,6 +29,10 @@ pub struct RefusedCall {
     pub wait: Duration,
     /// Whom to blame.
     pub blamed: Blamed,
+    /// The status of the provider's answer, as HTTP has it; 0 if that is not known.
+    pub status: u16,
+    /// Whether a limit has just been learned of this refusal, and is the first candidate.
+    pub is_learned: bool,
 }
 
 /// Which of the candidates is to blame that a call was refused.
@@ -65,6 +71,13 @@ impl BackOff {
         Self { refused, ..Self::default() }
     }
 
+    /// Who reports it.
+    #[must_use]
+    pub fn reported_by(mut self, reporter: Reporter) -> Self {
+        self.reporter = reporter;
+        self
+    }
+
     /// Adds a candidate, a wider one than all before, whose quota is counted over `window`.
     pub fn push(&mut self, bucket: &Bucket, window: Duration) {
         self.table.index_of(bucket);
@@ -90,6 +103,10 @@ impl BackOff {
             Blamed::Named => 1,
             Blamed::IfExplained => 2,
         });
+        args.flag(self.refused.is_learned);
+        args.integer(self.refused.status);
+        args.text(&self.reporter.org);
+        args.text(&self.reporter.replica);
         self.table.write(&mut args, policy);
         args.count(self.windows_us.len());
         self.windows_us.iter().for_each(|&window| args.integer(window));

@@ -96,6 +96,11 @@ impl<'a> Reader<'a> {
         Ok(Self { rest: bytes, left })
     }
 
+    /// A record: values one after the other, without saying how many.
+    pub(super) fn of_row(bytes: &'a [u8]) -> Self {
+        Self { rest: bytes, left: u32::MAX }
+    }
+
     /// How many values are left.
     pub(super) fn left(&self) -> usize {
         self.left as usize
@@ -117,6 +122,16 @@ impl<'a> Reader<'a> {
             rmp::decode::read_str_from_slice(self.rest).map_err(|_| Malformed("not a string"))?;
         self.rest = rest;
         Ok(text)
+    }
+
+    /// A string of any bytes.
+    pub(super) fn blob(&mut self) -> Result<&'a [u8], Malformed> {
+        self.step()?;
+        let length =
+            rmp::decode::read_str_len(&mut self.rest).map_err(|_| Malformed("not a string"))? as usize;
+        let (blob, rest) = self.rest.split_at_checked(length).ok_or(Malformed("a string without its end"))?;
+        self.rest = rest;
+        Ok(blob)
     }
 
     pub(super) fn narrow<T: TryFrom<u64>>(&mut self) -> Result<T, Malformed> {

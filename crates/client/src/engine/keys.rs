@@ -5,6 +5,7 @@
 pub struct Keys {
     state: String,
     policy: String,
+    audit: String,
 }
 
 impl Keys {
@@ -14,6 +15,7 @@ impl Keys {
         Self {
             state: format!("tollgate:{{{namespace}}}:state"),
             policy: format!("tollgate:{{{namespace}}}:policy"),
+            audit: format!("tollgate:{{{namespace}}}:audit"),
         }
     }
 
@@ -27,5 +29,23 @@ impl Keys {
     #[must_use]
     pub fn policy(&self) -> &str {
         &self.policy
+    }
+
+    /// Stream: the audit trail.
+    #[must_use]
+    pub fn audit(&self) -> &str {
+        &self.audit
+    }
+
+    /// The keys that a script of this name takes, in their order.
+    #[must_use]
+    pub fn of_script(&self, name: &str) -> Vec<&str> {
+        match name {
+            "policy" | "remove" => vec![self.state(), self.policy(), self.audit()],
+            "policy_read" => vec![self.policy()],
+            "audit" => vec![self.audit()],
+            "back_off" | "lower" | "sweep" => vec![self.state(), self.audit()],
+            _ => vec![self.state()],
+        }
     }
 }

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::audit::Reporter;
 use super::buckets::BucketTable;
 use super::flat::{Malformed, Writer};
 use super::reply::Reply;
@@ -16,6 +17,7 @@ pub struct Lower {
     epoch: u64,
     /// When it was granted, in microseconds of the namespace's time.
     granted_at_us: u64,
+    reporter: Reporter,
 }
 
 /// What is left of one quota.
@@ -33,7 +35,20 @@ impl Lower {
     /// What the answer says to a call that was granted in this epoch and, in microseconds of the namespace's time, at this time.
     #[must_use]
     pub fn granted_in(epoch: u64, granted_at_us: u64) -> Self {
-        Self { table: BucketTable::default(), quotas: Vec::new(), epoch, granted_at_us }
+        Self {
+            table: BucketTable::default(),
+            quotas: Vec::new(),
+            epoch,
+            granted_at_us,
+            reporter: Reporter::default(),
+        }
+    }
+
+    /// Who reports it.
+    #[must_use]
+    pub fn reported_by(mut self, reporter: Reporter) -> Self {
+        self.reporter = reporter;
+        self
     }
 
     /// Adds the quota that a bucket stands for; a bucket once.
@@ -57,6 +72,8 @@ impl Lower {
         args.text(server);
         args.integer(self.epoch);
         args.integer(self.granted_at_us);
+        args.text(&self.reporter.org);
+        args.text(&self.reporter.replica);
         self.table.write(&mut args, policy);
         args.count(self.quotas.len());
         for QuotaLeft { owed, remaining, resets_in } in &self.quotas {

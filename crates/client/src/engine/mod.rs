@@ -4,6 +4,7 @@
 //! applications have no use for it, and it may change with any version.
 
 mod acquire;
+mod audit;
 mod back_off;
 mod batch;
 mod buckets;
@@ -21,6 +22,7 @@ mod settle;
 mod sweep;
 
 pub use acquire::{AcquireBatch, AcquireReply, Calls, Entry, EntryReply, Leases, Ticket};
+pub use audit::{AuditRead, AuditReply, Reporter};
 pub use back_off::{BackOff, BackOffReply, Blamed, PAUSE_MAX, RefusedCall};
 pub use batch::{BatchId, Repeated};
 pub use flat::Malformed;

@@ -20,6 +20,10 @@ pub struct PolicyWrite<'a> {
     pub reason: &'a str,
     /// The secret that seals permit ids; kept where the store has one.
     pub seal: &'a str,
+    /// The replica that writes it.
+    pub replica: &'a str,
+    /// The limit that the policy has learned by this, if it has.
+    pub learned: Option<&'a str>,
 }
 
 /// Why a policy is written.
@@ -75,6 +79,8 @@ impl PolicyWrite<'_> {
         args.text(server);
         args.integer(epoch);
         args.flag(begin == Begin::Full);
+        args.text(self.replica);
+        args.text(self.learned.unwrap_or_default());
         args.finish()
     }
 

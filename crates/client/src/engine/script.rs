@@ -46,6 +46,8 @@ impl Script {
     pub const LIST: &Self = &LIST;
     /// Removes what is no longer needed.
     pub const SWEEP: &Self = &SWEEP;
+    /// Pages through the audit trail.
+    pub const AUDIT: &Self = &AUDIT;
     /// Writes a policy.
     pub const POLICY: &Self = &POLICY;
     /// Reads a policy.
@@ -54,7 +56,7 @@ impl Script {
     pub const REMOVE: &Self = &REMOVE;
 
     /// Every script there is.
-    pub const ALL: [&Self; 10] = [
+    pub const ALL: [&Self; 11] = [
         Self::ACQUIRE,
         Self::SETTLE,
         Self::BACK_OFF,
@@ -62,6 +64,7 @@ impl Script {
         Self::PEEK,
         Self::LIST,
         Self::SWEEP,
+        Self::AUDIT,
         Self::POLICY,
         Self::POLICY_READ,
         Self::REMOVE,
@@ -90,11 +93,12 @@ impl Script {
 static ACQUIRE: Script =
     script!("acquire", before "in_flight", before "named", before "queue", before "in_turn");
 static SETTLE: Script = script!("settle", after "in_flight");
-static BACK_OFF: Script = script!("back_off");
-static LOWER: Script = script!("lower");
+static BACK_OFF: Script = script!("back_off", after "audit_trail");
+static LOWER: Script = script!("lower", after "audit_trail");
 static PEEK: Script = script!("peek");
 static LIST: Script = script!("list");
-static SWEEP: Script = script!("sweep");
-static POLICY: Script = script!("policy");
+static SWEEP: Script = script!("sweep", after "audit_trail");
+static AUDIT: Script = script!("audit", after "audit_trail");
+static POLICY: Script = script!("policy", after "audit_trail");
 static POLICY_READ: Script = script!("policy_read");
 static REMOVE: Script = script!("remove");

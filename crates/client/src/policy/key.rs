@@ -64,6 +64,15 @@ fn check_parts(per: &[Attribute], key: &str) -> Result<(), Wrong> {
     Ok(())
 }
 
+/// The value of an attribute in a key, if that has it.
+pub(super) fn value_of(attribute: &Attribute, per: &[Attribute], key: &str) -> Option<String> {
+    let place = per.iter().position(|one| one == attribute)?;
+    match per {
+        [_] => Some(key.to_owned()),
+        _ => key.split('/').nth(place).map(|part| part.replace("%2F", "/").replace("%25", "%")),
+    }
+}
+
 fn push_encoded(name: &mut String, value: &str) {
     let mut rest = value;
     while let Some(at) = rest.find(['%', '/']) {

@@ -25,6 +25,14 @@ const SLUG_BYTES: usize = 48;
 /// there.
 const RATE: &str = "100/s";
 
+/// A policy with a limit that it did not know.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Learned {
+    pub(crate) policy: Policy,
+    /// The limit's name.
+    pub(crate) limit: String,
+}
+
 impl Policy {
     /// This policy with the limit by which the provider has refused `call`, which passes it now. It is counted per
     /// organisation and client, for the family of paths that the call's is of, and lets pass what the provider says where it
@@ -34,14 +42,16 @@ impl Policy {
         &self,
         named: Option<&ProviderLimit>,
         call: &Call,
-    ) -> Result<Option<Policy>, PolicyError> {
+    ) -> Result<Option<Learned>, PolicyError> {
         let mut limits: Vec<LimitDocument> = self.limits.iter().map(|limit| limit.written.clone()).collect();
         let family = family_of(call.path());
         let is_it = |limit: &&mut LimitDocument| match named {
             Some(named) => limit.names.contains(&named.name),
             None => limit.learned && limit.names.is_empty() && limit.is_of(&family),
         };
+        let limit;
         if let Some(known) = limits.iter_mut().find(is_it) {
+            limit = known.name.clone();
             if !known.learned || !widen(known, family) {
                 return Ok(None);
             }
@@ -49,10 +59,12 @@ impl Policy {
             if limits.iter().filter(|limit| limit.learned).count() >= LEARNED_MAX {
                 return Ok(None);
             }
-            limits.push(self.learned(named, call, family));
+            let learned = self.learned(named, call, family);
+            limit = learned.name.clone();
+            limits.push(learned);
         }
         let document = Document { limit: limits, ..self.head() };
-        compile::policy(document).map(Some)
+        Ok(Some(Learned { policy: compile::policy(document)?, limit }))
     }
 
     fn learned(&self, named: Option<&ProviderLimit>, call: &Call, family: String) -> LimitDocument {
@@ -184,7 +196,7 @@ mod tests {
     }
 
     fn learn(policy: &Policy, limit: &ProviderLimit, call: &Call) -> Policy {
-        policy.with_learned(Some(limit), call).unwrap().unwrap()
+        policy.with_learned(Some(limit), call).unwrap().unwrap().policy
     }
 
     #[test]
@@ -220,7 +232,7 @@ mod tests {
         let mut policy = Policy::from_toml(POLICY).unwrap();
         for path in ["/api/v2/users/1", "/api/v2/quality", "/api/v2/users"] {
             let learned = policy.with_learned(None, &Call::get(path).org("acme").client("app")).unwrap();
-            policy = learned.unwrap_or(policy);
+            policy = learned.map_or(policy, |learned| learned.policy);
         }
         let names: Vec<_> = policy.limits()[1..].iter().map(Limit::name).collect();
         assert_eq!(names, ["learned-api-v2-users", "learned-api-v2-quality"]);

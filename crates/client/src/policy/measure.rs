@@ -48,7 +48,7 @@ impl Measure {
     }
 
     /// The limit's name and the measure, of the name that its buckets have in front of their keys.
-    pub(super) fn split(counted: &str) -> (&str, Measure) {
+    pub(crate) fn split(counted: &str) -> (&str, Measure) {
         let name = counted.split('/').next().unwrap_or_default();
         let suffix = &counted[name.len()..];
         let measure = Measure::ALL.into_iter().find(|measure| measure.suffix() == suffix);

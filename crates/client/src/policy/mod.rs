@@ -98,6 +98,7 @@ pub(crate) use document::OneOrMore;
 pub use error::PolicyError;
 pub(crate) use hashed_name::HashedName;
 pub(crate) use known_paths::KnownPaths;
+pub(crate) use learned::Learned;
 pub use limit::Limit;
 pub use measure::Measure;
 pub use path::{Bucket, Path};

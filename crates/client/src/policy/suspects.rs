@@ -2,8 +2,10 @@
 
 use std::time::Duration;
 
+use super::attribute::Attribute;
 use super::checked::Policy;
 use super::document::Mode;
+use super::key::value_of;
 use super::limit::Limit;
 use super::measure::Measure;
 use super::path::Bucket;
@@ -54,6 +56,14 @@ impl Policy {
         };
         let by_name = passed.into_iter().find(|(limit, _)| limit.is_called(name));
         by_name.map_or(Suspects::Unknown, |found| Suspects::Named(suspect(found)))
+    }
+
+    /// The organisation of a call over these buckets, if one of them is counted for it.
+    pub(crate) fn org_of<'b>(&self, passed: impl IntoIterator<Item = &'b Bucket>) -> Option<String> {
+        passed.into_iter().find_map(|bucket| {
+            let per = &self.limits.get(usize::from(bucket.limit()))?.per;
+            value_of(&Attribute::Org, per, bucket.key())
+        })
     }
 
     /// Whether what the provider tells of a quota of this name is told of the bucket's limit.

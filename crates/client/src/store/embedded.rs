@@ -9,7 +9,7 @@ use tokio::sync::watch;
 
 use super::StoreError;
 use crate::clock;
-use crate::embedded::{Clock, Engine, Reply};
+use crate::embedded::{Clock, Engine, KeyDump, Reply};
 use crate::engine::{Keys, Script};
 use crate::identity;
 
@@ -74,7 +74,10 @@ impl EmbeddedStore {
     pub fn records(&self, namespace: &str) -> Vec<String> {
         let keys = Keys::of(namespace);
         let engine = self.engine.lock().unwrap_or_else(PoisonError::into_inner);
-        let of_state = |(key, fields)| if key == keys.state().as_bytes() { Some(fields) } else { None };
+        let of_state = |(key, kept)| match kept {
+            KeyDump::Hash(fields) if key == keys.state().as_bytes() => Some(fields),
+            _ => None,
+        };
         let fields = engine.keyspace().dump().into_iter().find_map(of_state).unwrap_or_default();
         fields.into_iter().map(|(field, _)| String::from_utf8_lossy(&field).into_owned()).collect()
     }
@@ -137,10 +140,11 @@ impl EmbeddedStore {
         let mut engine = self.engine.lock().unwrap_or_else(PoisonError::into_inner);
         match engine.call(script.source(), &keys, &[argument]) {
             Ok(Reply::Bulk(reply)) => Ok(reply),
-            Ok(Reply::Error(text)) => match text.strip_prefix("SCHEMA ") {
-                Some(detail) => Err(StoreError::Schema { detail: detail.to_owned() }),
-                None => Err(failed(text)),
-            },
+            Ok(Reply::Error(text)) => Err(match text.split_once(' ') {
+                Some(("SCHEMA", detail)) => StoreError::Schema { detail: detail.to_owned() },
+                Some(("AUDIT", detail)) => StoreError::NoAuditTrail { detail: detail.to_owned() },
+                _ => failed(text),
+            }),
             Ok(other) => Err(failed(format!("answered {other:?}"))),
             Err(error) => Err(failed(error.to_string())),
         }

@@ -65,6 +65,12 @@ pub enum StoreError {
         /// Which record.
         detail: String,
     },
+    /// The key of the namespace's audit trail holds something that is no audit trail. Nothing was written.
+    #[error("the store holds something else in the place of the audit trail: {detail}")]
+    NoAuditTrail {
+        /// Which key, and what is wrong with it.
+        detail: String,
+    },
     /// A script failed, which nothing that a caller does should bring about.
     #[error("the script {script} failed: {detail}")]
     Script {

@@ -260,6 +260,7 @@ fn refusal(script: &'static str, address: &str, error: RedisError) -> StoreError
         (ErrorKind::Server(ServerErrorKind::ReadOnly), _) | (_, "OOM" | "MISCONF" | "NOREPLICAS") => {
             StoreError::NotWritable { detail: detail() }
         }
+        (_, "AUDIT") => StoreError::NoAuditTrail { detail: error.detail().unwrap_or_default().to_owned() },
         (_, "SCHEMA") => StoreError::Schema { detail: error.detail().unwrap_or_default().to_owned() },
         // Still loading, busy with a script, or gone: it may answer later.
         (ErrorKind::Io, _) | (_, "LOADING" | "BUSY" | "MASTERDOWN" | "CLUSTERDOWN" | "TRYAGAIN") => {

@@ -1,6 +1,7 @@
 //! The handlers, one file for each resource.
 
 pub(crate) mod acquire;
+pub(crate) mod audit;
 pub(crate) mod buckets;
 mod call;
 pub(crate) mod health;

@@ -1,5 +1,6 @@
 //! The commands of the binary, one file each; those about a provider in a folder of its name.
 
+pub(crate) mod audit;
 pub(crate) mod check_policy;
 pub(crate) mod demo;
 pub(crate) mod genesys;

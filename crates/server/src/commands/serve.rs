@@ -102,12 +102,13 @@ async fn serve(settings: Settings) -> anyhow::Result<()> {
         builder = builder.begin(begin);
     }
     let gate = builder.connect().await.map_err(|error| why_not_set_up(error, &namespace, &store))?;
+    let replica = gate.replica().to_owned();
     let server = Server::bind(listen, gate).await.with_context(|| format!("can't listen on {listen}"))?;
     let server = server.drain(drain).max_connections(max_connections);
     let server = if insecure == Insecure::Allowed { server.any_host() } else { server };
     let address = server.address().context("can't tell the port")?;
     tokio::spawn(signals.carry_out(server.shutdown()));
-    announce(address, &namespace, &store);
+    announce(address, &namespace, &store, &replica);
     if is_example {
         suggest(address, &namespace);
     }
@@ -127,10 +128,10 @@ fn why_not_set_up(error: Error, namespace: &str, store: &StoreAddress) -> anyhow
 }
 
 /// Tells scripts, and people, where it is.
-fn announce(address: SocketAddr, namespace: &str, store: &StoreAddress) {
+fn announce(address: SocketAddr, namespace: &str, store: &StoreAddress, replica: &str) {
     // Nobody may be reading, which is no reason to end.
     let _ = writeln!(io::stdout(), "listening on http://{address}");
-    tracing::info!(%store, namespace, "listening on http://{address}");
+    tracing::info!(%store, namespace, replica, "listening on http://{address}");
     if !address.ip().to_canonical().is_loopback() {
         tracing::warn!(
             "INSECURE: {address} is open to others than this machine and nobody is asked who they are; whoever reaches it \

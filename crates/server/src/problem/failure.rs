@@ -88,6 +88,7 @@ impl From<StoreError> for Problem {
             StoreError::TooOld { .. } => Kind::STORE_TOO_OLD,
             StoreError::NotWritable { .. } => Kind::STORE_NOT_WRITABLE,
             StoreError::Schema { .. } => Kind::STORE_SCHEMA,
+            StoreError::NoAuditTrail { .. } => Kind::STORE_AUDIT,
             _ => Kind::STORE_FAILED,
         };
         // Whether nobody listens, or a certificate has expired, is what an operator must know.

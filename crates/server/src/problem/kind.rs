@@ -33,6 +33,7 @@ impl Kind {
     pub(crate) const INTERNAL: Self = Self::of(S::INTERNAL_SERVER_ERROR, "internal", "Something went wrong here");
     pub(crate) const SHUTTING_DOWN: Self = Self::of(S::SERVICE_UNAVAILABLE, "shutting-down", "This replica is shutting down");
     pub(crate) const TOO_MANY_WAITING: Self = Self::of(S::SERVICE_UNAVAILABLE, "too-many-waiting", "Too many such calls wait at this replica already");
+    pub(crate) const TOO_MANY_FOLLOWERS: Self = Self::of(S::SERVICE_UNAVAILABLE, "too-many-followers", "Too many follow the audit trail at this replica already");
     pub(crate) const NO_POLICY: Self = Self::of(S::SERVICE_UNAVAILABLE, "no-policy", "The namespace has no policy");
     pub(crate) const POLICY_UNREADABLE: Self = Self::of(S::SERVICE_UNAVAILABLE, "policy-unreadable", "The stored policy can't be used by this version");
     pub(crate) const POLICY_UNSETTLED: Self = Self::of(S::SERVICE_UNAVAILABLE, "policy-unsettled", "The policy keeps changing");
@@ -43,6 +44,7 @@ impl Kind {
     pub(crate) const STORE_TOO_OLD: Self = Self::of(S::SERVICE_UNAVAILABLE, "store-too-old", "The store's server is too old");
     pub(crate) const STORE_NOT_WRITABLE: Self = Self::of(S::SERVICE_UNAVAILABLE, "store-not-writable", "The store takes no writes");
     pub(crate) const STORE_SCHEMA: Self = Self::of(S::SERVICE_UNAVAILABLE, "store-schema", "The store holds records of another version of tollgate");
+    pub(crate) const STORE_AUDIT: Self = Self::of(S::SERVICE_UNAVAILABLE, "store-audit", "The store holds something else in the place of the audit trail");
     pub(crate) const STORE_FAILED: Self = Self::of(S::SERVICE_UNAVAILABLE, "store-failed", "The store did not do its part");
 }
 

@@ -1,0 +1,216 @@
+//! An entry of the audit trail.
+
+use std::time::Duration;
+
+use super::id::AuditId;
+use super::kind::AuditKind;
+
+/// Something that happened to a namespace.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct AuditEntry {
+    /// Its place in the trail.
+    pub id: AuditId,
+    /// When it was written, in microseconds since 1970 by the store's clock.
+    pub at_us: u64,
+    /// What it was.
+    pub event: AuditEvent,
+}
+
+/// What happened.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum AuditEvent {
+    /// A policy was put into force.
+    PolicyWritten {
+        /// Its version, from 1.
+        version: u64,
+        /// Tells this version from every other one.
+        tag: String,
+        /// Who wrote it.
+        author: String,
+        /// What for.
+        reason: String,
+        /// The replica that it was told.
+        replica: String,
+    },
+    /// The store had lost a policy, and a replica gave it back.
+    PolicyRestored {
+        /// Its version.
+        version: u64,
+        /// Tells this version from every other one.
+        tag: String,
+        /// Who once wrote it.
+        author: String,
+        /// What for.
+        reason: String,
+        /// The replica that gave it back.
+        replica: String,
+    },
+    /// The policy has learned a limit of the provider, by the version that is told right before.
+    LimitLearned {
+        /// The limit's name in the policy.
+        limit: String,
+        /// The policy's version that has it first.
+        version: u64,
+        /// The replica whose call was refused.
+        replica: String,
+    },
+    /// The state was lost, or may have been, as after a restart of the server: every bucket begins empty.
+    EpochBegun {
+        /// Its number, which is the time at which it began, in microseconds since 1970 by the store's clock.
+        epoch: u64,
+        /// The run id of the server process in which it began.
+        server: String,
+    },
+    /// The provider refused a call, and a bucket was paused for all replicas.
+    Paused {
+        /// The limit's name.
+        limit: String,
+        /// Which of its buckets.
+        key: String,
+        /// Why this one.
+        by: Attribution,
+        /// Until when nothing passes, in microseconds since 1970 by the store's clock.
+        until_us: u64,
+        /// How long the provider wants to see no call.
+        wait: Duration,
+        /// At which part of its rate the bucket goes from then on, in hundredths.
+        pace_percent: u32,
+        /// The status of the provider's answer, as HTTP has it; 0 if that is not known.
+        status: u16,
+        /// Whose call it was, if that is known.
+        org: Option<String>,
+        /// The replica whose call was refused.
+        replica: String,
+    },
+    /// The pace of a bucket was cut.
+    Cut {
+        /// The limit's name.
+        limit: String,
+        /// Which of its buckets.
+        key: String,
+        /// At which part of its rate it went before, in hundredths. What it had recovered since the last cut is in it.
+        from_percent: u32,
+        /// At which part it goes from now on.
+        to_percent: u32,
+        /// What it is counted over: the next cut comes no sooner.
+        window: Duration,
+        /// Whose call was refused, if that is known.
+        org: Option<String>,
+        /// The replica whose call was refused.
+        replica: String,
+    },
+    /// A bucket held more than the provider said was left, and was lowered. Told once a minute for a bucket, else counted.
+    Lowered {
+        /// The limit's name.
+        limit: String,
+        /// Which of its buckets.
+        key: String,
+        /// Tokens that the provider says are left.
+        remaining: u64,
+        /// Until the provider grants the whole quota again; zero if it has not said.
+        resets_in: Duration,
+        /// Whole tokens that the bucket held.
+        held: u64,
+        /// Whose call was answered, if that is known.
+        org: Option<String>,
+        /// The replica whose call was answered.
+        replica: String,
+    },
+    /// What was taken up at a bucket and told nothing new: counted, and told within about two minutes.
+    Repeated {
+        /// The limit's name.
+        limit: String,
+        /// Which of its buckets.
+        key: String,
+        /// Since when, in microseconds since 1970 by the store's clock.
+        since_us: u64,
+        /// Calls that the provider refused, all of them granted before the last refusal that was news was known.
+        refused: u64,
+        /// Times that it was lowered, less than a minute after the last time.
+        lowered: u64,
+        /// The latest end of a pause that these told, in microseconds since 1970 by the store's clock; 0 if they told none.
+        until_us: u64,
+    },
+    /// Something that this version of Tollgate can't read: written by a later one, or by somebody else.
+    Unreadable {
+        /// What it calls itself.
+        kind: String,
+    },
+}
+
+/// Why a refusal was put down to a bucket.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Attribution {
+    /// The provider has named its limit.
+    Named,
+    /// It is the narrowest that explains it: half of it was spent, or it was paused already.
+    Explained,
+    /// Narrower ones of different keys were refused at once: it is what they share.
+    Shared,
+    /// None explains it, and it is the narrowest.
+    Narrowest,
+    /// Its limit has just been learned of this refusal.
+    Learned,
+}
+
+impl Attribution {
+    /// In one word.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Named => "named",
+            Self::Explained => "explained",
+            Self::Shared => "shared",
+            Self::Narrowest => "narrowest",
+            Self::Learned => "learned",
+        }
+    }
+
+    pub(crate) fn read(text: &str) -> Option<Self> {
+        let all = [Self::Named, Self::Explained, Self::Shared, Self::Narrowest, Self::Learned];
+        all.into_iter().find(|by| by.as_str() == text)
+    }
+}
+
+impl AuditEvent {
+    /// What it is about, if this version of Tollgate can read it.
+    #[must_use]
+    pub fn kind(&self) -> Option<AuditKind> {
+        Some(match self {
+            Self::PolicyWritten { .. } => AuditKind::Policy,
+            Self::PolicyRestored { .. } => AuditKind::Restored,
+            Self::LimitLearned { .. } => AuditKind::Learned,
+            Self::EpochBegun { .. } => AuditKind::Epoch,
+            Self::Paused { .. } => AuditKind::Pause,
+            Self::Cut { .. } => AuditKind::Cut,
+            Self::Lowered { .. } => AuditKind::Lowered,
+            Self::Repeated { .. } => AuditKind::Repeated,
+            Self::Unreadable { .. } => return None,
+        })
+    }
+
+    /// The limit that it is about, if it is about one.
+    #[must_use]
+    pub fn limit(&self) -> Option<&str> {
+        match self {
+            Self::LimitLearned { limit, .. }
+            | Self::Paused { limit, .. }
+            | Self::Cut { limit, .. }
+            | Self::Lowered { limit, .. }
+            | Self::Repeated { limit, .. } => Some(limit),
+            _ => None,
+        }
+    }
+
+    /// The organisation whose call has brought it about, where that is known.
+    #[must_use]
+    pub fn org(&self) -> Option<&str> {
+        match self {
+            Self::Paused { org, .. } | Self::Cut { org, .. } | Self::Lowered { org, .. } => org.as_deref(),
+            _ => None,
+        }
+    }
+}

@@ -1,0 +1,88 @@
+//! What an entry of the audit trail is about, in one word.
+
+use std::fmt;
+use std::str::FromStr;
+
+/// What an entry of the audit trail is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum AuditKind {
+    /// A policy was put into force.
+    Policy,
+    /// The store had lost a policy, and a replica gave it back.
+    Restored,
+    /// The policy has learned a limit of the provider.
+    Learned,
+    /// The state was lost, or may have been: buckets began empty.
+    Epoch,
+    /// The provider refused a call, and a bucket was paused.
+    Pause,
+    /// The pace of a bucket was cut.
+    Cut,
+    /// A bucket was lowered to what the provider said was left.
+    Lowered,
+    /// Refusals and lowerings that told nothing new, counted.
+    Repeated,
+}
+
+/// A text that is no kind of entry.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("no kind of entry, expected policy, restored, learned, epoch, pause, cut, lowered or repeated")]
+pub struct NoAuditKind;
+
+impl AuditKind {
+    /// Every kind.
+    pub const ALL: [Self; 8] = [
+        Self::Policy,
+        Self::Restored,
+        Self::Learned,
+        Self::Epoch,
+        Self::Pause,
+        Self::Cut,
+        Self::Lowered,
+        Self::Repeated,
+    ];
+
+    /// As the store, the HTTP API and the command line have it.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Policy => "policy",
+            Self::Restored => "restored",
+            Self::Learned => "learned",
+            Self::Epoch => "epoch",
+            Self::Pause => "pause",
+            Self::Cut => "cut",
+            Self::Lowered => "lowered",
+            Self::Repeated => "repeated",
+        }
+    }
+}
+
+impl fmt::Display for AuditKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
+    }
+}
+
+impl FromStr for AuditKind {
+    type Err = NoAuditKind;
+
+    fn from_str(text: &str) -> Result<Self, NoAuditKind> {
+        Self::ALL.into_iter().find(|kind| kind.as_str() == text).ok_or(NoAuditKind)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_kind_is_read_as_it_is_written_and_named_in_the_error() {
+        for kind in AuditKind::ALL {
+            assert_eq!(kind.as_str().parse(), Ok(kind));
+            assert!(NoAuditKind.to_string().contains(kind.as_str()), "{kind}");
+        }
+        assert_eq!("Policy".parse::<AuditKind>(), Err(NoAuditKind));
+    }
+}

@@ -1,0 +1,188 @@
+//! The arguments and the reply of `audit.lua`, and the records of the audit trail.
+
+use std::time::Duration;
+
+use super::batch::BUCKET;
+use super::flat::{Malformed, Reader, Writer};
+use super::reply::Reply;
+use crate::audit::{Attribution, AuditEntry, AuditEvent, AuditId, AuditKind, AuditOrder};
+use crate::observe::percent;
+use crate::policy::Measure;
+
+/// First value of every record.
+const SCHEMA: u64 = 1;
+
+/// Who reports what the provider has answered, and of whose call: it stands in the audit trail.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Reporter {
+    /// The replica.
+    pub replica: String,
+    /// The organisation of the call, "" if that is not known.
+    pub org: String,
+}
+
+/// A part of the audit trail.
+#[derive(Clone, Copy, Debug)]
+pub struct AuditRead {
+    /// From this id on.
+    pub first: Option<AuditId>,
+    /// Up to this id.
+    pub last: Option<AuditId>,
+    /// Most entries, 1 to 1,000.
+    pub count: usize,
+    /// From which end of the part.
+    pub order: AuditOrder,
+}
+
+/// What it holds.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AuditReply {
+    /// The id given out last in the whole trail.
+    pub last: AuditId,
+    /// Its entries.
+    pub entries: Vec<AuditEntry>,
+}
+
+impl AuditRead {
+    /// The script's argument.
+    #[must_use]
+    pub fn encode(&self) -> Vec<u8> {
+        let mut args = Writer::new();
+        args.text(&self.first.map_or("-".to_owned(), |id| id.to_string()));
+        args.text(&self.last.map_or("+".to_owned(), |id| id.to_string()));
+        args.count(self.count);
+        args.flag(self.order == AuditOrder::NewestFirst);
+        args.finish()
+    }
+
+    /// The script's reply.
+    pub fn decode(reply: &[u8]) -> Result<Reply<AuditReply>, Malformed> {
+        Reply::read(reply, |reader| {
+            let last = id(reader)?;
+            let mut entries = Vec::with_capacity(reader.left() / 3);
+            while reader.left() > 0 {
+                let id = id(reader)?;
+                let (kind, record) = (reader.blob()?, reader.blob()?);
+                entries.push(entry(id, &String::from_utf8_lossy(kind), record));
+            }
+            Ok(AuditReply { last, entries })
+        })
+    }
+}
+
+fn id(reader: &mut Reader<'_>) -> Result<AuditId, Malformed> {
+    reader.text()?.parse().map_err(|_| Malformed("no id of an entry"))
+}
+
+/// Entries that can't be read are no reason not to show the others.
+fn entry(id: AuditId, kind: &str, record: &[u8]) -> AuditEntry {
+    read(kind, record).map_or_else(
+        |_| {
+            let event = AuditEvent::Unreadable { kind: kind.to_owned() };
+            AuditEntry { id, at_us: id.us(), event }
+        },
+        |(at_us, event)| AuditEntry { id, at_us, event },
+    )
+}
+
+fn read(kind: &str, record: &[u8]) -> Result<(u64, AuditEvent), Malformed> {
+    let row = &mut Reader::of_row(record);
+    if row.integer()? != SCHEMA {
+        return Err(Malformed("a record of another version"));
+    }
+    let at_us = row.integer()?;
+    let event = match kind.parse().map_err(|_| Malformed("an unknown kind"))? {
+        AuditKind::Policy => {
+            let (version, [tag, author, reason, replica]) = (row.integer()?, texts(row)?);
+            AuditEvent::PolicyWritten { version, tag, author, reason, replica }
+        }
+        AuditKind::Restored => {
+            let (version, [tag, author, reason, replica]) = (row.integer()?, texts(row)?);
+            AuditEvent::PolicyRestored { version, tag, author, reason, replica }
+        }
+        AuditKind::Learned => {
+            AuditEvent::LimitLearned { limit: text(row)?, version: row.integer()?, replica: text(row)? }
+        }
+        AuditKind::Epoch => AuditEvent::EpochBegun { epoch: row.integer()?, server: text(row)? },
+        AuditKind::Pause => pause(row)?,
+        AuditKind::Cut => cut(row)?,
+        AuditKind::Lowered => lowered(row)?,
+        AuditKind::Repeated => repeated(row)?,
+    };
+    Ok((at_us, event))
+}
+
+fn pause(row: &mut Reader<'_>) -> Result<AuditEvent, Malformed> {
+    let (limit, key) = bucket(row)?;
+    Ok(AuditEvent::Paused {
+        limit,
+        key,
+        by: Attribution::read(row.text()?).ok_or(Malformed("an unknown attribution"))?,
+        until_us: row.integer()?,
+        wait: span(row)?,
+        pace_percent: percent(row.narrow()?),
+        status: row.narrow()?,
+        org: org(row)?,
+        replica: text(row)?,
+    })
+}
+
+fn cut(row: &mut Reader<'_>) -> Result<AuditEvent, Malformed> {
+    let (limit, key) = bucket(row)?;
+    Ok(AuditEvent::Cut {
+        limit,
+        key,
+        from_percent: percent(row.narrow()?),
+        to_percent: percent(row.narrow()?),
+        window: span(row)?,
+        org: org(row)?,
+        replica: text(row)?,
+    })
+}
+
+fn lowered(row: &mut Reader<'_>) -> Result<AuditEvent, Malformed> {
+    let (limit, key) = bucket(row)?;
+    Ok(AuditEvent::Lowered {
+        limit,
+        key,
+        remaining: row.integer()?,
+        resets_in: span(row)?,
+        held: row.integer()?,
+        org: org(row)?,
+        replica: text(row)?,
+    })
+}
+
+fn repeated(row: &mut Reader<'_>) -> Result<AuditEvent, Malformed> {
+    let (limit, key) = bucket(row)?;
+    let [since_us, refused, lowered, until_us] =
+        [row.integer()?, row.integer()?, row.integer()?, row.integer()?];
+    Ok(AuditEvent::Repeated { limit, key, since_us, refused, lowered, until_us })
+}
+
+/// The limit and the key of a bucket that is named by its field.
+fn bucket(row: &mut Reader<'_>) -> Result<(String, String), Malformed> {
+    let name = row.text()?.strip_prefix(BUCKET).ok_or(Malformed("a field that is no bucket"))?;
+    let (counted_as, key) = name.split_once(':').ok_or(Malformed("a field that is no bucket"))?;
+    Ok((Measure::split(counted_as).0.to_owned(), key.to_owned()))
+}
+
+fn text(row: &mut Reader<'_>) -> Result<String, Malformed> {
+    row.text().map(str::to_owned)
+}
+
+fn texts<const N: usize>(row: &mut Reader<'_>) -> Result<[String; N], Malformed> {
+    let mut all = [const { String::new() }; N];
+    for one in &mut all {
+        *one = text(row)?;
+    }
+    Ok(all)
+}
+
+fn span(row: &mut Reader<'_>) -> Result<Duration, Malformed> {
+    row.integer().map(Duration::from_micros)
+}
+
+fn org(row: &mut Reader<'_>) -> Result<Option<String>, Malformed> {
+    text(row).map(|org| Some(org).filter(|org| !org.is_empty()))
+}

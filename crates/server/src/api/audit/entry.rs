@@ -1,0 +1,166 @@
+//! An entry of the audit trail, as it is written.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+use serde::Serialize;
+use tollgate::{AuditEntry, AuditEvent};
+
+use crate::api::ms_rounded_up;
+
+/// What unreadable entries are called: their own word for it may be anything.
+pub(super) const UNREADABLE: &str = "unreadable";
+
+/// What happened, when.
+#[derive(Debug, Serialize)]
+pub(super) struct Entry {
+    pub(super) id: String,
+    /// As RFC 3339 has it.
+    at: String,
+    at_us: u64,
+    pub(super) kind: &'static str,
+    #[serde(flatten)]
+    what: What,
+}
+
+/// What there is to say of each kind.
+#[derive(Debug, Serialize)]
+#[serde(untagged)]
+enum What {
+    Policy {
+        version: u64,
+        tag: String,
+        author: String,
+        reason: String,
+        replica: String,
+    },
+    Learned {
+        limit: String,
+        version: u64,
+        replica: String,
+    },
+    Epoch {
+        epoch: u64,
+        server: String,
+    },
+    Pause(Box<Pause>),
+    Cut {
+        limit: String,
+        key: String,
+        from_percent: u32,
+        to_percent: u32,
+        window_ms: u64,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        org: Option<String>,
+        replica: String,
+    },
+    Lowered {
+        limit: String,
+        key: String,
+        remaining: u64,
+        held: u64,
+        resets_in_ms: u64,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        org: Option<String>,
+        replica: String,
+    },
+    Repeated {
+        limit: String,
+        key: String,
+        since: String,
+        refused: u64,
+        lowered: u64,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        until: Option<String>,
+    },
+    Unreadable {
+        called: String,
+    },
+}
+
+/// A bucket that was paused.
+#[derive(Debug, Serialize)]
+struct Pause {
+    limit: String,
+    key: String,
+    by: &'static str,
+    until: String,
+    wait_ms: u64,
+    pace_percent: u32,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    status: Option<u16>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    org: Option<String>,
+    replica: String,
+}
+
+impl From<AuditEntry> for Entry {
+    fn from(entry: AuditEntry) -> Self {
+        let AuditEntry { id, at_us, event, .. } = entry;
+        let kind = event.kind().map_or(UNREADABLE, tollgate::AuditKind::as_str);
+        Self { id: id.to_string(), at: time(at_us), at_us, kind, what: event.into() }
+    }
+}
+
+impl From<AuditEvent> for What {
+    fn from(event: AuditEvent) -> Self {
+        match event {
+            AuditEvent::PolicyWritten { version, tag, author, reason, replica }
+            | AuditEvent::PolicyRestored { version, tag, author, reason, replica } => {
+                Self::Policy { version, tag, author, reason, replica }
+            }
+            AuditEvent::LimitLearned { limit, version, replica } => Self::Learned { limit, version, replica },
+            AuditEvent::EpochBegun { epoch, server } => Self::Epoch { epoch, server },
+            AuditEvent::Paused { limit, key, by, until_us, wait, pace_percent, status, org, replica } => {
+                let (by, until, wait_ms) = (by.as_str(), time(until_us), ms_rounded_up(wait));
+                let status = Some(status).filter(|status| *status > 0);
+                Self::Pause(Box::new(Pause {
+                    limit,
+                    key,
+                    by,
+                    until,
+                    wait_ms,
+                    pace_percent,
+                    status,
+                    org,
+                    replica,
+                }))
+            }
+            AuditEvent::Cut { limit, key, from_percent, to_percent, window, org, replica } => {
+                let window_ms = ms_rounded_up(window);
+                Self::Cut { limit, key, from_percent, to_percent, window_ms, org, replica }
+            }
+            AuditEvent::Lowered { limit, key, remaining, resets_in, held, org, replica } => {
+                let resets_in_ms = ms_rounded_up(resets_in.min(Duration::from_secs(31 * 86_400)));
+                Self::Lowered { limit, key, remaining, held, resets_in_ms, org, replica }
+            }
+            AuditEvent::Repeated { limit, key, since_us, refused, lowered, until_us } => {
+                let until = (until_us > 0).then(|| time(until_us));
+                Self::Repeated { limit, key, since: time(since_us), refused, lowered, until }
+            }
+            AuditEvent::Unreadable { kind } => Self::Unreadable { called: kind },
+            // A kind that this service is too old for has a name all the same.
+            other => {
+                Self::Unreadable { called: other.kind().map_or(UNREADABLE, |kind| kind.as_str()).to_owned() }
+            }
+        }
+    }
+}
+
+/// A point in time as RFC 3339 has it, to the microsecond. Beyond the year 9999 it is the number that it came as.
+fn time(us: u64) -> String {
+    let timestamp = i64::try_from(us).ok().and_then(|us| Timestamp::from_microsecond(us).ok());
+    timestamp.map_or_else(|| us.to_string(), |timestamp| format!("{timestamp:.6}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_are_written_to_the_microsecond() {
+        assert_eq!(time(1_700_000_000_000_000), "2023-11-14T22:13:20.000000Z");
+        assert_eq!(time(1), "1970-01-01T00:00:00.000001Z");
+        assert_eq!(time(u64::MAX), u64::MAX.to_string());
+    }
+}

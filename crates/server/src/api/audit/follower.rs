@@ -1,0 +1,95 @@
+//! One who follows the audit trail: told of each entry within half a second, for as long as the client takes them.
+
+use std::collections::VecDeque;
+use std::convert::Infallible;
+use std::time::Duration;
+
+use axum::response::sse::Event;
+use futures_util::stream::{self, Stream};
+use tokio::sync::OwnedSemaphorePermit;
+use tokio::time::timeout;
+use tollgate::{AuditEntry, AuditOrder, AuditPage, AuditQuery};
+
+use super::entry::Entry;
+use crate::app::App;
+use crate::problem::Problem;
+use crate::shutdown::Stage;
+
+/// How often the store is asked for what is new. A blocking read would stand in the way of all others on the connection.
+const ASK_AGAIN: Duration = Duration::from_millis(500);
+
+/// Asks for a page when all of the last one was taken, so that no more than that is held for a client, however slow.
+pub(super) struct Follower {
+    app: App,
+    query: AuditQuery,
+    /// Read, and not taken yet.
+    ready: VecDeque<AuditEntry>,
+    /// Whether there was more to be read.
+    is_behind: bool,
+    _place: OwnedSemaphorePermit,
+}
+
+impl Follower {
+    /// Reads for the first time: a store that can't be read is told at once.
+    pub(super) async fn start(
+        app: App,
+        query: AuditQuery,
+        place: OwnedSemaphorePermit,
+    ) -> Result<Self, Problem> {
+        let from_now = query.after.is_none() && query.from_us.is_none();
+        let mut follower = Self { app, query, ready: VecDeque::new(), is_behind: false, _place: place };
+        if from_now {
+            let newest = AuditQuery { order: AuditOrder::NewestFirst, most: 1, ..AuditQuery::default() };
+            follower.query.after = Some(follower.app.gate.audit(&newest).await?.last);
+        } else {
+            let page = follower.app.gate.audit(&follower.query).await?;
+            follower.take(page);
+        }
+        Ok(follower)
+    }
+
+    /// The entries as events, until the service ends.
+    pub(super) fn events(self) -> impl Stream<Item = Result<Event, Infallible>> {
+        stream::unfold(self, |mut follower| async move {
+            let entry = follower.next().await?;
+            Some((Ok(event_of(entry)), follower))
+        })
+    }
+
+    async fn next(&mut self) -> Option<AuditEntry> {
+        loop {
+            if self.app.shutdown.has_reached(Stage::Draining) {
+                return None;
+            }
+            if let Some(entry) = self.ready.pop_front() {
+                return Some(entry);
+            }
+            if !self.is_behind && timeout(ASK_AGAIN, self.app.shutdown.reached(Stage::Draining)).await.is_ok()
+            {
+                return None;
+            }
+            match self.app.gate.audit(&self.query).await {
+                Ok(page) => self.take(page),
+                Err(error) => {
+                    // An outage is told where calls are decided on. Who follows is told what happened when it is over.
+                    tracing::debug!(%error, "the audit trail can't be read");
+                    self.is_behind = false;
+                }
+            }
+        }
+    }
+
+    /// Goes on behind the page. Where the trail was lost its last id is lower than what was seen: then from there.
+    fn take(&mut self, page: AuditPage) {
+        self.is_behind = page.next.is_some();
+        self.query.after = Some(page.next.unwrap_or(page.last));
+        self.ready.extend(page.entries);
+    }
+}
+
+fn event_of(entry: AuditEntry) -> Event {
+    let entry = Entry::from(entry);
+    // Texts and numbers can't fail to be written, and JSON has no line breaks.
+    let data = serde_json::to_string(&entry).unwrap_or_default();
+    Event::default().id(entry.id).event(entry.kind).data(data)
+}

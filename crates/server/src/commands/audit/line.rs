@@ -1,0 +1,71 @@
+//! An entry of the audit trail as a line for people.
+
+use serde_json::Value;
+
+/// The line. Names come from outside: what would mean something to a terminal is escaped.
+pub(super) fn of(entry: &Value) -> String {
+    let text = |name: &str| plain(entry[name].as_str().unwrap_or_default());
+    let number = |name: &str| entry[name].as_u64().unwrap_or_default();
+    let bucket = || format!("{}:{}", text("limit"), text("key"));
+    let (at, kind) = (text("at"), text("kind"));
+    let what = match entry["kind"].as_str().unwrap_or_default() {
+        "policy" => format!("version {} by {}{}", number("version"), text("author"), reason(entry)),
+        "restored" => format!("version {} once by {}{}", number("version"), text("author"), reason(entry)),
+        "learned" => format!("limit {} in version {}", text("limit"), number("version")),
+        "epoch" => format!("{}: state was lost, or may have been; buckets began empty", number("epoch")),
+        "pause" => {
+            let status =
+                entry["status"].as_u64().map(|status| format!(", status {status}")).unwrap_or_default();
+            let (by, pace) = (text("by"), number("pace_percent"));
+            format!("{} until {}, {by}{status}; at {pace} % then", bucket(), text("until"))
+        }
+        "cut" => format!("{} from {} % to {} %", bucket(), number("from_percent"), number("to_percent")),
+        "lowered" => format!("{} from {} to {}", bucket(), number("held"), number("remaining")),
+        "repeated" => {
+            let (refused, lowered) = (number("refused"), number("lowered"));
+            format!("{} refused {refused} and lowered {lowered} times more since {}", bucket(), text("since"))
+        }
+        _ => format!("{:?}", text("called")),
+    };
+    let org = entry["org"].as_str().map(|org| format!(" [org {}]", plain(org))).unwrap_or_default();
+    let replica = entry["replica"].as_str().map(|replica| format!(" [replica {}]", plain(replica)));
+    format!("{at} {kind:<8} {what}{org}{}", replica.unwrap_or_default())
+}
+
+fn reason(entry: &Value) -> String {
+    let reason = entry["reason"].as_str().filter(|reason| !reason.is_empty());
+    reason.map(|reason| format!(": {}", plain(reason))).unwrap_or_default()
+}
+
+fn plain(text: &str) -> String {
+    text.chars().fold(String::with_capacity(text.len()), |mut plain, letter| {
+        if letter.is_control() {
+            plain.extend(letter.escape_default());
+        } else {
+            plain.push(letter);
+        }
+        plain
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn a_line_says_what_happened_to_whom() {
+        let entry = json!({"at": "T", "kind": "pause", "limit": "org", "key": "a", "by": "named", "until": "U",
+            "wait_ms": 7000, "pace_percent": 91, "status": 429, "org": "a", "replica": "r"});
+        let line = of(&entry);
+        assert_eq!(line, "T pause    org:a until U, named, status 429; at 91 % then [org a] [replica r]");
+    }
+
+    #[test]
+    fn names_do_nothing_to_a_terminal() {
+        let entry =
+            json!({"at": "T", "kind": "policy", "version": 1, "author": "\u{1b}[31m\n", "reason": "\u{9b}x"});
+        let line = of(&entry);
+        assert!(!line.contains(char::is_control) && line.contains("\\u{1b}[31m\\n"), "{line}");
+    }
+}

@@ -1,0 +1,226 @@
+//! `tollgate audit`: what happened to a namespace, asked of a running service.
+
+mod line;
+mod service;
+
+use std::io::{self, Write};
+use std::process::ExitCode;
+use std::time::{Duration, SystemTime};
+
+use anyhow::{Context, Result, bail};
+use clap::Args;
+use jiff::{SignedDuration, Timestamp};
+use serde_json::Value;
+use tokio::time::timeout;
+use tollgate::AuditKind;
+
+use self::service::{Asked, Service};
+use super::{USAGE, failed};
+use crate::clock;
+
+/// Entries of a page that is asked for where all are wanted.
+const PAGE: usize = 1_000;
+
+/// Pause before a service is asked again that can't be followed.
+const AGAIN: Duration = Duration::from_secs(1);
+
+const EXAMPLES: &str = "\
+Examples:
+  tollgate audit
+      The last hundred entries of the service on this machine, the newest last.
+  tollgate audit --from 24h --kind cut
+      Every cut of the last day.
+  tollgate audit --follow --org acme --json
+      What happens to an organisation from now on, as a line of JSON each.
+
+Exit codes: 0 done, 1 the service can't be asked, 2 the command line is wrong.";
+
+/// Show what happened to a namespace: policies, pauses, cuts, losses of state, and who brought them about
+#[derive(Args, Debug)]
+#[command(after_long_help = EXAMPLES)]
+pub(crate) struct Arguments {
+    /// The service to ask, over plain HTTP
+    #[arg(long, env = "TOLLGATE_URL", default_value = "http://127.0.0.1:8080")]
+    url: String,
+    /// The namespace that the service is for
+    #[arg(long, env = "TOLLGATE_NAMESPACE", default_value = "genesys")]
+    namespace: String,
+    /// From when on: a time such as 2026-11-26T07:00:00Z, or how long ago, such as 90m or 7d [default: the last entries]
+    #[arg(long, value_name = "TIME", value_parser = time)]
+    from: Option<Timestamp>,
+    /// Up to when, written as --from
+    #[arg(long, value_name = "TIME", value_parser = time, conflicts_with = "follow")]
+    to: Option<Timestamp>,
+    /// Only what calls of this organisation have brought about
+    #[arg(long)]
+    org: Option<String>,
+    /// Only what is about this limit
+    #[arg(long)]
+    limit: Option<String>,
+    /// Only one kind: policy, restored, learned, epoch, pause, cut, lowered or repeated
+    #[arg(long)]
+    kind: Option<AuditKind>,
+    /// How many of the last entries, where --from is not given, 1 to 1000
+    #[arg(long, default_value_t = 100, value_parser = clap::value_parser!(u16).range(1..=1000))]
+    count: u16,
+    /// Go on with what happens, until it is interrupted
+    #[arg(long)]
+    follow: bool,
+    /// Entries as the service gives them, a line of JSON each
+    #[arg(long)]
+    json: bool,
+}
+
+/// Prints the entries on standard output.
+pub(crate) fn run(arguments: &Arguments) -> ExitCode {
+    let service = match Service::at(&arguments.url, &arguments.namespace) {
+        Ok(service) => service,
+        Err(error) => return failed(&error, USAGE),
+    };
+    match show(arguments, &service) {
+        Ok(()) => ExitCode::SUCCESS,
+        // Whoever reads has seen enough, as with `| head`.
+        Err(error) if is_broken_pipe(&error) => ExitCode::SUCCESS,
+        Err(error) => failed(&error.context(format!("can't show the audit trail of {}", arguments.url)), 1),
+    }
+}
+
+fn is_broken_pipe(error: &anyhow::Error) -> bool {
+    let kind = |cause: &io::Error| cause.kind() == io::ErrorKind::BrokenPipe;
+    error.downcast_ref::<io::Error>().is_some_and(kind)
+}
+
+#[tokio::main(flavor = "current_thread")]
+async fn show(arguments: &Arguments, service: &Service) -> Result<()> {
+    let last_id = if arguments.from.is_some() || arguments.to.is_some() {
+        show_all(arguments, service).await?
+    } else {
+        show_newest(arguments, service).await?
+    };
+    if arguments.follow { go_on(arguments, service, last_id).await } else { Ok(()) }
+}
+
+/// Follows the trail without end, behind the last entry that was printed. A service that can't be followed is asked again.
+async fn go_on(arguments: &Arguments, service: &Service, mut last_id: String) -> Result<()> {
+    let (filters, mut is_told) = (filters(arguments), false);
+    loop {
+        let seen = last_id.clone();
+        let take = |id: &str, entry: &Value| {
+            print(arguments, entry)?;
+            id.clone_into(&mut last_id);
+            Ok(())
+        };
+        match service.follow(&filters, &seen, take).await {
+            Err(error) if is_broken_pipe(&error) || service::is_refusal(&error) => return Err(error),
+            Err(error) if !is_told => tell_broken(&error),
+            _ => {}
+        }
+        // Once for as long as nothing comes.
+        is_told = seen == last_id;
+        pause(AGAIN).await;
+    }
+}
+
+/// All entries that are wanted, page by page. Returns the id given out last.
+async fn show_all(arguments: &Arguments, service: &Service) -> Result<String> {
+    let mut cursor = None;
+    loop {
+        let mut query = filters(arguments);
+        query.push(("count", PAGE.to_string()));
+        for (name, time) in [("from", arguments.from), ("to", arguments.to)] {
+            query.extend(time.map(|time| (name, time.to_string())));
+        }
+        query.extend(cursor.map(|cursor| ("cursor", cursor)));
+        let page = service.page(&query).await?;
+        page.entries.iter().try_for_each(|entry| print(arguments, entry))?;
+        match page.next_cursor {
+            Some(next) => cursor = Some(next),
+            None => return Ok(page.last_id),
+        }
+    }
+}
+
+/// The newest entries, the newest last. A page may have fewer than there are.
+async fn show_newest(arguments: &Arguments, service: &Service) -> Result<String> {
+    let wanted = usize::from(arguments.count);
+    let (mut entries, mut cursor, mut last_id) = (Vec::new(), None, None);
+    loop {
+        let mut query = filters(arguments);
+        query.push(("order", "newest".to_owned()));
+        query.push(("count", (wanted - entries.len()).to_string()));
+        query.extend(cursor.map(|cursor| ("cursor", cursor)));
+        let page = service.page(&query).await?;
+        entries.extend(page.entries);
+        let last_id = last_id.get_or_insert(page.last_id);
+        match page.next_cursor {
+            Some(next) if entries.len() < wanted => cursor = Some(next),
+            _ => {
+                entries.iter().rev().try_for_each(|entry| print(arguments, entry))?;
+                return Ok(last_id.clone());
+            }
+        }
+    }
+}
+
+fn filters(arguments: &Arguments) -> Vec<Asked> {
+    let kind = arguments.kind.map(|kind| kind.as_str().to_owned());
+    let all = [("org", arguments.org.clone()), ("limit", arguments.limit.clone()), ("kind", kind)];
+    all.into_iter().filter_map(|(name, value)| Some((name, value?))).collect()
+}
+
+fn print(arguments: &Arguments, entry: &Value) -> Result<()> {
+    let mut out = io::stdout().lock();
+    if arguments.json {
+        writeln!(out, "{entry}")?;
+    } else {
+        writeln!(out, "{}", line::of(entry))?;
+    }
+    Ok(out.flush()?)
+}
+
+#[expect(clippy::print_stderr, reason = "this is where a command's errors go")]
+fn tell_broken(error: &anyhow::Error) {
+    eprintln!("the service can't be followed, trying again: {}", super::told(error));
+}
+
+/// A point in time, or how long ago it was by the clock of this machine.
+fn time(text: &str) -> Result<Timestamp> {
+    if let Ok(time) = text.parse::<Timestamp>() {
+        return Ok(time);
+    }
+    let (number, unit) =
+        text.split_at(text.find(|letter: char| !letter.is_ascii_digit()).unwrap_or(text.len()));
+    let unit_s: i64 = match unit {
+        "s" => 1,
+        "m" => 60,
+        "h" => 3_600,
+        "d" => 86_400,
+        _ => bail!("expected a time such as 2026-11-26T07:00:00Z, or how long ago, such as 90m or 7d"),
+    };
+    let ago = number.parse::<i64>().ok().and_then(|number| number.checked_mul(unit_s));
+    let now = clock::now().duration_since(SystemTime::UNIX_EPOCH).context("the clock is before 1970")?;
+    let now = Timestamp::UNIX_EPOCH.checked_add(now).context("the clock is past the year 9999")?;
+    let ago = SignedDuration::from_secs(ago.context("too long ago")?);
+    now.checked_sub(ago).context("too long ago")
+}
+
+/// Time itself is what is waited for.
+async fn pause(length: Duration) {
+    let _ = timeout(length, std::future::pending::<()>()).await;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_time_is_a_point_or_how_long_ago_it_was() {
+        assert_eq!(time("1970-01-02T00:00:00Z").ok(), Some(Timestamp::constant(86_400, 0)));
+        assert_eq!(time("1970-01-02T01:00:00+01:00").ok(), Some(Timestamp::constant(86_400, 0)));
+        let (hour, day) = (time("24h").expect("a time"), time("1d").expect("a time"));
+        assert!(day.duration_since(hour).abs() < SignedDuration::from_secs(60));
+        for text in ["", "1", "h", "1w", "-1h", "1.5h", "99999999999999999h", "9999999999d", "yesterday"] {
+            assert!(time(text).is_err(), "{text}");
+        }
+    }
+}
