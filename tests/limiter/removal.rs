@@ -21,14 +21,14 @@ async fn a_removed_namespace_leaves_no_keys_and_comes_back_with_its_limiter() ->
     redis::cmd("HSET").arg(others).arg("head").arg("1").exec(&mut server.connection()?)?;
     let limiter = gate(&server.url(), per_org(RATE)?).await?;
     granted(&limiter, &call("acme")).await?;
-    ensure!(keys(&server)?.len() == 3, "{:?}", keys(&server)?);
+    ensure!(keys(&server)?.len() == 4, "{:?}", keys(&server)?);
     for was_there in [true, false] {
         let removed = Tollgate::builder("test").store(server.url().parse()?).remove_namespace().await?;
         ensure!(removed == was_there, "{removed}, expected {was_there}");
         ensure!(keys(&server)? == [others], "{:?}", keys(&server)?);
     }
     limiter.acquire(&call("acme")).await?;
-    ensure!(limiter.policy().await?.version == 1 && keys(&server)?.len() == 3, "{:?}", keys(&server)?);
+    ensure!(limiter.policy().await?.version == 1 && keys(&server)?.len() == 4, "{:?}", keys(&server)?);
     Ok(())
 }
 
