@@ -127,12 +127,12 @@ local function pack_bucket(head, now, bucket)
   local terms, queue, paused, pace = bucket.terms, bucket.queue, bucket.paused, bucket.pace
   if bucket.leases then
     local leases = pack_leases(bucket.leases)
-    return pack(SCHEMA, head.epoch, 0, max(now, paused or 0), 0, 1, queue or false, leases, pace and pack_pace(pace))
+    return pack(SCHEMA, head.epoch, 0, max(now, paused or 0), 0, 1, queue or false, leases, pace and pack_pace(pace) or false)
   end
   if queue then queue[3] = bucket.lost end
   if paused or pace then
     local at = max(bucket.as_of or now, paused or 0)
-    return pack(SCHEMA, head.epoch, bucket.debt, at, terms.refill, terms.credit, queue or false, false, pace and pack_pace(pace))
+    return pack(SCHEMA, head.epoch, bucket.debt, at, terms.refill, terms.credit, queue or false, false, pace and pack_pace(pace) or false)
   end
   -- What all records of a batch begin with is packed once, and what those of the same terms end with. Only buckets with terms
   -- of their own are written as of another time than now.

@@ -19,7 +19,7 @@
 --          AUDIT   the key of the audit trail holds something else
 -- WRITES   only if a bucket was lowered: head, the buckets (swept when nothing is owed); told is that it was (lowered), or counted
 --          (untold, until the sweep tells it) where it was within the last minute
--- COST     TIME, HMGET; if a bucket was lowered EXISTS, XINFO, XADD for each, HSET
+-- COST     TIME, HMGET; if a bucket was lowered HSET, and where that is told and not counted EXISTS, XINFO, XADD for each
 
 local RESETS_MOST_US = 86400000000  -- 1 day: what is said of a time further away says too little of today
 
@@ -57,7 +57,7 @@ local function to_owe(bucket, owed, remaining, resets)
   return min(terms.capacity + min(resets, RESETS_MOST_US) * terms.refill - left, CREDITS_MAX)
 end
 
--- What is told of a bucket that holds so many tokens more than is left: once a minute, else it is counted.
+-- What is told of a bucket that holds so many tokens more than is left; counted where it was lowered in the minute before, too.
 local told, writes, w = {}, {"head", pack_head(head, now)}, 2
 local function note(b, q, had)
   local bucket, field = buckets[b], fields[#buckets + b + 1]

@@ -24,7 +24,7 @@
 --          AUDIT   the key of the audit trail holds something else
 -- WRITES   head; current, policy, seal (no TTL: they live as long as their namespace); keeps the last 100 policies; tells policy or
 --          restored, learned, epoch
--- COST     HGET, TIME, HMGET; when written EXISTS, XINFO, 1 to 3 XADD, 2 HSET, HDEL
+-- COST     HGET, TIME, HMGET; when written EXISTS, XINFO, XADD for each thing told (at most 2, and 8 epochs), 2 HSET, HDEL
 
 local KEEP = 100
 

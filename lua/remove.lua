@@ -8,7 +8,7 @@
 --            status      0 ok | 1 no such namespace
 -- ERRORS   none
 -- WRITES   deletes the keys
--- COST     DEL
+-- COST     DEL: half a second for a million fields, in which the server does nothing else
 
 local removed = redis.call("DEL", KEYS[1], KEYS[2], KEYS[3])
 return cmsgpack.pack({removed > 0 and OK or LOST})

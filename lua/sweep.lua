@@ -17,7 +17,7 @@
 -- ERRORS   SCHEMA  a stored record is of an unknown version
 --          AUDIT   the key of the audit trail holds something else
 -- WRITES   head, sweep, counters; removes fields; tells repeated, epoch, and removes old entries
--- COST     HMGET, TIME; when due HSCAN and HSET; HMGET, HDEL if something is removed; EXISTS, XINFO, XTRIM at the end of a pass and if
+-- COST     HMGET, TIME; when due HSCAN, HDEL and HSET; HMGET if a bucket is removed; EXISTS, XINFO, XTRIM at the end of a pass and if
 --          something is told, and XADD for each
 
 local ANSWER_US = 600000000  -- 10 min, longer than any batch is repeated
@@ -25,6 +25,7 @@ local PERMIT_US = 1200000000 -- 10 min, in which a name may be asked for again, 
 local PASS_GAP_US = 10000000 -- between two passes
 local CALL_GAP_US = 100000   -- within a pass that finds little to remove
 local RICH = 4               -- at least one field in so many removed: go on at once
+local NO_FIELD = ""          -- a name that no field has
 
 local args = cmsgpack.unpack(ARGV[1])
 local looked_most, fence = args[1], args[2]
@@ -130,17 +131,11 @@ if page[1] == "0" then
 elseif #removed * RICH >= looked then
   wait = 0
 end
-if trail then
-  -- First of all: it is no write that a full server refuses, and after it none is.
-  trim_trail(trail, now)
-  tell_epochs(trail, head, now)
-  for t = 1, #told do tell(trail, now, "repeated", told[t]) end
-end
-local writes = {"head", pack_head(head, now), "sweep", cmsgpack.pack(SCHEMA, page[1], now + wait)}
+local writes = {"sweep", cmsgpack.pack(SCHEMA, page[1], now + wait)}
 if #shrunk > 0 then
   local counts = redis.call("HMGET", KEYS[1], unpack(shrunk))
   for c = 1, #shrunk do
-    local left = math.max(0, tonumber(counts[c] or 0) - shrunk[shrunk[c]])
+    local left = max(0, (tonumber(counts[c] or 0) or 0) - shrunk[shrunk[c]])
     if left == 0 then
       removed[#removed + 1] = shrunk[c]
     else
@@ -149,6 +144,18 @@ if #shrunk > 0 then
     end
   end
 end
-if #removed > 0 then redis.call("HDEL", KEYS[1], unpack(removed)) end
-redis.call("HSET", KEYS[1], unpack(writes))
-return cmsgpack.pack({OK, looked, #removed, wait})
+
+-- First of all, and also where there is nothing to remove but a field that never is: a full server does not refuse that, and after
+-- it refuses no write of this script.
+local gone = #removed
+removed[gone + 1] = NO_FIELD
+for r = 1, #removed, FIELDS_MOST do
+  redis.call("HDEL", KEYS[1], unpack(removed, r, min(#removed, r + FIELDS_MOST - 1)))
+end
+if trail then
+  trim_trail(trail, now)
+  tell_epochs(trail, head, now)
+  for t = 1, #told do tell(trail, now, "repeated", told[t]) end
+end
+redis.call("HSET", KEYS[1], "head", pack_head(head, now), unpack(writes))
+return cmsgpack.pack({OK, looked, gone, wait})

@@ -131,10 +131,9 @@ fn one_pass(store: &mut impl Store, sweeping: &[u8], clock_us: &mut u64) -> Resu
     }
 }
 
-fn come_and_go(store: &mut impl Store, whom: &str) -> Result<()> {
-    let policy = policy();
+/// A namespace that begins full. Returns its fence, and what its sweep is asked with.
+fn begin(store: &mut impl Store, policy: &Policy) -> Result<(String, Vec<u8>)> {
     let fence = format!("1-{}", policy.digest());
-    let mut clock_us = BEGINNING_US;
     let write = PolicyWrite {
         mode: WriteMode::Put { expected: "" },
         version: 1,
@@ -146,8 +145,14 @@ fn come_and_go(store: &mut impl Store, whom: &str) -> Result<()> {
         replica: "r0",
         learned: None,
     };
-    let sweeping = Sweep.encode(&policy, &fence);
-    store.ask(Script::POLICY, &write.encode("server", Begin::Full), clock_us)?;
+    store.ask(Script::POLICY, &write.encode("server", Begin::Full), BEGINNING_US)?;
+    let sweeping = Sweep.encode(policy, &fence);
+    Ok((fence, sweeping))
+}
+
+fn come_and_go(store: &mut impl Store, whom: &str) -> Result<()> {
+    let (policy, mut clock_us) = (policy(), BEGINNING_US);
+    let (fence, sweeping) = begin(store, &policy)?;
     one_pass(store, &sweeping, &mut clock_us)?;
     let (fields, bytes) = (store.fields()?, store.bytes()?);
 
@@ -207,4 +212,40 @@ fn a_million_organisations_leave_nothing_behind_in_redis() -> Result<()> {
 #[test]
 fn a_million_organisations_leave_nothing_behind_embedded() -> Result<()> {
     come_and_go(&mut Lab::new(Programs::original()), "embedded")
+}
+
+/// Goal: a server that is full, and one that hands out a whole hash at once, are swept like any other. Method: thousands of
+/// organisations have gone, beside thousands that are still there, for whose pages there is nothing to remove; one pass.
+#[test]
+fn a_full_server_and_one_with_long_lists_are_swept() -> Result<()> {
+    const GONE: usize = 6_000;
+    for flavor in Flavor::all_available()? {
+        for setting in [["hash-max-listpack-entries", "20000"], ["maxmemory", "1"]] {
+            let mut twin = Twin::start(&flavor, &Programs::original())?;
+            let set = |twin: &Twin| -> Result<()> {
+                Ok(redis::cmd("CONFIG").arg("SET").arg(&setting).exec(&mut twin.connection()?)?)
+            };
+            let is_full = setting[0] == "maxmemory";
+            if !is_full && set(&twin).is_err() {
+                // Its name before Redis 7.
+                let old = ["SET", "hash-max-ziplist-entries", "20000"];
+                redis::cmd("CONFIG").arg(&old).exec(&mut twin.connection()?)?;
+            }
+            let (policy, mut clock_us) = (policy(), BEGINNING_US);
+            let (fence, sweeping) = begin(&mut twin, &policy)?;
+            let fields = twin.fields()?;
+            let mut crowd = Crowd { policy: &policy, fence, number: 0 };
+            crowd.comes(&mut twin, 0..GONE, &mut clock_us)?;
+            clock_us += 601_000_000;
+            crowd.comes(&mut twin, GONE..2 * GONE, &mut clock_us)?;
+            if is_full {
+                set(&twin)?;
+            }
+            one_pass(&mut twin, &sweeping, &mut clock_us)?;
+            // The counter, the answer, and where the sweep stands.
+            let (left, whom) = (twin.fields()?, flavor.version());
+            ensure!(left == fields + GONE + 3, "{whom}, {setting:?}: {left} fields, {fields} at first");
+        }
+    }
+    Ok(())
 }

@@ -117,10 +117,11 @@ impl Judge<'_> {
         measured(&own.cloned().collect::<Vec<_>>())
     }
 
-    /// Those on the same path with the same weight have the same shares.
+    /// Those on the same path with the same weight have the same shares. Nothing is promised to who comes later than its bucket is
+    /// full again.
     fn equal_get_equal(&self) -> Result<()> {
         let mut groups = BTreeMap::<_, Vec<_>>::new();
-        for org in self.hungry() {
+        for org in self.hungry().filter(|org| self.is_in_reach(org)) {
             let group = (self.path(org), org.heft());
             groups.entry(group).or_default().push((org, tokens(&self.share(org))));
         }

@@ -28,7 +28,8 @@ pub(crate) async fn run(keeper: Arc<Keeper>) {
 
 /// What passes by itself is told where it is asked for; what somebody has to mend is told here too, as nothing is swept till then.
 fn tell(error: &Error) {
-    if matches!(error, Error::Store(StoreError::NoAuditTrail { .. } | StoreError::Schema { .. })) {
+    use StoreError::{Forbidden, NoAuditTrail, Schema};
+    if matches!(error, Error::Store(Forbidden { .. } | NoAuditTrail { .. } | Schema { .. })) {
         tracing::warn!(%error, "the sweep failed");
     } else {
         tracing::debug!(%error, "the sweep failed");

@@ -4,10 +4,12 @@ use std::time::Duration;
 
 use anyhow::Result;
 use serde_json::{Value, json};
+use tollgate_testkit::Replica;
 
+use super::super::client::Api;
 use super::command::Run;
 use super::scripted::{Answer, Scripted, says};
-use super::taking_over::{SHOP, overrides, service};
+use super::taking_over::{POLICY, SHOP, overrides, service};
 
 const NAMESPACES: &str = r#"{"entities":["directory","flows"]}"#;
 
@@ -142,11 +144,11 @@ async fn lists_in_pages_are_read_to_their_end() -> Result<()> {
     assert_eq!(
         asked,
         [
-            format!("GET {api_path} HTTP/1.1"),
+            format!("GET {api_path}?pageSize=100&pageNumber=1 HTTP/1.1"),
             format!("GET {api_path}?pageSize=100&pageNumber=2 HTTP/1.1"),
-            format!("GET {api_path}/directory HTTP/1.1"),
+            format!("GET {api_path}/directory?pageSize=100&pageNumber=1 HTTP/1.1"),
             format!("GET {api_path}/directory?pageSize=100&pageNumber=2 HTTP/1.1"),
-            format!("GET {api_path}/flows HTTP/1.1"),
+            format!("GET {api_path}/flows?pageSize=100&pageNumber=1 HTTP/1.1"),
         ]
     );
 
@@ -155,5 +157,29 @@ async fn lists_in_pages_are_read_to_their_end() -> Result<()> {
     let run = Run::with_token(api.replica.base_url(), &provider.url())?.arguments(&SHOP);
     run.end().await?.failed(1, &["more than 100 pages"]);
     assert_eq!(provider.requests().len(), 100);
+    Ok(())
+}
+
+/// Goal: what the provider leaves out is not taken for what is not smaller. Method: a limit has two names, of one of which nothing is
+/// told; and a list ends before its last page.
+#[tokio::test]
+async fn what_is_left_out_raises_nothing() -> Result<()> {
+    let two_names =
+        POLICY.replace(r#"["directory/user.rate"#, r#"["flows/all.rate.per.minute", "directory/user.rate"#);
+    let api = Api::start(Replica::builder().policy(&two_names)).await?;
+    let users = json!([{"key": "user.rate.per.minute", "value": 600}]);
+    let answers = vec![says(200, &[], NAMESPACES), entities(&users), says(404, &[], "{}")];
+    let provider = Scripted::start(answers).await?;
+    let run = Run::with_token(api.replica.base_url(), &provider.url())?.arguments(&SHOP);
+    let ran = run.arguments(&["--apply"]).end().await?;
+    let row = ran.stdout.lines().find(|line| line.starts_with("users")).unwrap_or_default();
+    assert!(row.contains("the provider tells nothing of flows/all.rate.per.minute"), "{ran:?}");
+    assert_eq!(overrides(&api, "users").await?, Value::Null);
+
+    let first = json!({"entities": users, "pageCount": 2});
+    let answers = vec![says(200, &[], NAMESPACES), says(200, &[], &first.to_string()), says(404, &[], "{}")];
+    let provider = Scripted::start(answers).await?;
+    let run = Run::with_token(api.replica.base_url(), &provider.url())?.arguments(&SHOP);
+    run.arguments(&["--apply"]).end().await?.failed(1, &["answers 404"]);
     Ok(())
 }

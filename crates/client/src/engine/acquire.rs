@@ -151,7 +151,9 @@ impl AcquireBatch {
         self.table.write(&mut args, policy);
         let costs = self.costs();
         args.count(costs.len());
-        costs.into_iter().for_each(|cost| args.integer(cost));
+        for cost in costs {
+            args.integer(cost);
+        }
         args.finish()
     }
 

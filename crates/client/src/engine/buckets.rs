@@ -40,7 +40,7 @@ impl BucketTable {
         index
     }
 
-    /// Writes them as `bind_buckets` of the prelude reads them. `policy` is the one that the buckets are of.
+    /// Writes them as `bind_buckets` of `bucket.lua` reads them. `policy` is the one that the buckets are of.
     pub(super) fn write(&self, args: &mut Writer, policy: &Policy) {
         args.count(self.limits.values().len());
         for &(limit, measure) in self.limits.values() {

@@ -5,10 +5,14 @@ pub(crate) mod check_policy;
 pub(crate) mod demo;
 pub(crate) mod genesys;
 pub(crate) mod health;
+mod plain;
 pub(crate) mod serve;
 pub(crate) mod simulate_provider;
 
+use std::io::{self, Write};
 use std::process::ExitCode;
+
+use anyhow::Context;
 
 /// The command line or the configuration is wrong. The same as the parser of the command line uses.
 const USAGE: u8 = 2;
@@ -30,6 +34,15 @@ fn told(error: &anyhow::Error) -> String {
         }
     }
     told
+}
+
+/// Writes what a command has to show on standard output.
+fn show(text: &str) -> anyhow::Result<()> {
+    match io::stdout().write_all(text.as_bytes()) {
+        // Whoever closes the pipe has seen enough.
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+        written => written.context("standard output"),
+    }
 }
 
 #[cfg(test)]

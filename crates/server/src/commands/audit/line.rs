@@ -2,6 +2,8 @@
 
 use serde_json::Value;
 
+use super::super::plain::plain;
+
 /// The line. Names come from outside: what would mean something to a terminal is escaped.
 pub(super) fn of(entry: &Value) -> String {
     let text = |name: &str| plain(entry[name].as_str().unwrap_or_default());
@@ -35,17 +37,6 @@ pub(super) fn of(entry: &Value) -> String {
 fn reason(entry: &Value) -> String {
     let reason = entry["reason"].as_str().filter(|reason| !reason.is_empty());
     reason.map(|reason| format!(": {}", plain(reason))).unwrap_or_default()
-}
-
-fn plain(text: &str) -> String {
-    text.chars().fold(String::with_capacity(text.len()), |mut plain, letter| {
-        if letter.is_control() {
-            plain.extend(letter.escape_default());
-        } else {
-            plain.push(letter);
-        }
-        plain
-    })
 }
 
 #[cfg(test)]

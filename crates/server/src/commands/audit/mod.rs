@@ -40,7 +40,7 @@ Exit codes: 0 done, 1 the service can't be asked, 2 the command line is wrong.";
 #[command(after_long_help = EXAMPLES)]
 pub(crate) struct Arguments {
     /// The service to ask, over plain HTTP
-    #[arg(long, env = "TOLLGATE_URL", default_value = "http://127.0.0.1:8080")]
+    #[arg(long, env = "TOLLGATE_URL", default_value = "http://127.0.0.1:8080", hide_env_values = true)]
     url: String,
     /// The namespace that the service is for
     #[arg(long, env = "TOLLGATE_NAMESPACE", default_value = "genesys")]
@@ -112,11 +112,15 @@ async fn go_on(arguments: &Arguments, service: &Service, mut last_id: String) ->
         };
         match service.follow(&filters, &seen, take).await {
             Err(error) if is_broken_pipe(&error) || service::is_refusal(&error) => return Err(error),
-            Err(error) if !is_told => tell_broken(&error),
-            _ => {}
+            // Once for as long as nothing comes.
+            Err(error) => {
+                if !is_told || seen != last_id {
+                    tell_broken(&error);
+                }
+                is_told = true;
+            }
+            Ok(()) => is_told = false,
         }
-        // Once for as long as nothing comes.
-        is_told = seen == last_id;
         pause(AGAIN).await;
     }
 }

@@ -13,6 +13,8 @@ use serde_json::Value;
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 
+use super::super::plain::plain;
+
 /// A parameter of the query and its value.
 pub(super) type Asked = (&'static str, String);
 
@@ -59,14 +61,15 @@ pub(super) fn is_refusal(error: &anyhow::Error) -> bool {
 
 impl Service {
     pub(super) fn at(url: &str, namespace: &str) -> Result<Self> {
+        // Told of first, and not shown: there may be a password in it.
+        ensure!(!url.contains('@'), "--url: expected http://HOST:PORT without a user in it");
+        ensure!(!url.contains(['?', '#']), "--url: expected http://HOST:PORT without a query");
         let uri: Uri = url.parse().with_context(|| format!("--url {url}: expected http://HOST:PORT"))?;
         ensure!(
             uri.scheme_str() == Some("http"),
             "--url {url}: expected http://HOST:PORT; TLS is not spoken here"
         );
         let authority = uri.authority().context("a URL with http:// has a host")?;
-        ensure!(!authority.as_str().contains('@'), "--url: expected no user in it");
-        ensure!(uri.query().is_none(), "--url {url}: expected no query");
         let is_letter = |byte: u8| byte.is_ascii_alphanumeric() || b"._-".contains(&byte);
         ensure!(
             !namespace.is_empty() && namespace.bytes().all(is_letter),
@@ -134,7 +137,7 @@ impl Service {
         let body = Limited::new(response.into_body(), EVENT_BYTES_MAX).collect().await;
         let body = body.map(Collected::to_bytes).unwrap_or_default();
         let problem: Value = serde_json::from_slice(&body).unwrap_or_default();
-        let detail = problem["detail"].as_str().unwrap_or("it does not say why");
+        let detail = plain(problem["detail"].as_str().unwrap_or("it does not say why"));
         if status.is_client_error() {
             return Err(Refusal(format!("it answers {status}: {detail}")).into());
         }

@@ -1,6 +1,5 @@
 //! The command: its options, and a demo from its first call to the removal of what it has stored.
 
-use std::io::{self, Write};
 use std::process::ExitCode;
 
 use anyhow::{Context, bail};
@@ -10,7 +9,7 @@ use tokio::sync::watch;
 use tollgate::StoreAddress;
 use tollgate_demo::{BUILT_IN, Client, Demo, Progress, Report, Scenario, Settings};
 
-use super::super::{USAGE, failed};
+use super::super::{USAGE, failed, show};
 use super::{bar, table};
 use crate::shutdown::{Shutdown, Signals, Stage};
 
@@ -27,7 +26,7 @@ Examples:
 The table goes to standard output, the progress to standard error if that is a terminal. The seed decides who clicks when and at
 which replica, what others call, and all delays that are drawn; which call meets which delay, and so the figures, differ from run to
 run as the machine does. With a store all is kept in a namespace `demo-...` of its own, which is removed at the end, also after
-ctrl-c; only if the process is killed by force its two keys stay.
+ctrl-c; its keys stay if the process is killed or the store refuses to remove them, which takes the right `+del`.
 
 Exit codes: 0 it was shown, 1 it could not run, 2 the command line is wrong, 130 it was ended by ctrl-c or SIGTERM.";
 
@@ -100,11 +99,12 @@ pub(crate) fn run(arguments: &Arguments) -> ExitCode {
     // The runtime is gone, and every replica with it: nobody is left who would give the namespace back.
     let removed = clean_up(&demo);
     match (ended, removed) {
-        (Err(error), _) | (Ok(_), Err(error)) => failed(&error, 1),
+        (Err(error), _) | (Ok(Ended::Interrupted), Err(error)) => failed(&error, 1),
         (Ok(Ended::Interrupted), Ok(())) => ExitCode::from(INTERRUPTED),
-        (Ok(Ended::Shown(report)), Ok(())) => {
-            show(&if arguments.json { json(&report) } else { table::table(&report, &demo) });
-            ExitCode::SUCCESS
+        (Ok(Ended::Shown(report)), removed) => {
+            let shown = show(&if arguments.json { json(&report) } else { table::table(&report, &demo) });
+            // What was found out is shown, whatever becomes of what it has stored.
+            shown.and(removed).map_or_else(|error| failed(&error, 1), |()| ExitCode::SUCCESS)
         }
     }
 }
@@ -141,7 +141,7 @@ async fn each_client(
 ) -> anyhow::Result<Report> {
     demo.check_store().await?;
     if !arguments.json {
-        show(&table::heading(demo));
+        show(&table::heading(demo))?;
     }
     let mut report = demo.report();
     for client in Client::ALL {
@@ -160,9 +160,4 @@ fn json(report: &Report) -> String {
     let mut text = serde_json::to_string(report).unwrap_or_default();
     text.push('\n');
     text
-}
-
-fn show(text: &str) {
-    // Whoever closes the pipe has seen enough.
-    let _ = io::stdout().write_all(text.as_bytes());
 }

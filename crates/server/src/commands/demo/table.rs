@@ -40,7 +40,7 @@ pub(super) fn table(report: &Report, demo: &Demo) -> String {
         "\n\
          requests     calls that the provider carried out\n\
          429s         calls that it refused\n\
-         limit used   part of its true limit that was used, by its own ledger\n\
+         limit used   part of its true limit that was used, by others too, by its own ledger\n\
          Jain         how evenly the batch work of the organisations was done: 1 is evenly\n\
          interactive  from the click to the answer, which takes the provider and the way there and back up to 50 ms\n\
          batch        when every organisation had {} batch calls done\n",

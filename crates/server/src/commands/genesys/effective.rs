@@ -4,6 +4,7 @@ use serde::Serialize;
 use serde_json::Value;
 use tollgate::provider::{Adapter, Answer};
 
+use super::super::plain::plain;
 use crate::clock;
 
 /// Most that a policy takes as an amount.
@@ -96,7 +97,7 @@ impl EffectiveLimit {
 
     /// The value as it was told, cut to what fits a line.
     fn told(&self) -> String {
-        let text = self.value.to_string();
+        let text = plain(&self.value.to_string());
         match text.char_indices().nth(VALUE_CHARS_MAX) {
             Some((end, _)) => format!("{}...", text.split_at(end).0),
             None => text,

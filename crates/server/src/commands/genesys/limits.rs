@@ -1,12 +1,11 @@
 //! `tollgate genesys limits`: a policy's overrides for an organisation, by what Genesys Cloud says are its limits.
 
-use std::io::{self, Write};
 use std::process::ExitCode;
 
 use clap::Args;
 use reqwest_middleware::ClientWithMiddleware;
 
-use super::super::{USAGE, failed};
+use super::super::{USAGE, failed, show};
 use super::limits_api::LimitsApi;
 use super::proposal::{Proposal, Scope};
 use super::report::{Done, Report};
@@ -23,7 +22,8 @@ Examples:
       The same, and puts it into force.
 
 It asks the provider for its namespaces of limits, and then for each of them: as many calls as there are namespaces, one after the other,
-which no limit of the policy counts. The client needs the permission limits:organization:view.
+which no limit of the policy counts. Whose limits they are is decided by the credentials; --org is what the policy calls that organisation,
+and nothing compares the two. The client needs the permission limits:organization:view.
 
 Exit codes: 0 it is as it says, 1 it could not be done, or with --apply a limit could not be taken over, 2 the command line or the
 configuration is wrong.";
@@ -59,11 +59,11 @@ pub(super) fn run(Arguments { options, apply, json }: Arguments) -> ExitCode {
         Err(error) => return failed(&error.context("ca"), USAGE),
     };
     match compare(&http, &settings, apply) {
-        Ok(report) => {
-            // Whoever closes the pipe has seen enough.
-            let _ = io::stdout().write_all(written(&report, json).as_bytes());
-            if apply && report.is_incomplete() { ExitCode::from(1) } else { ExitCode::SUCCESS }
-        }
+        Ok(report) => match show(&written(&report, json)) {
+            Ok(()) if apply && report.is_incomplete() => ExitCode::from(1),
+            Ok(()) => ExitCode::SUCCESS,
+            Err(error) => failed(&error, 1),
+        },
         Err(error) => failed(&error, 1),
     }
 }

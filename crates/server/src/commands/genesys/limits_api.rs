@@ -121,12 +121,19 @@ impl LimitsApi {
         }
         let mut entities = Vec::new();
         for number in 1..=PAGES_MAX {
+            // By number: an address in an answer might lead elsewhere, and the token with it. The size is the same on every page, or
+            // some would be left out.
+            url.set_query(Some(&format!("pageSize={PAGE_SIZE}&pageNumber={number}")));
             let answered = self.get(url.clone()).await?;
-            if answered.status == 404 {
+            if answered.status == 404 && number == 1 {
                 return Ok(None);
             }
             let page: Page<T> = self.understood(&answered)?;
-            let Some(further) = page.entities else { return Ok(None) };
+            let further = match page.entities {
+                Some(further) => further,
+                None if number == 1 => return Ok(None),
+                None => bail!("page {number} of the list at {} is no list: try again later", url.path()),
+            };
             let is_last = further.is_empty()
                 || match page.count {
                     Some(count) => number >= count,
@@ -137,8 +144,6 @@ impl LimitsApi {
             if is_last {
                 return Ok(Some(entities));
             }
-            // By number: an address in an answer might lead elsewhere, and the token with it.
-            url.set_query(Some(&format!("pageSize={PAGE_SIZE}&pageNumber={}", number + 1)));
         }
         bail!("the list at {} has more than {PAGES_MAX} pages", url.path())
     }

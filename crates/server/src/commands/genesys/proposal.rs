@@ -87,10 +87,12 @@ impl Proposal {
             return;
         }
         let effective: Vec<&EffectiveLimit> = matching.iter().map(|(_, limit)| *limit).collect();
-        let is_asked = |name: &String| matching.iter().any(|(known, _)| known == name);
-        let verdict = if is_partial && !names.iter().all(is_asked) {
-            // What was not asked for may be the smallest.
-            Verdict::Aside { reason: "not all of its names were asked for".to_owned() }
+        let is_told = |name: &String| matching.iter().any(|(known, _)| known == name);
+        let untold: Vec<&str> = names.iter().filter(|name| !is_told(name)).map(String::as_str).collect();
+        let verdict = if !untold.is_empty() {
+            // What is not known may be the smallest.
+            let why = if is_partial { "was not asked for" } else { "tells nothing of" };
+            Verdict::Aside { reason: format!("the provider {why} {}", untold.join(", ")) }
         } else {
             self.verdict(place, &now, &effective)
         };

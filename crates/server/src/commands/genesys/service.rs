@@ -9,6 +9,7 @@ use reqwest::header::{CONTENT_TYPE, ETAG, HeaderValue, IF_MATCH};
 use reqwest_middleware::{ClientWithMiddleware, RequestBuilder};
 use serde::Deserialize;
 
+use super::super::plain::plain;
 use super::document::Document;
 use super::exchange::{self, Answered};
 use super::settings::Settings;
@@ -111,7 +112,7 @@ impl Service {
         let (base, status) = (&self.base, answered.status);
         match answered.json::<Problem>() {
             Ok(Problem { detail }) => {
-                let detail: String = detail.chars().filter(|letter| !letter.is_control()).collect();
+                let detail = plain(&detail);
                 anyhow!("the service at {base} answers {status}: {detail}")
             }
             Err(_) => anyhow!("the service at {base} answers {status} and does not say why: check --url"),

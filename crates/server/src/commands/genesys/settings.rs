@@ -30,11 +30,11 @@ pub(super) struct Options {
 
     #[expect(clippy::doc_markdown, reason = "shown by --help, as it is")]
     /// The provider's API, https://api.REGION such as https://api.mypurecloud.ie
-    #[arg(long, env = "TOLLGATE_GENESYS_API_URL", value_name = "URL")]
+    #[arg(long, env = "TOLLGATE_GENESYS_API_URL", value_name = "URL", hide_env_values = true)]
     api_url: String,
 
     /// Where it gives tokens to clients [default: /oauth/token at login.REGION, or at the API's own host if that is not api.REGION]
-    #[arg(long, env = "TOLLGATE_GENESYS_TOKEN_URL", value_name = "URL")]
+    #[arg(long, env = "TOLLGATE_GENESYS_TOKEN_URL", value_name = "URL", hide_env_values = true)]
     token_url: Option<String>,
 
     #[expect(clippy::doc_markdown, reason = "shown by --help, as it is")]
@@ -53,7 +53,7 @@ pub(super) struct Options {
     ca: Option<PathBuf>,
 
     /// The running service whose policy it is
-    #[arg(long, env = "TOLLGATE_URL", value_name = "URL", default_value = URL_DEFAULT)]
+    #[arg(long, env = "TOLLGATE_URL", value_name = "URL", default_value = URL_DEFAULT, hide_env_values = true)]
     url: String,
 
     /// The namespace that it serves
@@ -172,8 +172,8 @@ fn field(option: &'static str, value: &str, bytes_max: usize) -> Result<HeaderVa
 fn url(option: &'static str, text: &str) -> Result<Url, SettingsError> {
     let url = Url::parse(text).ok().filter(|url| url.has_host() && matches!(url.scheme(), "http" | "https"));
     let Some(url) = url else {
-        // Whatever it is, it may have a password in it.
-        let shown = if text.contains('@') { "" } else { text };
+        // Whatever it is, it may have a password or a key in it.
+        let shown = if text.contains(['@', '?', '#']) { "" } else { text };
         return Err(wrong(option, shown, "http://HOST:PORT or https://HOST"));
     };
     let has_user = !url.username().is_empty() || url.password().is_some();
