@@ -89,12 +89,12 @@ impl Proposal {
         let effective: Vec<&EffectiveLimit> = matching.iter().map(|(_, limit)| *limit).collect();
         let is_told = |name: &String| matching.iter().any(|(known, _)| known == name);
         let untold: Vec<&str> = names.iter().filter(|name| !is_told(name)).map(String::as_str).collect();
-        let verdict = if !untold.is_empty() {
+        let verdict = if untold.is_empty() {
+            self.verdict(place, &now, &effective)
+        } else {
             // What is not known may be the smallest.
             let why = if is_partial { "was not asked for" } else { "tells nothing of" };
             Verdict::Aside { reason: format!("the provider {why} {}", untold.join(", ")) }
-        } else {
-            self.verdict(place, &now, &effective)
         };
         let said: BTreeSet<String> = effective.iter().map(|limit| limit.said()).collect();
         self.rows.push(Row {
