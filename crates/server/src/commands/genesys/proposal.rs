@@ -192,7 +192,7 @@ fn wanted(now: &Amounts, effective: &[&EffectiveLimit]) -> Result<Wanted, String
 mod tests {
     use super::super::effective::tests::effective;
     use super::*;
-    use serde_json::json;
+    use serde_json::{Value, json};
     use tollgate::Policy;
 
     const POLICY: &str = "
@@ -234,17 +234,23 @@ mod tests {
         proposal.rows.iter().find(|row| row.limit == limit).expect(limit).verdict.clone()
     }
 
+    /// What a provider tells of the two names of `users`: the second is wider.
+    fn of_users(value: impl Into<Value>) -> [EffectiveLimit; 2] {
+        [
+            effective("directory", "user.rate.per.minute", value),
+            effective("directory", "all.rate.per.minute", 10_000),
+        ]
+    }
+
     fn change(then: &str) -> Verdict {
         Verdict::Change { then: then.to_owned() }
     }
 
     #[test]
     fn an_organisation_gets_what_the_provider_says_and_nothing_where_that_is_so() {
-        let told = [
-            effective("directory", "user.rate.per.minute", 600),
-            effective("actions", "in.flight", 20),
-            effective("platform.api", "token.rate.per.minute", 100),
-        ];
+        let mut told = Vec::from(of_users(600));
+        told.push(effective("actions", "in.flight", 20));
+        told.push(effective("platform.api", "token.rate.per.minute", 100));
         let first = proposal("acme", &told);
         assert_eq!(verdict(&first, "users"), change("600/1m"));
         assert_eq!(verdict(&first, "actions"), Verdict::Equal);
@@ -258,7 +264,7 @@ mod tests {
     /// However it is written.
     #[test]
     fn an_override_that_comes_to_the_same_is_equal() {
-        let told = [effective("directory", "user.rate.per.minute", 60)];
+        let told = of_users(60);
         assert_eq!(verdict(&proposal("globex", &told), "users"), Verdict::Equal);
         assert_eq!(verdict(&proposal("acme", &told), "users"), change("60/1m"));
     }
@@ -284,8 +290,7 @@ mod tests {
     #[test]
     fn what_can_not_be_taken_over_is_told_and_changes_nothing() {
         for value in [json!(0), json!(-1), json!(1.5), json!("600"), json!(5_000_000_000_u64), json!(null)] {
-            let told = [effective("directory", "user.rate.per.minute", value.clone())];
-            let proposal = proposal("acme", &told);
+            let proposal = proposal("acme", &of_users(value.clone()));
             assert!(matches!(verdict(&proposal, "users"), Verdict::Unfit { .. }), "{value}");
             assert_eq!(proposal.document.to_json(), document(POLICY).to_json(), "{value}");
         }
@@ -306,14 +311,19 @@ mod tests {
         assert!(Proposal::of(&document(POLICY), &[], scope).is_err());
     }
 
-    /// The limit that was not asked for may be the smaller one.
+    /// The limit that was not asked for, or that the provider left out, may be the smaller one.
     #[test]
-    fn a_limit_of_which_only_a_part_was_asked_for_stays() {
+    fn a_limit_of_which_only_a_part_is_known_stays() {
         let told = [effective("directory", "user.rate.per.minute", 600)];
-        let scope = Scope { org: "acme", limits: &[], is_partial: true };
-        let proposal = Proposal::of(&document(POLICY), &told, scope).expect("a proposal");
-        assert!(matches!(verdict(&proposal, "users"), Verdict::Aside { .. }));
-        assert_eq!(proposal.rows.len(), 1, "{:?}", proposal.rows);
+        for is_partial in [true, false] {
+            let scope = Scope { org: "acme", limits: &[], is_partial };
+            let proposal = Proposal::of(&document(POLICY), &told, scope).expect("a proposal");
+            let Verdict::Aside { reason } = verdict(&proposal, "users") else {
+                panic!("the other name is not known: {:?}", proposal.rows);
+            };
+            assert!(reason.ends_with(" directory/all.rate.per.minute"), "{reason}");
+            assert_eq!(proposal.changes(), 0, "{:?}", proposal.rows);
+        }
     }
 
     /// A rate promises nothing about windows: what passes in one may be more than the provider allows.
@@ -321,7 +331,7 @@ mod tests {
     fn a_rate_with_a_name_at_the_provider_becomes_a_quota() {
         let text = POLICY.replace("quota = '180/1m'\n        slack = '500ms'", "rate = '3/s'");
         let text = text.replace("override.globex = { quota = '60/60s' }", "");
-        let told = [effective("directory", "user.rate.per.minute", 180)];
+        let told = of_users(180);
         let scope = Scope { org: "acme", limits: &[], is_partial: false };
         let proposal = Proposal::of(&document(&text), &told, scope).expect("a proposal");
         assert_eq!(verdict(&proposal, "users"), change("180/1m"));
