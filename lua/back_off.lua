@@ -35,6 +35,7 @@
 local NAMED, IF_EXPLAINED = 1, 2  -- who is to blame, else the narrowest
 local SEVERAL = 3            -- buckets of different keys refused at once are no limits of their own, but what they share
 local AT_ONCE_US = 10000000  -- within 10 s
+local ON_ITS_WAY_US = 1000000  -- 1 s: about as long may a call be of which it is not known when it was granted
 
 local args = cmsgpack.unpack(ARGV[1])
 local fence, server, granted_at, wait, blamed = args[1], args[2], args[3], args[4], args[5]
@@ -99,8 +100,9 @@ end
 
 local bucket, pace = buckets[chosen], pace_of(chosen)
 local full = bucket.terms.full or bucket.terms
--- When it was granted is not known of a call that was told without its permit: while the bucket is paused it was before that.
-if granted_at == 0 and not bucket.paused then granted_at = now end
+-- When it was granted is not known of a call that was told without its permit: while the bucket is paused it was before that, else a
+-- moment ago.
+if granted_at == 0 and not bucket.paused then granted_at = now - ON_ITS_WAY_US end
 -- Of those that were on their way when the first was refused all tell the same.
 local is_news = granted_at > pace.refused_at
 local share_before, was_cut = pace.share, false

@@ -31,23 +31,24 @@ end
 -- A pace that nothing has slowed down yet.
 local function new_pace(window, now)
   return {share = SHARE_FULL, window = window, ends = now + window, used = 0, before = 0, raises = 0, cut_at = 0,
-    refused_at = 0, lowered_at = 0, refused = {}}
+    refused_at = 0, lowered_at = 0, cut_to = 0, refused = {}}
 end
 
 -- A pace as it is stored: share, window, when the present window ends, tokens granted in it and in the one before, how many
 -- windows in a row were used up, when it was last cut, when the last refusal that was news was taken up, when the bucket was
--- last lowered, and then of each narrower bucket that was refused lately its field and when.
+-- last lowered, the share that the last cut has left (0 once it is told that the bucket has recovered from it), and then of each
+-- narrower bucket that was refused lately its field and when.
 local function read_pace(stored)
   local pace = {share = stored[1], window = stored[2], ends = stored[3], used = stored[4], before = stored[5],
-    raises = stored[6], cut_at = stored[7], refused_at = stored[8], lowered_at = stored[9], refused = {}}
-  for s = 10, #stored do pace.refused[s - 9] = stored[s] end
+    raises = stored[6], cut_at = stored[7], refused_at = stored[8], lowered_at = stored[9], cut_to = stored[10], refused = {}}
+  for s = 11, #stored do pace.refused[s - 10] = stored[s] end
   return pace
 end
 
 local function pack_pace(pace)
   local stored = {pace.share, pace.window, pace.ends, pace.used, pace.before, pace.raises, pace.cut_at, pace.refused_at,
-    pace.lowered_at}
-  for r = 1, #pace.refused do stored[r + 9] = pace.refused[r] end
+    pace.lowered_at, pace.cut_to}
+  for r = 1, #pace.refused do stored[r + 10] = pace.refused[r] end
   return stored
 end
 
@@ -56,7 +57,7 @@ local function least_share(terms)
   return max(SHARE_LEAST, ceil(terms.capacity / (CREDITS_MAX / SHARE_FULL)))
 end
 
--- Takes a pace to the window at `now`. Returns false where there is nothing left to remember.
+-- Takes a pace to the window at `now`. Returns false where there is nothing left to remember or to tell.
 local function go_on(pace, terms, now)
   pace.share = max(pace.share, least_share(terms))
   if now < pace.ends then return pace end
@@ -69,7 +70,7 @@ local function go_on(pace, terms, now)
   pace.before = now - pace.ends < pace.window and pace.used or 0
   pace.ends, pace.used = now + pace.window, 0
   local last = max(pace.cut_at, pace.refused_at, pace.lowered_at, pace.refused[2] or 0)
-  if pace.share == SHARE_FULL and now - last > max(pace.window, REMEMBERED_US) then return false end
+  if pace.share == SHARE_FULL and pace.cut_to == 0 and now - last > max(pace.window, REMEMBERED_US) then return false end
   return pace
 end
 
@@ -99,5 +100,6 @@ local function cut(pace, terms, now)
     kept = max(KEEP_LEAST, min(kept, floor(allowed * MARGIN / SHARE_FULL)))
   end
   pace.share, pace.cut_at, pace.raises = max(least_share(terms), floor(pace.share * kept / SHARE_FULL)), now, 0
+  pace.cut_to = pace.share
   return true
 end

@@ -14,9 +14,11 @@
 --            looked      fields looked at, 0 if nothing was due
 --            removed     fields removed
 --            wait        us until the next call finds work
+--            now         us, the namespace's time
 -- ERRORS   SCHEMA  a stored record is of an unknown version
 --          AUDIT   the key of the audit trail holds something else
--- WRITES   head, sweep, counters; removes fields; tells repeated, epoch, and removes old entries
+-- WRITES   head, sweep, counters, buckets of which it is told that they have recovered; removes fields; tells
+--          repeated, recovered, epoch, and removes old entries
 -- COST     HMGET, TIME; when due HSCAN, HDEL and HSET; HMGET if a bucket is removed; EXISTS, XINFO, XTRIM at the end of a pass and if
 --          something is told, and XADD for each
 
@@ -42,7 +44,7 @@ local now = tell_time(head)
 local schema, cursor, due = SCHEMA, "0", now
 if stored[2] then schema, cursor, due = cmsgpack.unpack(stored[2]) end
 if schema ~= SCHEMA then return unknown_schema("sweep", schema) end
-if due > now then return cmsgpack.pack({OK, 0, 0, due - now}) end
+if due > now then return cmsgpack.pack({OK, 0, 0, due - now, now}) end
 
 -- Whether nobody waits at a bucket any more.
 local function deserted(record)
@@ -78,10 +80,22 @@ local function is_spent(record, field, counter)
   return epoch ~= head.epoch or (paid_off(record, field, counter) and deserted(record))
 end
 
+-- What there is to tell of a bucket that goes at all of its rate again after a cut, or whose slower pace is forgotten with its
+-- record; nil if there is nothing. And its record, once that is told.
+local function recovery_of(field, record, is_forgotten)
+  local version, epoch, debt, at, refill, credit, queue, leases, stored = cmsgpack.unpack(record)
+  local pace = stored and read_pace(stored)
+  if not pace or pace.cut_to == 0 or not (is_forgotten or pace.share == SHARE_FULL) then return nil end
+  local recovery = pack(SCHEMA, now, field, pace.cut_at, pace.cut_to, pace.share == SHARE_FULL and 0 or 1)
+  pace.cut_to = 0
+  return recovery, pack(version, epoch, debt, at, refill, credit, queue, leases, pack_pace(pace))
+end
+
 local page = redis.call("HSCAN", KEYS[1], cursor, "COUNT", string.format("%d", looked_most))
 local found = page[2]
 local looked = #found / 2
-local removed, shrunk, told = {}, {}, {}
+-- Of what is told the kind and the record, of what is written the field and the record.
+local removed, shrunk, told, writes = {}, {}, {}, {}
 for f = 1, #found, 2 do
   local field, record = found[f], found[f + 1]
   local kind = string.sub(field, 1, 2)
@@ -91,6 +105,12 @@ for f = 1, #found, 2 do
     if version ~= SCHEMA then return unknown_schema(field, version) end
     local counter = "n:" .. string.match(field, "^b:([^:]*)")
     spent = is_spent(record, field, counter)
+    local recovery, afterwards = recovery_of(field, record, spent)
+    if recovery then
+      local t, w = #told, #writes
+      told[t + 1], told[t + 2] = "recovered", recovery
+      if not spent then writes[w + 1], writes[w + 2] = field, afterwards end
+    end
     if spent then
       if not shrunk[counter] then shrunk[#shrunk + 1] = counter end
       shrunk[counter] = (shrunk[counter] or 0) + 1
@@ -113,7 +133,9 @@ for f = 1, #found, 2 do
     if problem then return problem end
     spent = now - untold.since >= UNTOLD_US
     if spent then
-      told[#told + 1] = pack(SCHEMA, now, "b:" .. string.sub(field, 3), untold.since, untold.refused, untold.lowered, untold.paused)
+      local t, bucket = #told, "b:" .. string.sub(field, 3)
+      told[t + 1] = "repeated"
+      told[t + 2] = pack(SCHEMA, now, bucket, untold.since, untold.refused, untold.lowered, untold.paused)
     end
   end
   if spent then removed[#removed + 1] = field end
@@ -131,7 +153,6 @@ if page[1] == "0" then
 elseif #removed * RICH >= looked then
   wait = 0
 end
-local writes = {"sweep", cmsgpack.pack(SCHEMA, page[1], now + wait)}
 if #shrunk > 0 then
   local counts = redis.call("HMGET", KEYS[1], unpack(shrunk))
   for c = 1, #shrunk do
@@ -155,7 +176,7 @@ end
 if trail then
   trim_trail(trail, now)
   tell_epochs(trail, head, now)
-  for t = 1, #told do tell(trail, now, "repeated", told[t]) end
+  for t = 1, #told, 2 do tell(trail, now, told[t], told[t + 1]) end
 end
-redis.call("HSET", KEYS[1], "head", pack_head(head, now), unpack(writes))
-return cmsgpack.pack({OK, looked, gone, wait})
+redis.call("HSET", KEYS[1], "head", pack_head(head, now), "sweep", pack(SCHEMA, page[1], now + wait), unpack(writes))
+return cmsgpack.pack({OK, looked, gone, wait, now})

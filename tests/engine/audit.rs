@@ -14,6 +14,7 @@ use tollgate::{Attribution, AuditEntry, AuditEvent, AuditOrder};
 use crate::lab::State;
 use crate::namespace::Namespace;
 use crate::program::Programs;
+use crate::recovery;
 use crate::refused::{LIMITS, granted, path_of, refuse};
 
 pub(crate) const SECOND_US: u64 = 1_000_000;
@@ -41,7 +42,7 @@ pub(crate) fn trail(namespace: &mut Namespace) -> Vec<AuditEntry> {
 }
 
 /// In one word each.
-fn kinds(entries: &[AuditEntry]) -> Vec<&'static str> {
+pub(crate) fn kinds(entries: &[AuditEntry]) -> Vec<&'static str> {
     entries.iter().map(|entry| entry.event.kind().map_or("unreadable", |kind| kind.as_str())).collect()
 }
 
@@ -95,6 +96,25 @@ fn a_storm(programs: &Programs) -> Result<()> {
     let limit = "org".to_owned();
     let repeated = AuditEvent::Repeated { limit, key, since_us, refused: 199, lowered: 0, until_us };
     ensure!(told[3].event == repeated, "{told:?}");
+    Ok(())
+}
+
+/// Refusals of calls that were told without their permits, of a provider that wants no pause: those of a second are one.
+fn refusals_without_permits(programs: &Programs) -> Result<()> {
+    let mut namespace = Namespace::under(programs, LIMITS);
+    let path = path_of(&namespace, "acme");
+    for _ in 0..20 {
+        namespace.clock_us += SECOND_US / 20;
+        let mut refused = BackOff::new(RefusedCall { blamed: Blamed::Named, ..RefusedCall::default() });
+        refused.push(&path.buckets()[2], Duration::from_secs(60));
+        let argument = refused.encode(namespace.policy(), namespace.fence(), &namespace.server());
+        namespace.ask(Script::BACK_OFF, argument);
+    }
+    sweep_later(&mut namespace);
+    let told = trail(&mut namespace);
+    ensure!(kinds(&told) == ["policy", "pause", "cut", "repeated"], "{told:?}");
+    let is_right = |event: &AuditEvent| matches!(event, AuditEvent::Repeated { refused: 19, .. });
+    ensure!(is_right(&told[3].event), "{told:?}");
     Ok(())
 }
 
@@ -267,18 +287,26 @@ fn losses(programs: &Programs) -> Result<()> {
 /// A story of the trail.
 type Story = fn(&Programs) -> Result<()>;
 
-const STORIES: [(&str, Story); 6] = [
+const STORIES: [(&str, Story); 9] = [
     ("a storm", a_storm),
+    ("refusals without permits", refusals_without_permits),
     ("attributions", attributions),
     ("lowerings", lowerings),
     ("losses", losses),
     ("shared", shared),
+    ("a recovery by use", recovery::by_use),
+    ("a recovery by disuse", recovery::by_disuse),
     ("bounds", bounds),
 ];
 
 #[test]
 fn a_storm_of_refusals_is_one_pause_one_cut_and_a_count() -> Result<()> {
     a_storm(&Programs::original())
+}
+
+#[test]
+fn refusals_of_a_second_that_tell_no_grant_are_one() -> Result<()> {
+    refusals_without_permits(&Programs::original())
 }
 
 #[test]
@@ -307,7 +335,7 @@ fn a_loss_is_told_and_ids_rise_whatever_clocks_do() -> Result<()> {
 }
 
 /// Changes for the worse: the text that another text replaces in every script that has it.
-const MUTANTS: [(&str, &str); 9] = [
+const MUTANTS: [(&str, &str); 14] = [
     (
         "  untold.refused, untold.paused = untold.refused + 1,",
         "  untold.refused, untold.paused = untold.refused,",
@@ -319,6 +347,11 @@ const MUTANTS: [(&str, &str); 9] = [
     ("local ENTRIES_MOST = 10000 ", "local ENTRIES_MOST = 10001 "),
     ("  if now - bucket.pace.lowered_at >= REMEMBERED_US then", "  if true then"),
     ("    spent = now - untold.since >= UNTOLD_US\n", ""),
+    ("granted_at = now - ON_ITS_WAY_US end", "granted_at = now end"),
+    ("  pace.cut_to = 0\n", ""),
+    ("(is_forgotten or pace.share == SHARE_FULL)", "pace.share == SHARE_FULL"),
+    ("(is_forgotten or pace.share == SHARE_FULL)", "true"),
+    ("and pace.cut_to == 0 and now - last", "and now - last"),
     ("      chosen, by = b, \"shared\"", "      chosen, by = b, \"named\""),
 ];
 

@@ -27,6 +27,7 @@ mod namespace;
 mod parity;
 mod program;
 mod promises;
+mod recovery;
 mod refused;
 mod refused_random;
 mod regressions;

@@ -6,7 +6,7 @@ use anyhow::{Result, ensure};
 use tollgate::embedded::Reply as Raw;
 use tollgate::engine::{
     AcquireBatch, AuditRead, BackOff, BatchId, BucketsPage, CallState, Calls, Lower, Peek, PolicyRead,
-    QuotaLeft, Script, SettleBatch, Settlement,
+    QuotaLeft, Script, SettleBatch, Settlement, Versions,
 };
 use tollgate::{AuditOrder, Call};
 
@@ -23,8 +23,8 @@ const READERS: [(&str, &[&str]); 9] = [
     ("p:request", &["acquire", "settle", "sweep"]),
     ("sweep", &["sweep"]),
     ("u:org:acme", &["back_off", "sweep"]),
-    ("current", &["policy", "policy_read"]),
-    ("v:1", &["policy_read"]),
+    ("current", &["policy", "policy_read", "versions"]),
+    ("v:1", &["policy_read", "versions"]),
 ];
 
 /// Records that nobody can have written: of a later version, empty, and a text.
@@ -84,6 +84,7 @@ fn argument(namespace: &mut Namespace, script: &str) -> Vec<u8> {
         "sweep" => namespace.sweeping(),
         "audit" => AuditRead { first: None, last: None, count: 1, order: AuditOrder::OldestFirst }.encode(),
         "policy" => namespace.write(),
+        "versions" => Versions { most: 100 }.encode(),
         _ => PolicyRead(None).encode(),
     }
 }

@@ -7,6 +7,7 @@ mod exactly_once;
 mod outage;
 mod permits;
 mod policy_change;
+mod policy_versions;
 mod removal;
 mod state_loss;
 mod unfit_stores;

@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
+use crate::change::Change;
 use crate::engine::{Begin, BucketsPage, Peek, PolicyRecord, Reply, Standing, WriteReply};
 use crate::error::Error;
 use crate::gate::Tollgate;
-use crate::library::Change;
 use crate::observe::percent;
 use crate::policy::{Bucket, Measure, Mode, Policy, Terms};
 
@@ -75,7 +75,8 @@ impl Tollgate {
     /// (`None`: of whichever is in force).
     ///
     /// # Errors
-    /// [`Error::Conflict`] if another one has come into force meanwhile, [`Error::OtherNamespace`], [`Error::Store`].
+    /// [`Error::Conflict`] if another one has come into force meanwhile, [`Error::OtherNamespace`], [`Error::Change`] if a text of
+    /// `change` can't be kept, [`Error::Store`].
     ///
     /// # Cancel safety
     /// Dropped before it is done the policy may be in force or not.
@@ -99,6 +100,7 @@ impl Tollgate {
             let (expected, found) = (self.namespace(), policy.namespace().to_owned());
             return Err(Error::OtherNamespace { expected, found });
         }
+        change.check()?;
         let library = self.keeper().library();
         let predecessor = if let Some(stored) = library.read(None).await? {
             stored

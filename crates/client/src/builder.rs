@@ -5,14 +5,15 @@ use std::time::Duration;
 
 use arc_swap::ArcSwap;
 
+use crate::change::Change;
 use crate::embedded::{Clock, EmbeddedStore};
 use crate::engine::{Begin, Keys, PolicyRecord, WriteReply};
 use crate::error::Error;
 use crate::gate::Tollgate;
 use crate::identity;
 use crate::in_force::InForce;
-use crate::keeper::Keeper;
-use crate::library::{Change, Library};
+use crate::keeper::{AUTHOR, Keeper};
+use crate::library::Library;
 use crate::policy::{Policy, is_name};
 use crate::store::{Store, StoreAddress, StoreTls};
 
@@ -203,7 +204,7 @@ impl Builder {
             }
             let policy = self.policy.as_ref().ok_or(Error::NoPolicy { namespace: self.namespace.clone() })?;
             let change =
-                Change { author: "tollgate".to_owned(), reason: "the namespace's first policy".to_owned() };
+                Change { author: AUTHOR.to_owned(), reason: "the namespace's first policy".to_owned() };
             // Another replica may have been first: then its policy is there to be read.
             let (WriteReply::Written(_) | WriteReply::Conflict(_)) =
                 library.put(policy, None, &change, (begin, None)).await?;

@@ -1,6 +1,7 @@
 //! What can go wrong with an acquire.
 
 use crate::call::CallError;
+use crate::change::ChangeError;
 use crate::decision::Refused;
 use crate::permit::PermitError;
 use crate::policy::PolicyError;
@@ -25,6 +26,9 @@ pub enum Error {
     /// The policy can't be read.
     #[error(transparent)]
     Policy(#[from] PolicyError),
+    /// Who changes the policy, or what for, can't be kept.
+    #[error(transparent)]
+    Change(#[from] ChangeError),
     /// The permit can't be settled.
     #[error(transparent)]
     Permit(#[from] PermitError),
@@ -44,6 +48,12 @@ pub enum Error {
     NoPolicy {
         /// The namespace that was asked for.
         namespace: String,
+    },
+    /// The store does not keep this version of the policy, or there was none yet.
+    #[error("there is no version {version} of the policy, or it is kept no more: the last hundred are")]
+    NoSuchVersion {
+        /// The version that was asked for.
+        version: u64,
     },
     /// The policy is for another namespace.
     #[error("the policy is for namespace {found}, expected {expected}")]

@@ -1,15 +1,22 @@
 //! Keeps this replica's policy and the store's the same.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
-use crate::engine::{Peek, PolicyRecord, Reply, WriteReply};
+use crate::change::Change;
+use crate::engine::{Begin, Peek, PolicyRecord, Reply, WriteReply};
 use crate::error::Error;
 use crate::in_force::{Current, InForce};
 use crate::library::Library;
+use crate::policy::Expired;
 
 /// A policy that another replica writes at the same moment is met again on the next try; more than a few in a row are none.
 const TRIES: usize = 5;
+
+/// Who changes the policy where nobody does.
+pub(crate) const AUTHOR: &str = "tollgate";
 
 /// Holds the policy in force.
 #[derive(Debug)]
@@ -66,6 +73,25 @@ impl Keeper {
         Err(Error::Conflict { current: self.current.load().fence().to_owned() })
     }
 
+    /// Puts the policy into force without the overrides that have run out at `now_us`. Returns how long it takes until the next one
+    /// does. Of a whole fleet one replica is the first; the others find its policy.
+    pub(crate) async fn expire(&self, now_us: u64) -> Result<Option<Duration>, Error> {
+        let held = self.held();
+        let Some(at_us) = held.policy.next_expiry_us() else { return Ok(None) };
+        if at_us > now_us {
+            return Ok(Some(Duration::from_micros(at_us - now_us)));
+        }
+        let Expired { policy, overrides } = held.policy.without_expired(now_us)?;
+        let change = Change { author: AUTHOR.to_owned(), reason: told(&overrides) };
+        self.library.put(&policy, Some(&held.record), &change, (Begin::Empty, None)).await?;
+        self.renew().await?;
+        Ok(self
+            .held()
+            .policy
+            .next_expiry_us()
+            .map(|at_us| Duration::from_micros(at_us.saturating_sub(now_us))))
+    }
+
     /// Puts a stored policy into force, unless a later one is already.
     pub(crate) fn adopt(&self, record: PolicyRecord) -> Result<(), Error> {
         let adopted = Arc::new(InForce::compile(record)?);
@@ -74,4 +100,18 @@ impl Keeper {
         });
         Ok(())
     }
+}
+
+/// Which overrides have run out, as far as a reason has room for it.
+fn told(overrides: &[(String, String)]) -> String {
+    let named = match overrides {
+        [(limit, key)] => format!("the override of {key} at limit {limit} has expired"),
+        _ => String::new(),
+    };
+    if (1..=Change::REASON_BYTES_MAX).contains(&named.len()) {
+        return named;
+    }
+    let limits: BTreeSet<&str> = overrides.iter().map(|(limit, _)| limit.as_str()).collect();
+    let of = if let [limit] = *Vec::from_iter(limits) { format!(" of limit {limit}") } else { String::new() };
+    format!("overrides{of} have expired: {}", overrides.len())
 }

@@ -2,9 +2,11 @@
 
 use std::sync::Arc;
 
+use crate::change::Change;
 use crate::engine::{
     AuditRead, AuditReply, BackOff, BackOffReply, Begin, BucketsPage, BucketsReply, Keys, Lower, Peek,
-    PeekReply, PolicyRead, PolicyRecord, PolicyWrite, Remove, Reply, Script, WriteMode, WriteReply,
+    PeekReply, PolicyRead, PolicyRecord, PolicyWrite, Remove, Reply, Script, VersionRecord, Versions,
+    WriteMode, WriteReply,
 };
 use crate::identity;
 use crate::in_force::{InForce, fence};
@@ -20,16 +22,6 @@ pub(crate) struct Library {
     pub(crate) replica: String,
 }
 
-/// Who changes a policy, and what for. It is kept with the version, and read with it by every replica: short texts, of which
-/// the HTTP API takes 256 bytes for the author and 1,024 for the reason.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Change {
-    /// Who makes the change.
-    pub author: String,
-    /// What for.
-    pub reason: String,
-}
-
 impl Library {
     /// A policy, `None` for the one in force.
     pub(crate) async fn read(&self, version: Option<u64>) -> Result<Option<PolicyRecord>, StoreError> {
@@ -39,6 +31,12 @@ impl Library {
             Reply::Done(record) => Ok(Some(record)),
             _ => Ok(None),
         }
+    }
+
+    /// The versions of the policy that are kept.
+    pub(crate) async fn versions(&self, question: Versions) -> Result<Reply<Vec<VersionRecord>>, StoreError> {
+        let reply = self.ask(Script::VERSIONS, |_| question.encode()).await?;
+        Versions::decode(&reply).map_err(|error| StoreError::answer(Script::VERSIONS, &error))
     }
 
     /// What buckets owe, or whether the policy is still the same.

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::call::Call;
+use crate::change::Change;
 use crate::dispatcher::Charge;
 use crate::engine::{
     BackOff, BackOffReply, Blamed, Lower, PAUSE_MAX, QuotaLeft, RefusedCall, Reply, Reporter,
@@ -13,17 +14,13 @@ use crate::engine::{
 use crate::error::Error;
 use crate::gate::Tollgate;
 use crate::in_force::InForce;
-use crate::keeper::Keeper;
-use crate::library::Change;
+use crate::keeper::{AUTHOR, Keeper};
 use crate::permit::Permit;
 use crate::policy::{Bucket, Learned, Suspect, Suspects};
 use crate::provider::{Adapter, Answer, ProviderLimit, QuotaReading, Reading, Throttled};
 
 /// A policy that another replica writes at the same moment is met again on the next try; more than a few in a row are none.
 const TRIES: usize = 8;
-
-/// Who a learned limit is written by.
-const AUTHOR: &str = "tollgate";
 
 /// What an answer said, and what came of it for the fleet.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -184,6 +181,24 @@ struct Telling {
     call: Option<Call>,
 }
 
+/// What has come of learning a limit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Lesson {
+    /// This replica has written it into the policy.
+    Learned,
+    /// Another policy came into force meanwhile, which may know it.
+    Outdated,
+    /// There is nothing to learn, or it can't be.
+    None,
+}
+
+impl Lesson {
+    /// Whether the limit is to be looked for again, by the policy that is in force now.
+    fn is_to_look_again(self) -> bool {
+        self != Self::None
+    }
+}
+
 impl Telling {
     fn keeper(&self) -> &Keeper {
         self.gate.keeper()
@@ -199,8 +214,9 @@ impl Telling {
             let passed = self.passed(&in_force)?;
             let suspects = match in_force.policy.suspects(&passed, named.map(|limit| limit.name.as_str())) {
                 Suspects::Unknown if may_learn => {
-                    may_learn = self.learn(&in_force, named).await?;
-                    has_learned |= may_learn;
+                    let lesson = self.learn(&in_force, named).await?;
+                    (may_learn, has_learned) =
+                        (lesson.is_to_look_again(), has_learned || lesson == Lesson::Learned);
                     continue;
                 }
                 Suspects::Unknown => in_force.policy.suspects(&passed, None),
@@ -221,8 +237,9 @@ impl Telling {
             };
             match self.pause(refused, suspects, &in_force).await? {
                 Reply::Done(None) if may_learn => {
-                    may_learn = self.learn(&in_force, None).await?;
-                    has_learned |= may_learn;
+                    let lesson = self.learn(&in_force, None).await?;
+                    (may_learn, has_learned) =
+                        (lesson.is_to_look_again(), has_learned || lesson == Lesson::Learned);
                 }
                 Reply::Done(pause) => return Ok(pause),
                 _ => self.keeper().renew().await?,
@@ -249,18 +266,17 @@ impl Telling {
         Ok(reply.map(|reply| reply.bucket.map(|bucket| Pause::of(&back_off.buckets()[bucket], reply))))
     }
 
-    /// Has the policy know the limit that refused the call, which the provider has `named` or not. Whether it is to be looked
-    /// for again: this replica has written it, or another one something else. What can't be learned is no reason to pause
-    /// nothing.
-    async fn learn(&self, in_force: &InForce, named: Option<&ProviderLimit>) -> Result<bool, Error> {
-        let Some(call) = &self.call else { return Ok(false) };
+    /// Has the policy know the limit that refused the call, which the provider has `named` or not. What can't be learned is no
+    /// reason to pause nothing.
+    async fn learn(&self, in_force: &InForce, named: Option<&ProviderLimit>) -> Result<Lesson, Error> {
+        let Some(call) = &self.call else { return Ok(Lesson::None) };
         let name = named.map_or("that it has not named", |named| named.name.as_str());
         let Learned { policy, limit } = match in_force.policy.with_learned(named, call) {
             Ok(Some(learned)) => learned,
-            Ok(None) => return Ok(false),
+            Ok(None) => return Ok(Lesson::None),
             Err(error) => {
                 tracing::warn!(limit = name, %error, "the provider has a limit that the policy can't take up");
-                return Ok(false);
+                return Ok(Lesson::None);
             }
         };
         let reason = format!("the provider refused a call by a limit {name}");
@@ -268,12 +284,12 @@ impl Telling {
         match self.gate.put(&policy, Some(in_force.fence()), (&change, Some(&limit))).await {
             Ok(_) => {
                 tracing::warn!(limit = name, "the provider has a limit that the policy did not know");
-                Ok(true)
+                Ok(Lesson::Learned)
             }
-            Err(Error::Conflict { .. }) => self.keeper().renew().await.map(|()| true),
+            Err(Error::Conflict { .. }) => self.keeper().renew().await.map(|()| Lesson::Outdated),
             Err(error) => {
                 tracing::warn!(limit = name, %error, "a limit of the provider can't be written into the policy");
-                Ok(false)
+                Ok(Lesson::None)
             }
         }
     }

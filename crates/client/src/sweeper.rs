@@ -39,7 +39,11 @@ fn tell(error: &Error) {
 /// One call. Returns how long to wait for the next one.
 async fn step(keeper: &Keeper) -> Result<Duration, Error> {
     match sweep(keeper).await? {
-        Reply::Done(reply) => Ok(Duration::from_micros(reply.wait_us).min(PAUSE_LONGEST)),
+        Reply::Done(reply) => {
+            let due = Duration::from_micros(reply.wait_us);
+            let expiry = keeper.expire(reply.now_us).await?.unwrap_or(PAUSE_LONGEST);
+            Ok(due.min(expiry).min(PAUSE_LONGEST))
+        }
         // A replica that nobody asks for anything hears of a change of the policy here.
         Reply::Stale { .. } => keeper.renew().await.map(|()| PAUSE),
         Reply::Lost | Reply::Superseded => Ok(PAUSE),

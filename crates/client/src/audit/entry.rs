@@ -101,6 +101,19 @@ pub enum AuditEvent {
         /// The replica whose call was refused.
         replica: String,
     },
+    /// A bucket goes at all of its rate again after a cut. Told within about ten seconds, in a namespace of many buckets later.
+    Recovered {
+        /// The limit's name.
+        limit: String,
+        /// Which of its buckets.
+        key: String,
+        /// When it was cut last, in microseconds since 1970 by the store's clock.
+        cut_at_us: u64,
+        /// At which part of its rate it went from then on, in hundredths.
+        from_percent: u32,
+        /// Whether that was because nobody has asked for it for ten of its windows, or a day: else it was used up window after window.
+        is_forgotten: bool,
+    },
     /// A bucket held more than the provider said was left, and was lowered. Told once a minute for a bucket, else counted.
     Lowered {
         /// The limit's name.
@@ -186,6 +199,7 @@ impl AuditEvent {
             Self::EpochBegun { .. } => AuditKind::Epoch,
             Self::Paused { .. } => AuditKind::Pause,
             Self::Cut { .. } => AuditKind::Cut,
+            Self::Recovered { .. } => AuditKind::Recovered,
             Self::Lowered { .. } => AuditKind::Lowered,
             Self::Repeated { .. } => AuditKind::Repeated,
             Self::Unreadable { .. } => return None,
@@ -199,6 +213,7 @@ impl AuditEvent {
             Self::LimitLearned { limit, .. }
             | Self::Paused { limit, .. }
             | Self::Cut { limit, .. }
+            | Self::Recovered { limit, .. }
             | Self::Lowered { limit, .. }
             | Self::Repeated { limit, .. } => Some(limit),
             _ => None,

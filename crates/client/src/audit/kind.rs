@@ -19,6 +19,8 @@ pub enum AuditKind {
     Pause,
     /// The pace of a bucket was cut.
     Cut,
+    /// A bucket goes at all of its rate again after a cut.
+    Recovered,
     /// A bucket was lowered to what the provider said was left.
     Lowered,
     /// Refusals and lowerings that told nothing new, counted.
@@ -27,18 +29,21 @@ pub enum AuditKind {
 
 /// A text that is no kind of entry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("no kind of entry, expected policy, restored, learned, epoch, pause, cut, lowered or repeated")]
+#[error(
+    "no kind of entry, expected policy, restored, learned, epoch, pause, cut, recovered, lowered or repeated"
+)]
 pub struct NoAuditKind;
 
 impl AuditKind {
     /// Every kind.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::Policy,
         Self::Restored,
         Self::Learned,
         Self::Epoch,
         Self::Pause,
         Self::Cut,
+        Self::Recovered,
         Self::Lowered,
         Self::Repeated,
     ];
@@ -53,6 +58,7 @@ impl AuditKind {
             Self::Epoch => "epoch",
             Self::Pause => "pause",
             Self::Cut => "cut",
+            Self::Recovered => "recovered",
             Self::Lowered => "lowered",
             Self::Repeated => "repeated",
         }

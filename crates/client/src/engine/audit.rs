@@ -106,6 +106,7 @@ fn read(kind: &str, record: &[u8]) -> Result<(u64, AuditEvent), Malformed> {
         AuditKind::Epoch => AuditEvent::EpochBegun { epoch: row.integer()?, server: text(row)? },
         AuditKind::Pause => pause(row)?,
         AuditKind::Cut => cut(row)?,
+        AuditKind::Recovered => recovered(row)?,
         AuditKind::Lowered => lowered(row)?,
         AuditKind::Repeated => repeated(row)?,
     };
@@ -137,6 +138,17 @@ fn cut(row: &mut Reader<'_>) -> Result<AuditEvent, Malformed> {
         window: span(row)?,
         org: org(row)?,
         replica: text(row)?,
+    })
+}
+
+fn recovered(row: &mut Reader<'_>) -> Result<AuditEvent, Malformed> {
+    let (limit, key) = bucket(row)?;
+    Ok(AuditEvent::Recovered {
+        limit,
+        key,
+        cut_at_us: row.integer()?,
+        from_percent: percent(row.narrow()?),
+        is_forgotten: row.integer()? == 1,
     })
 }
 

@@ -42,7 +42,7 @@ impl Keys {
     pub fn of_script(&self, name: &str) -> Vec<&str> {
         match name {
             "policy" | "remove" => vec![self.state(), self.policy(), self.audit()],
-            "policy_read" => vec![self.policy()],
+            "policy_read" | "versions" => vec![self.policy()],
             "audit" => vec![self.audit()],
             "back_off" | "lower" | "sweep" => vec![self.state(), self.audit()],
             _ => vec![self.state()],

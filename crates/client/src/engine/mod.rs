@@ -20,6 +20,7 @@ mod reply;
 mod script;
 mod settle;
 mod sweep;
+mod versions;
 
 pub use acquire::{AcquireBatch, AcquireReply, Calls, Entry, EntryReply, Leases, Ticket};
 pub use audit::{AuditRead, AuditReply, Reporter};
@@ -36,3 +37,4 @@ pub use reply::Reply;
 pub use script::Script;
 pub use settle::{CallState, SettleBatch, Settlement, SettlementReply};
 pub use sweep::{Sweep, SweepReply};
+pub use versions::{VersionRecord, Versions};

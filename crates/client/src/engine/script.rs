@@ -52,11 +52,13 @@ impl Script {
     pub const POLICY: &Self = &POLICY;
     /// Reads a policy.
     pub const POLICY_READ: &Self = &POLICY_READ;
+    /// Lists the versions of a policy.
+    pub const VERSIONS: &Self = &VERSIONS;
     /// Removes a namespace.
     pub const REMOVE: &Self = &REMOVE;
 
     /// Every script there is.
-    pub const ALL: [&Self; 11] = [
+    pub const ALL: [&Self; 12] = [
         Self::ACQUIRE,
         Self::SETTLE,
         Self::BACK_OFF,
@@ -67,6 +69,7 @@ impl Script {
         Self::AUDIT,
         Self::POLICY,
         Self::POLICY_READ,
+        Self::VERSIONS,
         Self::REMOVE,
     ];
 
@@ -101,4 +104,5 @@ static SWEEP: Script = script!("sweep", after "audit_trail");
 static AUDIT: Script = script!("audit", after "audit_trail");
 static POLICY: Script = script!("policy", after "audit_trail");
 static POLICY_READ: Script = script!("policy_read");
+static VERSIONS: Script = script!("versions");
 static REMOVE: Script = script!("remove");

@@ -21,6 +21,8 @@ pub struct SweepReply {
     pub removed: u64,
     /// Microseconds until a call will find work.
     pub wait_us: u64,
+    /// The namespace's time, in microseconds since 1970.
+    pub now_us: u64,
 }
 
 impl Sweep {
@@ -48,6 +50,7 @@ impl Sweep {
                 looked: reader.integer()?,
                 removed: reader.integer()?,
                 wait_us: reader.integer()?,
+                now_us: reader.integer()?,
             })
         })
     }

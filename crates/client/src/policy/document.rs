@@ -2,6 +2,7 @@
 
 use super::table::{Table, table, tables, word};
 use crate::provider::AdapterDocument;
+use jiff::Timestamp;
 use serde::de::{Error, MapAccess, SeqAccess, Visitor, value::SeqAccessDeserializer};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::collections::BTreeMap;
@@ -94,22 +95,41 @@ pub(super) struct When {
     pub(super) client: Option<OneOrMore>,
 }
 
-/// What one key of a limit has instead of what the limit says.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+/// What one key of a limit has instead of what the limit says. What is `None` is as the limit says it. The fields are those of the
+/// document, described at the [module](crate::policy).
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct Override {
+pub struct Override {
+    /// Another rate, such as `50/s`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(super) rate: Option<String>,
+    pub rate: Option<String>,
+    /// Another quota, such as `600/1m`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(super) quota: Option<String>,
+    pub quota: Option<String>,
+    /// Another burst, in tokens.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(super) burst: Option<u64>,
+    pub burst: Option<u64>,
+    /// Another slack, such as `500ms`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(super) slack: Option<String>,
+    pub slack: Option<String>,
+    /// Another number of calls in flight, 1 to 1,000.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(super) concurrent: Option<u64>,
+    pub concurrent: Option<u64>,
+    /// Another gap between two grants, such as `200ms`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(super) spacing: Option<String>,
+    pub spacing: Option<String>,
+    /// Until when it holds, in RFC 3339, such as `2027-01-31T00:00:00Z`; for ever if it does not say so. Within ten seconds after
+    /// that a replica puts the next version of the policy into force, without it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expires_at: Option<String>,
+}
+
+impl Override {
+    /// When it runs out, in microseconds since 1970. Times before that are 0.
+    pub(super) fn expires_at_us(&self) -> Option<u64> {
+        let at: Timestamp = self.expires_at.as_deref()?.parse().ok()?;
+        Some(u64::try_from(at.as_microsecond()).unwrap_or(0))
+    }
 }
 
 /// A cost read off the call: so many items of a query parameter to a token.

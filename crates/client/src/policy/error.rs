@@ -21,6 +21,14 @@ impl PolicyError {
         &self.problems
     }
 
+    /// The same with other names of the fields.
+    pub(super) fn told_of(mut self, name: impl Fn(&str) -> String) -> PolicyError {
+        for problem in &mut self.problems {
+            problem.field = name(&problem.field);
+        }
+        self
+    }
+
     /// What a document came to, or an error for all problems that were found. Without a problem it came to something.
     pub(crate) fn of<T>(problems: Problems, checked: Option<T>) -> Result<T, PolicyError> {
         match (problems.into_found(), checked) {

@@ -79,6 +79,10 @@ impl Measures {
             problems.add(Wrong::plain(value, "at least one of them").at(field));
             return None;
         }
+        if let Some(at) = other.expires_at.as_deref().filter(|_| other.expires_at_us().is_none()) {
+            let expected = "a point in time as RFC 3339 has it, such as \"2027-01-31T00:00:00Z\"";
+            problems.add(Wrong::text(at, expected).at(format!("{field}.expires_at")));
+        }
         Measures::checked(limit, Some(other), field, problems)
     }
 

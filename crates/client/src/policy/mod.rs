@@ -39,7 +39,8 @@
 //!   has no such number costs what it says of itself.
 //! * `mode`: `enforce`, the default, or `observe`, which counts and reports and never refuses.
 //! * `max_keys`: how many buckets it may have at once of each [`Measure`], 1 to 100,000,000; by default 1,000,000.
-//! * `override`: by key, another `rate` or `quota`, `burst`, `slack`, `concurrent` or `spacing`.
+//! * `override`: by key, another `rate` or `quota`, `burst`, `slack`, `concurrent` or `spacing`, and `expires_at` if it is to end: a
+//!   point in time as RFC 3339 has it, by the store's clock.
 //! * `learned`: `true` if the limit was not written by anybody, but taken up when the provider named it. Written as `false`, or
 //!   left out, it is a limit like any other.
 //! * `on_outage`: `refuse`, the default: without the store, calls are refused. `share` and `allow` are not
@@ -78,6 +79,7 @@ mod known_paths;
 mod learned;
 mod limit;
 mod measure;
+mod overriding;
 mod path;
 mod pattern;
 mod problem;
@@ -93,14 +95,15 @@ mod weights;
 pub use attribute::Attribute;
 pub use checked::Policy;
 pub(crate) use compile::{check_name, is_name};
-pub use document::Mode;
 pub(crate) use document::OneOrMore;
+pub use document::{Mode, Override};
 pub use error::PolicyError;
 pub(crate) use hashed_name::HashedName;
 pub(crate) use known_paths::KnownPaths;
 pub(crate) use learned::Learned;
 pub use limit::Limit;
 pub use measure::Measure;
+pub(crate) use overriding::Expired;
 pub use path::{Bucket, Path};
 pub use problem::{Position, Problem};
 pub(crate) use problem::{Problems, Wrong};

@@ -22,8 +22,6 @@ const POLICY_BYTES_MAX: usize = 1 << 20;
 /// Who changes the policy, and what for. Kept with the version, and told with it.
 const AUTHOR: HeaderName = HeaderName::from_static("tollgate-author");
 const REASON: HeaderName = HeaderName::from_static("tollgate-reason");
-const AUTHOR_BYTES_MAX: usize = 256;
-const REASON_BYTES_MAX: usize = 1_024;
 
 /// Who changes it where nobody says so: there are no users yet whose names could be taken.
 const AUTHOR_DEFAULT: &str = "unknown";
@@ -125,8 +123,8 @@ fn preview(policy: &Policy, current: &PolicyVersion) -> Response {
 }
 
 fn change_of(headers: &HeaderMap) -> Result<Change, Problem> {
-    let author = text_of(headers, &AUTHOR, AUTHOR_BYTES_MAX)?.unwrap_or(AUTHOR_DEFAULT).to_owned();
-    let reason = text_of(headers, &REASON, REASON_BYTES_MAX)?.unwrap_or_default().to_owned();
+    let author = text_of(headers, &AUTHOR, Change::AUTHOR_BYTES_MAX)?.unwrap_or(AUTHOR_DEFAULT).to_owned();
+    let reason = text_of(headers, &REASON, Change::REASON_BYTES_MAX)?.unwrap_or_default().to_owned();
     Ok(Change { author, reason })
 }
 

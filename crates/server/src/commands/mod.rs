@@ -9,10 +9,12 @@ mod plain;
 pub(crate) mod serve;
 pub(crate) mod simulate_provider;
 
+use std::future::Future;
 use std::io::{self, Write};
 use std::process::ExitCode;
 
 use anyhow::Context;
+use tokio::runtime::Builder;
 
 /// The command line or the configuration is wrong. The same as the parser of the command line uses.
 const USAGE: u8 = 2;
@@ -36,6 +38,15 @@ fn told(error: &anyhow::Error) -> String {
     told
 }
 
+/// Runs what a command asks of others, on this thread. Names that are still being looked up when it is done, or has run out of time, are not
+/// waited for.
+fn run_to_end<T>(asked: impl Future<Output = anyhow::Result<T>>) -> anyhow::Result<T> {
+    let runtime = Builder::new_current_thread().enable_all().build().context("no runtime")?;
+    let answered = runtime.block_on(asked);
+    runtime.shutdown_background();
+    answered
+}
+
 /// Writes what a command has to show on standard output.
 fn show(text: &str) -> anyhow::Result<()> {
     match io::stdout().write_all(text.as_bytes()) {
@@ -48,11 +59,27 @@ fn show(text: &str) -> anyhow::Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::sync::mpsc;
+    use std::time::{Duration, Instant};
 
     #[test]
     fn nothing_is_said_twice() {
         let error =
             anyhow::anyhow!("refused").context("address: refused").context("no store").context("no service");
         assert_eq!(told(&error), "no service: no store: address: refused");
+    }
+
+    #[test]
+    fn a_name_that_is_still_looked_up_is_not_waited_for() -> anyhow::Result<()> {
+        let (found, name) = mpsc::channel::<()>();
+        let begun = Instant::now();
+        run_to_end(async {
+            // As a lookup does: it blocks a thread of the runtime.
+            tokio::task::spawn_blocking(move || name.recv_timeout(Duration::from_secs(60)));
+            Ok(())
+        })?;
+        assert!(begun.elapsed() < Duration::from_secs(30), "{:?}", begun.elapsed());
+        drop(found);
+        Ok(())
     }
 }

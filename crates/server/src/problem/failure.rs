@@ -13,6 +13,7 @@ impl From<Error> for Problem {
             Error::Call(error) => return error.into(),
             Error::Store(error) => return error.into(),
             Error::Permit(error) => return error.into(),
+            Error::Change(_) => Kind::INVALID_VALUE,
             Error::OtherNamespace { .. } => {
                 return Self::new(Kind::INVALID_POLICY, detail).field("namespace");
             }

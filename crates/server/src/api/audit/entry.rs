@@ -54,6 +54,13 @@ enum What {
         org: Option<String>,
         replica: String,
     },
+    Recovered {
+        limit: String,
+        key: String,
+        since: String,
+        from_percent: u32,
+        forgotten: bool,
+    },
     Lowered {
         limit: String,
         key: String,
@@ -129,6 +136,9 @@ impl From<AuditEvent> for What {
             AuditEvent::Cut { limit, key, from_percent, to_percent, window, org, replica } => {
                 let window_ms = ms_rounded_up(window);
                 Self::Cut { limit, key, from_percent, to_percent, window_ms, org, replica }
+            }
+            AuditEvent::Recovered { limit, key, cut_at_us, from_percent, is_forgotten } => {
+                Self::Recovered { limit, key, since: time(cut_at_us), from_percent, forgotten: is_forgotten }
             }
             AuditEvent::Lowered { limit, key, remaining, resets_in, held, org, replica } => {
                 let resets_in_ms = ms_rounded_up(resets_in.min(Duration::from_secs(31 * 86_400)));

@@ -22,6 +22,10 @@ pub(super) fn of(entry: &Value) -> String {
             format!("{} until {}, {by}{status}; at {pace} % then", bucket(), text("until"))
         }
         "cut" => format!("{} from {} % to {} %", bucket(), number("from_percent"), number("to_percent")),
+        "recovered" => {
+            let why = if entry["forgotten"] == true { ", as nobody asked for it" } else { "" };
+            format!("{} from {} % since {}{why}", bucket(), number("from_percent"), text("since"))
+        }
         "lowered" => format!("{} from {} to {}", bucket(), number("held"), number("remaining")),
         "repeated" => {
             let (refused, lowered) = (number("refused"), number("lowered"));
@@ -31,7 +35,7 @@ pub(super) fn of(entry: &Value) -> String {
     };
     let org = entry["org"].as_str().map(|org| format!(" [org {}]", plain(org))).unwrap_or_default();
     let replica = entry["replica"].as_str().map(|replica| format!(" [replica {}]", plain(replica)));
-    format!("{at} {kind:<8} {what}{org}{}", replica.unwrap_or_default())
+    format!("{at} {kind:<9} {what}{org}{}", replica.unwrap_or_default())
 }
 
 fn reason(entry: &Value) -> String {
@@ -49,7 +53,7 @@ mod tests {
         let entry = json!({"at": "T", "kind": "pause", "limit": "org", "key": "a", "by": "named", "until": "U",
             "wait_ms": 7000, "pace_percent": 91, "status": 429, "org": "a", "replica": "r"});
         let line = of(&entry);
-        assert_eq!(line, "T pause    org:a until U, named, status 429; at 91 % then [org a] [replica r]");
+        assert_eq!(line, "T pause     org:a until U, named, status 429; at 91 % then [org a] [replica r]");
     }
 
     #[test]

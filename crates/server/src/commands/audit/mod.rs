@@ -15,7 +15,7 @@ use tokio::time::timeout;
 use tollgate::AuditKind;
 
 use self::service::{Asked, Service};
-use super::{USAGE, failed};
+use super::{USAGE, failed, run_to_end};
 use crate::clock;
 
 /// Entries of a page that is asked for where all are wanted.
@@ -57,7 +57,7 @@ pub(crate) struct Arguments {
     /// Only what is about this limit
     #[arg(long)]
     limit: Option<String>,
-    /// Only one kind: policy, restored, learned, epoch, pause, cut, lowered or repeated
+    /// Only one kind: policy, restored, learned, epoch, pause, cut, recovered, lowered or repeated
     #[arg(long)]
     kind: Option<AuditKind>,
     /// How many of the last entries, where --from is not given, 1 to 1000
@@ -77,7 +77,7 @@ pub(crate) fn run(arguments: &Arguments) -> ExitCode {
         Ok(service) => service,
         Err(error) => return failed(&error, USAGE),
     };
-    match show(arguments, &service) {
+    match run_to_end(show(arguments, &service)) {
         Ok(()) => ExitCode::SUCCESS,
         // Whoever reads has seen enough, as with `| head`.
         Err(error) if is_broken_pipe(&error) => ExitCode::SUCCESS,
@@ -90,7 +90,6 @@ fn is_broken_pipe(error: &anyhow::Error) -> bool {
     error.downcast_ref::<io::Error>().is_some_and(kind)
 }
 
-#[tokio::main(flavor = "current_thread")]
 async fn show(arguments: &Arguments, service: &Service) -> Result<()> {
     let last_id = if arguments.from.is_some() || arguments.to.is_some() {
         show_all(arguments, service).await?

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use clap::Args;
 use reqwest_middleware::ClientWithMiddleware;
 
-use super::super::{USAGE, failed, show};
+use super::super::{USAGE, failed, run_to_end, show};
 use super::limits_api::LimitsApi;
 use super::proposal::{Proposal, Scope};
 use super::report::{Done, Report};
@@ -58,7 +58,7 @@ pub(super) fn run(Arguments { options, apply, json }: Arguments) -> ExitCode {
         Ok(http) => http,
         Err(error) => return failed(&error.context("ca"), USAGE),
     };
-    match compare(&http, &settings, apply) {
+    match run_to_end(compare(&http, &settings, apply)) {
         Ok(report) => match show(&written(&report, json)) {
             Ok(()) if apply && report.is_incomplete() => ExitCode::from(1),
             Ok(()) => ExitCode::SUCCESS,
@@ -78,7 +78,6 @@ fn written(report: &Report, json: bool) -> String {
 }
 
 /// The policy is read first: without one there is nothing to ask the provider for.
-#[tokio::main(flavor = "current_thread")]
 async fn compare(http: &ClientWithMiddleware, settings: &Settings, apply: bool) -> anyhow::Result<Report> {
     let service = Service::new(http, settings);
     let mut in_force = service.policy().await?;
