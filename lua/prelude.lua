@@ -7,6 +7,7 @@ local FIELDS_MOST = 4000              -- that one command is given: the stack ho
 local FLOW_US = 60000000               -- 1 min: a flow that has not come for so long begins anew
 local CLOCK_HOLD_US = 1000000         -- a step back of up to 1 s is waited out, a longer one is added to the time
 local BEGUN_MOST = 8                  -- epochs kept in the head until they are told
+local EASED_US = 60000000             -- 1 min: for so long the head tells that a pause was ended
 
 -- Found faster as locals.
 local pack, read, floor, ceil, min, max = cmsgpack.pack, cmsgpack.unpack, math.floor, math.ceil, math.min, math.max
@@ -22,14 +23,16 @@ end
 -- Reads the head of a namespace. Returns nil where there is none, and nil with an error where it can't be read.
 local function read_head(blob)
   if not blob then return nil end
-  local schema, fence, server, epoch, since, seen, offset, ruled, begun = cmsgpack.unpack(blob)
+  local schema, fence, server, epoch, since, seen, offset, ruled, begun, eased = cmsgpack.unpack(blob)
   if schema ~= SCHEMA then return nil, unknown_schema("head", schema) end
   return {fence = fence, server = server, epoch = epoch, since = since, seen = seen, offset = offset, ruled = ruled,
-    begun = begun, changed = false}
+    begun = begun or nil, eased = eased, changed = false}
 end
 
 local function pack_head(head, now)
-  if head.begun then
+  if head.eased and now - head.eased < EASED_US then
+    return pack(SCHEMA, head.fence, head.server, head.epoch, head.since, now, head.offset, head.ruled, head.begun or false, head.eased)
+  elseif head.begun then
     return pack(SCHEMA, head.fence, head.server, head.epoch, head.since, now, head.offset, head.ruled, head.begun)
   end
   return pack(SCHEMA, head.fence, head.server, head.epoch, head.since, now, head.offset, head.ruled)

@@ -11,6 +11,7 @@ use tollgate::engine::{
 use tollgate::policy::Path;
 use tollgate::{Attribution, AuditEntry, AuditEvent, AuditOrder};
 
+use crate::hold;
 use crate::lab::State;
 use crate::namespace::Namespace;
 use crate::program::Programs;
@@ -287,13 +288,17 @@ fn losses(programs: &Programs) -> Result<()> {
 /// A story of the trail.
 type Story = fn(&Programs) -> Result<()>;
 
-const STORIES: [(&str, Story); 9] = [
+const STORIES: [(&str, Story); 13] = [
     ("a storm", a_storm),
     ("refusals without permits", refusals_without_permits),
     ("attributions", attributions),
     ("lowerings", lowerings),
     ("losses", losses),
     ("shared", shared),
+    ("held", |programs| hold::held(programs).map(drop)),
+    ("a pause ended for the provider", hold::ended_for_the_provider),
+    ("a pause slept through", hold::slept_through),
+    ("told to those who wait", hold::told_to_those_who_wait),
     ("a recovery by use", recovery::by_use),
     ("a recovery by disuse", recovery::by_disuse),
     ("bounds", bounds),
@@ -335,7 +340,7 @@ fn a_loss_is_told_and_ids_rise_whatever_clocks_do() -> Result<()> {
 }
 
 /// Changes for the worse: the text that another text replaces in every script that has it.
-const MUTANTS: [(&str, &str); 14] = [
+const MUTANTS: [(&str, &str); 19] = [
     (
         "  untold.refused, untold.paused = untold.refused + 1,",
         "  untold.refused, untold.paused = untold.refused,",
@@ -348,6 +353,14 @@ const MUTANTS: [(&str, &str); 14] = [
     ("  if now - bucket.pace.lowered_at >= REMEMBERED_US then", "  if true then"),
     ("    spent = now - untold.since >= UNTOLD_US\n", ""),
     ("granted_at = now - ON_ITS_WAY_US end", "granted_at = now end"),
+    ("bucket.paused = max(before or 0, now + pause)", "bucket.paused = now + pause"),
+    (
+        "  if not bucket.leases then bucket.debt, bucket.lost = max(bucket.debt, bucket.terms.capacity), 0 end\n",
+        "",
+    ),
+    ("  head.eased = now\n", ""),
+    ("if head.eased and now - head.eased < EASED_US then", "if head.eased then"),
+    ("if bucket.paused == before then", "if false then"),
     ("  pace.cut_to = 0\n", ""),
     ("(is_forgotten or pace.share == SHARE_FULL)", "pace.share == SHARE_FULL"),
     ("(is_forgotten or pace.share == SHARE_FULL)", "true"),

@@ -13,6 +13,7 @@ use crate::audit_foreign;
 use crate::fleet::{Fleet, Watch};
 use crate::head::values;
 use crate::history::{Kind, histories};
+use crate::hold;
 use crate::lab::{Fields, State};
 use crate::namespace::Namespace;
 use crate::program::{Programs, REPLACED, RESTREAMED};
@@ -81,7 +82,11 @@ fn traces(seed: Seed) -> Vec<Trace> {
         Fleet::live(&original, &history, Watch::Answers).unwrap_or_else(|failure| failure.trace)
     };
     let refused = refused_random::traces(seed.derive("refused"), REFUSED);
-    (0..HISTORIES).map(live).chain(refused).chain([audit_foreign::story(), recovery::story()]).collect()
+    (0..HISTORIES)
+        .map(live)
+        .chain(refused)
+        .chain([audit_foreign::story(), recovery::story(), hold::story()])
+        .collect()
 }
 
 /// Lives through histories on every server version and looks at the whole database after each: two hashes without a TTL,
@@ -91,7 +96,7 @@ fn traces(seed: Seed) -> Vec<Trace> {
 fn keys_in_a_busy_redis_equal_the_catalogue() -> Result<()> {
     let traces = traces(Seed::for_this_test()?);
     let rows = Row::all();
-    ensure!(rows.len() == 20, "the catalogue is not read: {rows:#?}");
+    ensure!(rows.len() == 22, "the catalogue is not read: {rows:#?}");
     for mut twin in Twin::start_every_version()? {
         let mut met = BTreeSet::new();
         let mut connection = twin.connection()?;

@@ -17,6 +17,7 @@ mod governing;
 mod greedy;
 mod head;
 mod history;
+mod hold;
 mod in_flight;
 mod in_flight_random;
 mod judge;

@@ -10,14 +10,15 @@ use tollgate::engine::{
 };
 use tollgate::{AuditOrder, Call};
 
+use crate::hold;
 use crate::lab::State;
 use crate::namespace::Namespace;
 use crate::twin::Twin;
 
 /// Which scripts read which field of which hash.
 const READERS: [(&str, &[&str]); 9] = [
-    ("head", &["acquire", "settle", "back_off", "lower", "peek", "list", "sweep", "policy"]),
-    ("b:org:acme", &["acquire", "settle", "back_off", "lower", "peek", "list", "sweep"]),
+    ("head", &["acquire", "settle", "back_off", "lower", "pause", "peek", "list", "sweep", "policy"]),
+    ("b:org:acme", &["acquire", "settle", "back_off", "lower", "pause", "peek", "list", "sweep"]),
     ("a:r0:0", &["acquire", "sweep"]),
     ("a:r0:s", &["settle", "sweep"]),
     ("p:request", &["acquire", "settle", "sweep"]),
@@ -80,6 +81,7 @@ fn argument(namespace: &mut Namespace, script: &str) -> Vec<u8> {
             lower.push(&path.buckets()[0], QuotaLeft { owed: 0, remaining: 0, resets_in: None });
             lower.encode(namespace.policy(), namespace.fence(), "server")
         }
+        "pause" => hold::argument(namespace, &path, 1),
         "list" => BucketsPage { cursor: "0", limit: None }.encode(),
         "sweep" => namespace.sweeping(),
         "audit" => AuditRead { first: None, last: None, count: 1, order: AuditOrder::OldestFirst }.encode(),

@@ -4,6 +4,7 @@ mod audit;
 mod cancellation;
 mod deadlines;
 mod exactly_once;
+mod hold;
 mod outage;
 mod permits;
 mod policy_change;

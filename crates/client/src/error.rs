@@ -55,6 +55,20 @@ pub enum Error {
         /// The version that was asked for.
         version: u64,
     },
+    /// The policy has no such limit, or the limit can't have such a key.
+    #[error("no bucket of limit {limit:?} could have the key {key:?}")]
+    NoBucket {
+        /// The limit that was asked for.
+        limit: String,
+        /// The key that was asked for.
+        key: String,
+    },
+    /// The limit has as many buckets as its `max_keys` allows, and would need another one. Nothing was changed.
+    #[error("limit {limit} has as many buckets as its max_keys allows")]
+    TooManyBuckets {
+        /// The limit's name.
+        limit: String,
+    },
     /// The policy is for another namespace.
     #[error("the policy is for namespace {found}, expected {expected}")]
     OtherNamespace {

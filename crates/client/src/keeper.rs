@@ -25,11 +25,13 @@ pub(crate) struct Keeper {
     current: Current,
     /// The last epoch that was seen: where the store is lost the next one begins.
     epoch: AtomicU64,
+    /// When an operator has last ended a pause, as far as is known, in microseconds.
+    eased_us: AtomicU64,
 }
 
 impl Keeper {
     pub(crate) fn new(library: Library, current: Current) -> Self {
-        Self { library, current, epoch: AtomicU64::new(0) }
+        Self { library, current, epoch: AtomicU64::new(0), eased_us: AtomicU64::new(0) }
     }
 
     pub(crate) fn library(&self) -> &Library {
@@ -45,11 +47,19 @@ impl Keeper {
         self.epoch.fetch_max(epoch, Ordering::Relaxed);
     }
 
+    /// When an operator has last ended a pause, as far as is known: those who wait may go sooner than they were told then.
+    pub(crate) fn eased_us(&self) -> u64 {
+        self.eased_us.load(Ordering::Relaxed)
+    }
+
     /// Looks whether the policy is still the same, and reads it if not.
     pub(crate) async fn check(&self) -> Result<(), Error> {
         let current = self.current.load_full();
         match self.library.peek(&Peek::default(), &current).await? {
-            Reply::Done(_) => Ok(()),
+            Reply::Done(reply) => {
+                self.eased_us.fetch_max(reply.eased_us, Ordering::Relaxed);
+                Ok(())
+            }
             _ => self.renew().await,
         }
     }

@@ -17,6 +17,7 @@ pub mod engine;
 mod error;
 mod gate;
 mod hashed;
+mod hold;
 mod identity;
 mod in_force;
 mod keeper;

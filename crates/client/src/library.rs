@@ -4,9 +4,9 @@ use std::sync::Arc;
 
 use crate::change::Change;
 use crate::engine::{
-    AuditRead, AuditReply, BackOff, BackOffReply, Begin, BucketsPage, BucketsReply, Keys, Lower, Peek,
-    PeekReply, PolicyRead, PolicyRecord, PolicyWrite, Remove, Reply, Script, VersionRecord, Versions,
-    WriteMode, WriteReply,
+    AuditRead, AuditReply, BackOff, BackOffReply, Begin, BucketsPage, BucketsReply, Hold, HoldReply, Keys,
+    Lower, Peek, PeekReply, PolicyRead, PolicyRecord, PolicyWrite, Remove, Reply, Script, VersionRecord,
+    Versions, WriteMode, WriteReply,
 };
 use crate::identity;
 use crate::in_force::{InForce, fence};
@@ -67,6 +67,14 @@ impl Library {
         let argument = |server: &str| left.encode(&in_force.policy, in_force.fence(), server);
         let reply = self.ask(Script::LOWER, argument).await?;
         Lower::decode(&reply).map_err(|error| StoreError::answer(Script::LOWER, &error))
+    }
+
+    /// Pauses a bucket because an operator says so, or ends its pause. Told again after a lost answer it may end the pause later, by as much as
+    /// it comes later, and is told once more in the audit trail.
+    pub(crate) async fn hold(&self, hold: &Hold, in_force: &InForce) -> Result<Reply<HoldReply>, StoreError> {
+        let argument = |server: &str| hold.encode(&in_force.policy, in_force.fence(), server);
+        let reply = self.ask(Script::PAUSE, argument).await?;
+        Hold::decode(&reply).map_err(|error| StoreError::answer(Script::PAUSE, &error))
     }
 
     /// A page of the buckets that have a record.

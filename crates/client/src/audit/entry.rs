@@ -84,6 +84,36 @@ pub enum AuditEvent {
         /// The replica whose call was refused.
         replica: String,
     },
+    /// An operator paused a bucket for all replicas.
+    Held {
+        /// The limit's name.
+        limit: String,
+        /// Which of its buckets.
+        key: String,
+        /// Until when nothing passes, in microseconds since 1970 by the store's clock.
+        until_us: u64,
+        /// Who did it.
+        author: String,
+        /// What for.
+        reason: String,
+        /// The replica that it was told.
+        replica: String,
+    },
+    /// An operator ended the pause of a bucket, whoever had begun it.
+    Resumed {
+        /// The limit's name.
+        limit: String,
+        /// Which of its buckets.
+        key: String,
+        /// Until when it would have been, in microseconds since 1970 by the store's clock.
+        until_us: u64,
+        /// Who did it.
+        author: String,
+        /// What for.
+        reason: String,
+        /// The replica that it was told.
+        replica: String,
+    },
     /// The pace of a bucket was cut.
     Cut {
         /// The limit's name.
@@ -198,6 +228,8 @@ impl AuditEvent {
             Self::LimitLearned { .. } => AuditKind::Learned,
             Self::EpochBegun { .. } => AuditKind::Epoch,
             Self::Paused { .. } => AuditKind::Pause,
+            Self::Held { .. } => AuditKind::Hold,
+            Self::Resumed { .. } => AuditKind::Resume,
             Self::Cut { .. } => AuditKind::Cut,
             Self::Recovered { .. } => AuditKind::Recovered,
             Self::Lowered { .. } => AuditKind::Lowered,
@@ -212,6 +244,8 @@ impl AuditEvent {
         match self {
             Self::LimitLearned { limit, .. }
             | Self::Paused { limit, .. }
+            | Self::Held { limit, .. }
+            | Self::Resumed { limit, .. }
             | Self::Cut { limit, .. }
             | Self::Recovered { limit, .. }
             | Self::Lowered { limit, .. }

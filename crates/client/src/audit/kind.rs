@@ -17,6 +17,10 @@ pub enum AuditKind {
     Epoch,
     /// The provider refused a call, and a bucket was paused.
     Pause,
+    /// An operator paused a bucket.
+    Hold,
+    /// An operator ended the pause of a bucket.
+    Resume,
     /// The pace of a bucket was cut.
     Cut,
     /// A bucket goes at all of its rate again after a cut.
@@ -30,18 +34,20 @@ pub enum AuditKind {
 /// A text that is no kind of entry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "no kind of entry, expected policy, restored, learned, epoch, pause, cut, recovered, lowered or repeated"
+    "no kind of entry, expected policy, restored, learned, epoch, pause, hold, resume, cut, recovered, lowered or repeated"
 )]
 pub struct NoAuditKind;
 
 impl AuditKind {
     /// Every kind.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 11] = [
         Self::Policy,
         Self::Restored,
         Self::Learned,
         Self::Epoch,
         Self::Pause,
+        Self::Hold,
+        Self::Resume,
         Self::Cut,
         Self::Recovered,
         Self::Lowered,
@@ -57,6 +63,8 @@ impl AuditKind {
             Self::Learned => "learned",
             Self::Epoch => "epoch",
             Self::Pause => "pause",
+            Self::Hold => "hold",
+            Self::Resume => "resume",
             Self::Cut => "cut",
             Self::Recovered => "recovered",
             Self::Lowered => "lowered",

@@ -114,6 +114,8 @@ struct Dispatcher {
     settle_lane: Option<Lane>,
     flights: FuturesUnordered<Flight>,
     upkeep: Upkeep,
+    /// The end of a pause by an operator that those who wait have heard of, in microseconds of the namespace's time.
+    eased_us: u64,
 }
 
 type Flight = Pin<Box<dyn Future<Output = Event> + Send>>;
@@ -154,6 +156,7 @@ impl Dispatcher {
             settle_lane: Some(Lane::new(&replica, Lanes::COUNT)),
             flights: FuturesUnordered::new(),
             upkeep: Upkeep::Idle { watch_at: clock::now() + WATCH_EVERY },
+            eased_us: 0,
         }
     }
 
@@ -195,6 +198,7 @@ impl Dispatcher {
     /// Sends what can be sent, and sees to what is due.
     fn tend(&mut self, now: Instant) {
         self.follow_policy();
+        self.follow_operators(now);
         self.waiting.wake(now);
         self.waiting.expire(now);
         self.renew_leases(now);
@@ -297,6 +301,15 @@ impl Dispatcher {
                 Settlements::new(Arc::clone(&self.in_force), self.corrections.drain(..most).collect());
             let route = self.route.clone();
             self.flights.push(Box::pin(async move { Event::Settled(route.fly(lane, cargo, now).await) }));
+        }
+    }
+
+    /// Whoever waits asks again once an operator has ended a pause: it may have been for that.
+    fn follow_operators(&mut self, now: Instant) {
+        let eased_us = self.keeper.eased_us();
+        if eased_us > self.eased_us {
+            self.eased_us = eased_us;
+            self.waiting.wake_all(now);
         }
     }
 

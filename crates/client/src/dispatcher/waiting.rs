@@ -217,6 +217,13 @@ impl Waiting {
         }
     }
 
+    /// Makes all lines ready, whatever they were told.
+    pub(super) fn wake_all(&mut self, now: Instant) {
+        while let Some((_, id)) = self.parked.pop_first() {
+            self.make_ready(id, now);
+        }
+    }
+
     /// A call at a bucket is over: makes those lines ready that wait for that.
     pub(super) fn look_again(&mut self, bucket: &Bucket) {
         let now = clock::now();

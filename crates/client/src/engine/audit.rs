@@ -105,6 +105,16 @@ fn read(kind: &str, record: &[u8]) -> Result<(u64, AuditEvent), Malformed> {
         }
         AuditKind::Epoch => AuditEvent::EpochBegun { epoch: row.integer()?, server: text(row)? },
         AuditKind::Pause => pause(row)?,
+        AuditKind::Hold => {
+            let ((limit, key), until_us, [author, reason, replica]) =
+                (bucket(row)?, row.integer()?, texts(row)?);
+            AuditEvent::Held { limit, key, until_us, author, reason, replica }
+        }
+        AuditKind::Resume => {
+            let ((limit, key), until_us, [author, reason, replica]) =
+                (bucket(row)?, row.integer()?, texts(row)?);
+            AuditEvent::Resumed { limit, key, until_us, author, reason, replica }
+        }
         AuditKind::Cut => cut(row)?,
         AuditKind::Recovered => recovered(row)?,
         AuditKind::Lowered => lowered(row)?,

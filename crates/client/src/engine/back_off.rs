@@ -133,6 +133,7 @@ impl BackOff {
     }
 }
 
-fn micros(time: Duration) -> u64 {
+/// Whole microseconds, as many as a script takes.
+pub(super) fn micros(time: Duration) -> u64 {
     u64::try_from(time.as_micros()).unwrap_or(u64::MAX)
 }

@@ -44,7 +44,7 @@ impl Keys {
             "policy" | "remove" => vec![self.state(), self.policy(), self.audit()],
             "policy_read" | "versions" => vec![self.policy()],
             "audit" => vec![self.audit()],
-            "back_off" | "lower" | "sweep" => vec![self.state(), self.audit()],
+            "back_off" | "lower" | "pause" | "sweep" => vec![self.state(), self.audit()],
             _ => vec![self.state()],
         }
     }

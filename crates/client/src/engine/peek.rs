@@ -18,6 +18,8 @@ pub struct PeekReply {
     pub now_us: u64,
     /// The epoch that holds.
     pub epoch: u64,
+    /// When an operator has last ended a pause, in microseconds; 0 if none has lately.
+    pub eased_us: u64,
     /// Of each bucket, in their order.
     pub buckets: Vec<Standing>,
 }
@@ -61,6 +63,7 @@ impl Peek {
             Ok(PeekReply {
                 now_us: reader.integer()?,
                 epoch: reader.integer()?,
+                eased_us: reader.integer()?,
                 buckets: self.buckets().iter().map(|_| Standing::read(reader)).collect::<Result<_, _>>()?,
             })
         })

@@ -40,6 +40,8 @@ impl Script {
     pub const BACK_OFF: &Self = &BACK_OFF;
     /// Takes up what the provider has said is left of its quotas.
     pub const LOWER: &Self = &LOWER;
+    /// Pauses a bucket because an operator says so, or ends its pause.
+    pub const PAUSE: &Self = &PAUSE;
     /// Tells what buckets owe.
     pub const PEEK: &Self = &PEEK;
     /// Pages through the buckets that have a record.
@@ -58,11 +60,12 @@ impl Script {
     pub const REMOVE: &Self = &REMOVE;
 
     /// Every script there is.
-    pub const ALL: [&Self; 12] = [
+    pub const ALL: [&Self; 13] = [
         Self::ACQUIRE,
         Self::SETTLE,
         Self::BACK_OFF,
         Self::LOWER,
+        Self::PAUSE,
         Self::PEEK,
         Self::LIST,
         Self::SWEEP,
@@ -98,6 +101,7 @@ static ACQUIRE: Script =
 static SETTLE: Script = script!("settle", after "in_flight");
 static BACK_OFF: Script = script!("back_off", after "audit_trail");
 static LOWER: Script = script!("lower", after "audit_trail");
+static PAUSE: Script = script!("pause", after "audit_trail");
 static PEEK: Script = script!("peek");
 static LIST: Script = script!("list");
 static SWEEP: Script = script!("sweep", after "audit_trail");

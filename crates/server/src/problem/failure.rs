@@ -18,6 +18,9 @@ impl From<Error> for Problem {
                 return Self::new(Kind::INVALID_POLICY, detail).field("namespace");
             }
             Error::NoPolicy { .. } => Kind::NO_POLICY,
+            Error::NoBucket { .. } => Kind::UNKNOWN_LIMIT,
+            Error::NoSuchVersion { .. } => Kind::UNKNOWN_VERSION,
+            Error::TooManyBuckets { .. } => Kind::TOO_MANY_BUCKETS,
             Error::Policy(_) => Kind::POLICY_UNREADABLE,
             Error::Conflict { .. } => Kind::POLICY_UNSETTLED,
             Error::TooManyWaiting { .. } => Kind::TOO_MANY_WAITING,

@@ -17,10 +17,13 @@ impl Kind {
     pub(crate) const UNKNOWN_ROUTE: Self = Self::of(S::NOT_FOUND, "unknown-route", "There is nothing here");
     pub(crate) const UNKNOWN_NAMESPACE: Self = Self::of(S::NOT_FOUND, "unknown-namespace", "This namespace is not served here");
     pub(crate) const UNKNOWN_LIMIT: Self = Self::of(S::NOT_FOUND, "unknown-limit", "The policy has no such limit or bucket");
+    pub(crate) const UNKNOWN_VERSION: Self = Self::of(S::NOT_FOUND, "unknown-version", "The store keeps no such version of the policy");
+    pub(crate) const UNKNOWN_OVERRIDE: Self = Self::of(S::NOT_FOUND, "unknown-override", "The limit says nothing of this key");
     pub(crate) const UNKNOWN_PERMIT: Self = Self::of(S::NOT_FOUND, "unknown-permit", "This namespace has not given out such a permit");
     pub(crate) const METHOD_NOT_ALLOWED: Self = Self::of(S::METHOD_NOT_ALLOWED, "method-not-allowed", "The method is not allowed here");
     pub(crate) const REQUEST_TIMEOUT: Self = Self::of(S::REQUEST_TIMEOUT, "request-timeout", "The request took too long to arrive");
     pub(crate) const SETTLED_BEFORE: Self = Self::of(S::CONFLICT, "settled-before", "The permit has been settled before");
+    pub(crate) const TOO_MANY_BUCKETS: Self = Self::of(S::CONFLICT, "too-many-buckets", "The limit has as many buckets as it may");
     pub(crate) const PERMIT_TOO_OLD: Self = Self::of(S::GONE, "permit-too-old", "The permit is too old to be settled");
     pub(crate) const CHANGED: Self = Self::of(S::PRECONDITION_FAILED, "policy-changed", "Another policy is in force");
     pub(crate) const TOO_LARGE: Self = Self::of(S::PAYLOAD_TOO_LARGE, "too-large", "The body is too large");

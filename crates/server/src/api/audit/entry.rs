@@ -44,6 +44,14 @@ enum What {
         server: String,
     },
     Pause(Box<Pause>),
+    Hold {
+        limit: String,
+        key: String,
+        until: String,
+        author: String,
+        reason: String,
+        replica: String,
+    },
     Cut {
         limit: String,
         key: String,
@@ -132,6 +140,10 @@ impl From<AuditEvent> for What {
                     org,
                     replica,
                 }))
+            }
+            AuditEvent::Held { limit, key, until_us, author, reason, replica }
+            | AuditEvent::Resumed { limit, key, until_us, author, reason, replica } => {
+                Self::Hold { limit, key, until: time(until_us), author, reason, replica }
             }
             AuditEvent::Cut { limit, key, from_percent, to_percent, window, org, replica } => {
                 let window_ms = ms_rounded_up(window);

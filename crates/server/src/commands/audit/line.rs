@@ -21,6 +21,10 @@ pub(super) fn of(entry: &Value) -> String {
             let (by, pace) = (text("by"), number("pace_percent"));
             format!("{} until {}, {by}{status}; at {pace} % then", bucket(), text("until"))
         }
+        "hold" => format!("{} until {} by {}{}", bucket(), text("until"), text("author"), reason(entry)),
+        "resume" => {
+            format!("{} instead of {} by {}{}", bucket(), text("until"), text("author"), reason(entry))
+        }
         "cut" => format!("{} from {} % to {} %", bucket(), number("from_percent"), number("to_percent")),
         "recovered" => {
             let why = if entry["forgotten"] == true { ", as nobody asked for it" } else { "" };
