@@ -8,6 +8,7 @@ mod bad_input;
 mod buckets;
 mod client;
 mod command_line;
+mod description;
 mod disconnect;
 mod genesys;
 mod hostile;

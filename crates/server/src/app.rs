@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use axum::body::Bytes;
 use tokio::sync::Semaphore;
 use tollgate::{Error, PolicyVersion, Tollgate};
 
@@ -16,15 +17,17 @@ pub(crate) struct App {
     pub(crate) outage: OutageLog,
     /// Places for those who follow the audit trail.
     pub(crate) followers: Arc<Semaphore>,
+    /// What the API says of itself.
+    pub(crate) description: Bytes,
 }
 
 /// Those who follow the audit trail at once. Each asks the store twice a second.
 const FOLLOWERS_MOST: usize = 64;
 
 impl App {
-    pub(crate) fn new(gate: Tollgate, shutdown: Shutdown) -> Self {
+    pub(crate) fn new(gate: Tollgate, shutdown: Shutdown, description: Bytes) -> Self {
         let followers = Arc::new(Semaphore::new(FOLLOWERS_MOST));
-        Self { gate, shutdown, outage: OutageLog::default(), followers }
+        Self { gate, shutdown, outage: OutageLog::default(), followers, description }
     }
 
     /// The policy in force. A store that has lost it is given it back first, which otherwise the next call would do.

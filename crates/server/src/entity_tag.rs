@@ -1,6 +1,9 @@
 //! Entity tags of policies, and the conditions that requests set on them (RFC 9110, section 13.1).
 
 use axum::http::{HeaderMap, HeaderName, HeaderValue, header};
+use utoipa::openapi::schema::{ObjectBuilder, Type};
+use utoipa::openapi::{RefOr, Schema};
+use utoipa::{PartialSchema, ToSchema};
 
 use crate::problem::{Kind, Problem};
 
@@ -17,6 +20,16 @@ pub(crate) enum Condition {
     /// One of these, as they are written but for the quotes; weak ones with their `W/`.
     OneOf(Vec<String>),
 }
+
+/// As a text, for the description of the API. Tags with a comma in them are left out of it.
+impl PartialSchema for Condition {
+    fn schema() -> RefOr<Schema> {
+        let pattern = r#"^(\*|(W/)?"[!#-+\--~]*"(, ?(W/)?"[!#-+\--~]*")*)$"#;
+        ObjectBuilder::new().schema_type(Type::String).pattern(Some(pattern)).into()
+    }
+}
+
+impl ToSchema for Condition {}
 
 impl Condition {
     /// The condition under which something is changed.

@@ -10,6 +10,7 @@ mod cli;
 mod clock;
 mod commands;
 mod config;
+mod description;
 mod entity_tag;
 mod host;
 mod listen;

@@ -10,6 +10,7 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
 use serde::de::{DeserializeOwned, value};
+use utoipa::IntoParams;
 
 use crate::app::App;
 use crate::body;
@@ -55,8 +56,11 @@ fn in_words_of_queries(message: &str) -> String {
 }
 
 /// What the path of a permit names, beside the namespace.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Path)]
 pub(crate) struct PermitPath {
+    /// `permit` of a granted answer. Whoever has it can settle the permit and renew its lease.
+    #[param(min_length = 1)]
     pub(crate) id: String,
 }
 

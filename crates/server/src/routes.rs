@@ -6,14 +6,16 @@ use axum::Router;
 use axum::extract::{MatchedPath, Request};
 use axum::middleware::{from_fn, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
-use axum::routing::{delete, get, post};
 use tollgate::Tollgate;
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::trace::TraceLayer;
 use tracing::{Level, Span};
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
 
-use crate::api::{acquire, audit, buckets, health, limits, observe, permits, policy};
+use crate::api::{acquire, audit, buckets, docs, health, limits, observe, permits, policy};
 use crate::app::App;
+use crate::description;
 use crate::host::{self, Hosts};
 use crate::problem::{Kind, Problem};
 use crate::shutdown::Shutdown;
@@ -34,25 +36,19 @@ pub fn router(gate: Tollgate) -> Router {
     with_shutdown(gate, Shutdown::new(), Hosts::Any)
 }
 
+/// Where a namespace is.
+const NAMESPACE: &str = "/v1/{ns}";
+
 pub(crate) fn with_shutdown(gate: Tollgate, shutdown: Shutdown, hosts: Hosts) -> Router {
-    let app = App::new(gate, shutdown);
-    let namespace = Router::new()
-        .route("/acquire", post(acquire::acquire))
-        .route("/observe", post(observe::observe))
-        .route("/permits/{id}/settle", post(permits::settle))
-        .route("/permits/{id}/heartbeat", post(permits::heartbeat))
-        .route("/permits/{id}", delete(permits::give_back))
-        .route("/policy", get(policy::get).put(policy::put))
-        .route("/limits", get(limits::get))
-        .route("/buckets", get(buckets::get))
-        .route("/audit", get(audit::get))
-        .route("/audit/stream", get(audit::follow))
+    let (namespace, of_namespace) = of_namespace().split_for_parts();
+    let (service, of_service) = of_service().split_for_parts();
+    let description = description::complete(of_service.nest(NAMESPACE, of_namespace), &gate.namespace());
+    let app = App::new(gate, shutdown, description);
+    let namespace = namespace
         .method_not_allowed_fallback(method_not_allowed)
         .route_layer(from_fn_with_state(app.clone(), params::known_namespace));
-    let api = Router::new()
-        .route("/healthz", get(health::healthz))
-        .route("/readyz", get(health::readyz))
-        .nest("/v1/{ns}", namespace)
+    let api = service
+        .nest(NAMESPACE, namespace)
         .fallback(nothing_here)
         .method_not_allowed_fallback(method_not_allowed)
         .layer(from_fn_with_state(app.clone(), outage_log::note));
@@ -63,6 +59,32 @@ pub(crate) fn with_shutdown(gate: Tollgate, shutdown: Shutdown, hosts: Hosts) ->
     api.layer(TraceLayer::new_for_http().make_span_with(span_of).on_failure(()))
         .layer(CatchPanicLayer::custom(panicked))
         .with_state(app)
+}
+
+/// What there is of a namespace. A line takes the handlers of one path, and with them what they say of themselves: a route without a
+/// description can't be written here, nor a description without a route.
+fn of_namespace() -> OpenApiRouter<App> {
+    OpenApiRouter::new()
+        .routes(routes!(acquire::acquire))
+        .routes(routes!(observe::observe))
+        .routes(routes!(permits::settle))
+        .routes(routes!(permits::heartbeat))
+        .routes(routes!(permits::give_back))
+        .routes(routes!(policy::get, policy::put))
+        .routes(routes!(limits::get))
+        .routes(routes!(buckets::get))
+        .routes(routes!(audit::get))
+        .routes(routes!(audit::follow))
+}
+
+/// What there is of the service itself.
+fn of_service() -> OpenApiRouter<App> {
+    OpenApiRouter::with_openapi(description::frame())
+        .routes(routes!(health::healthz))
+        .routes(routes!(health::readyz))
+        .routes(routes!(docs::openapi))
+        .routes(routes!(docs::page))
+        .routes(routes!(docs::part))
 }
 
 async fn nothing_here(request: Request) -> Problem {

@@ -5,6 +5,7 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use serde::de::{Deserialize, Deserializer, Error, Unexpected, Visitor};
+use utoipa::openapi::schema::{Object, ObjectBuilder, Type};
 
 /// Longest span: nobody holds a connection for longer than an hour.
 const LONGEST: Duration = Duration::from_secs(3_600);
@@ -12,6 +13,22 @@ const LONGEST: Duration = Duration::from_secs(3_600);
 /// A span of time such as `"250ms"`: units are `ms`, `s`, `m` and `h`, at most `"1h"`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Span(Duration);
+
+/// A span as a text, for the description of the API: the pattern has the longest one in each unit.
+pub(crate) fn schema() -> Object {
+    let (ms, s) = (
+        "0*([0-9]{1,6}|[12][0-9]{6}|3[0-5][0-9]{5}|3600000)ms",
+        "0*([0-9]{1,3}|[12][0-9]{3}|3[0-5][0-9]{2}|3600)s",
+    );
+    let (m, h) = ("0*([1-5]?[0-9]|60)m", "0*[01]h");
+    ObjectBuilder::new()
+        .schema_type(Type::String)
+        .description(Some("A whole number with its unit (`ms`, `s`, `m`, `h`), up to `1h`."))
+        .pattern(Some(format!("^({ms}|{s}|{m}|{h})$")))
+        .default(Some("0ms".into()))
+        .examples(["250ms"])
+        .build()
+}
 
 /// A text that is no span.
 #[derive(Clone, Debug, PartialEq, Eq)]

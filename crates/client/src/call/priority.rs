@@ -8,6 +8,13 @@ use serde::{Deserialize, Serialize};
 /// organisations saturate a limit with calls of the next lower priority, one call waits for about three of its tokens. None
 /// starves: each gets its share of what all want.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Default, Serialize, Deserialize)]
+#[cfg_attr(
+    feature = "openapi",
+    derive(utoipa::ToSchema),
+    schema(
+        description = "By which weight a call shares a limit with the calls that wait there: the policy's, by default 128, 8 and 1."
+    )
+)]
 #[serde(rename_all = "lowercase")]
 pub enum Priority {
     /// Somebody looks at a screen and waits.

@@ -218,34 +218,58 @@ impl Serialize for Limit {
 
 /// A limit as an operator sees it.
 #[derive(Serialize)]
-struct Shown<'a> {
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub(super) struct Shown<'a> {
     name: &'a str,
+    /// The provider's own names of it.
     names: &'a [String],
+    /// The calls it applies to; without it all.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(nullable = false))]
     when: Option<&'a When>,
+    /// What it is counted per, in the order in which keys are put together.
+    #[cfg_attr(feature = "openapi", schema(value_type = [String]))]
     per: &'a [Attribute],
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(nullable = false))]
     rate: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(nullable = false))]
     quota: Option<&'a str>,
+    /// With a rate or a quota.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(nullable = false))]
     burst: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(nullable = false))]
     slack: Option<&'a str>,
+    /// Calls that may be in flight at once.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(nullable = false))]
     concurrent: Option<u64>,
+    /// With `concurrent`: how long a call counts as in flight unless that is renewed.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(nullable = false))]
     lease: Option<&'a str>,
+    /// The smallest gap between two grants.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(nullable = false))]
     spacing: Option<&'a str>,
+    /// How it reads off a call what that costs.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(nullable = false))]
     cost: Option<&'a Cost>,
     mode: Mode,
+    /// Most buckets of each measure.
     max_keys: u64,
+    /// It was added because the provider named it.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     learned: bool,
+    /// By key, what the limit has instead.
     #[serde(rename = "override", skip_serializing_if = "BTreeMap::is_empty")]
     overrides: &'a BTreeMap<String, Override>,
+    /// What its rate or quota comes to.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(nullable = false))]
     terms: Option<Terms>,
 }

@@ -16,6 +16,7 @@ const LEASE_US: std::ops::RangeInclusive<u64> = 1_000_000..=3_600_000_000;
 
 /// What of a limit a bucket counts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum Measure {

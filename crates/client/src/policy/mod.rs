@@ -85,6 +85,8 @@ mod pattern;
 mod problem;
 mod quantity;
 mod read;
+#[cfg(feature = "openapi")]
+mod schema;
 mod suspects;
 mod table;
 mod terms;

@@ -8,6 +8,7 @@ const VALUE_CHARS_MAX: usize = 64;
 
 /// One thing that is wrong with a policy document.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema), schema(as = PolicyProblem))]
 pub struct Problem {
     /// Path of the field, such as `limit[2].override."acme".rate`; `document` for the whole of it.
     pub field: String,
@@ -17,11 +18,13 @@ pub struct Problem {
     pub expected: String,
     /// Where in the text it is, where that is known.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(nullable = false))]
     pub position: Option<Position>,
 }
 
 /// A place in a text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Position {
     /// Line, from 1.
     pub line: usize,

@@ -58,6 +58,13 @@ pub(super) const CAPACITY_MAX: u64 = 1 << 52;
 /// `refill = 0`, `credit = 1`, `capacity = n`: time earns nothing. What is owed is the number of calls in flight, and a call
 /// that is over, or whose [`lease`](Terms::lease) has run out, is owed no more.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
+#[cfg_attr(
+    feature = "openapi",
+    derive(utoipa::ToSchema),
+    schema(
+        description = "A token costs `credit` credits, a microsecond earns `refill` of them, and a full bucket holds `capacity`. Calls in flight have a lease, in microseconds."
+    )
+)]
 pub struct Terms {
     refill: u64,
     credit: u64,

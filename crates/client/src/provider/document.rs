@@ -7,18 +7,23 @@ use serde::{Deserialize, Serialize};
 
 /// A whole adapter. Every field may be absent: then it is what the adapter has that it extends.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema), schema(as = Adapter))]
 #[serde(deny_unknown_fields)]
 pub(crate) struct AdapterDocument {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) extends: Option<String>,
+    #[cfg_attr(feature = "openapi", schema(nullable = false))]
     #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "optional_tables")]
     pub(super) throttled: Option<Vec<ThrottledDocument>>,
+    #[cfg_attr(feature = "openapi", schema(nullable = false))]
     #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "optional_tables")]
     pub(super) wait: Option<Vec<WaitDocument>>,
+    #[cfg_attr(feature = "openapi", schema(nullable = false))]
     #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "optional_tables")]
     pub(super) backoff: Option<Vec<StepDocument>>,
     #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "table")]
     pub(super) limit: Option<NamedDocument>,
+    #[cfg_attr(feature = "openapi", schema(nullable = false))]
     #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "optional_tables")]
     pub(super) quota: Option<Vec<QuotaDocument>>,
     #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "table")]
@@ -45,6 +50,7 @@ impl AdapterDocument {
 
 /// One `throttled`: answers that mean it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema), schema(as = AdapterThrottled))]
 #[serde(deny_unknown_fields)]
 pub(super) struct ThrottledDocument {
     pub(super) status: Vec<u16>,
@@ -56,6 +62,7 @@ pub(super) struct ThrottledDocument {
 
 /// Whether a throttled call was carried out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema), schema(as = AdapterExecuted))]
 #[serde(rename_all = "lowercase")]
 pub(super) enum Executed {
     No,
@@ -64,6 +71,7 @@ pub(super) enum Executed {
 
 /// A text that an answer must hold.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema), schema(as = AdapterCondition))]
 #[serde(deny_unknown_fields)]
 pub(super) struct ConditionDocument {
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -78,6 +86,7 @@ pub(super) struct ConditionDocument {
 
 /// Where a text or a number stands.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema), schema(as = AdapterSource))]
 #[serde(deny_unknown_fields)]
 pub(super) struct SourceDocument {
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -90,6 +99,7 @@ pub(super) struct SourceDocument {
 
 /// Where a time stands, and in what unit.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema), schema(as = AdapterTime))]
 #[serde(deny_unknown_fields)]
 pub(super) struct TimeDocument {
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -104,6 +114,7 @@ pub(super) struct TimeDocument {
 
 /// One `wait`: a time that stands in the answer, or one of two that are worked out.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema), schema(as = AdapterWait))]
 #[serde(deny_unknown_fields)]
 pub(super) struct WaitDocument {
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -124,6 +135,7 @@ pub(super) struct WaitDocument {
 
 /// Whose reset is waited for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema), schema(as = AdapterWhichQuota))]
 #[serde(rename_all = "kebab-case")]
 pub(super) enum WhichQuota {
     UsedUp,
@@ -131,6 +143,7 @@ pub(super) enum WhichQuota {
 
 /// The wait until a bucket holds what the call wanted.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema), schema(as = AdapterRefill))]
 #[serde(deny_unknown_fields)]
 pub(super) struct RefillDocument {
     #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "table")]
@@ -143,6 +156,7 @@ pub(super) struct RefillDocument {
 
 /// One step of the back-off.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema), schema(as = AdapterStep))]
 #[serde(deny_unknown_fields)]
 pub(super) struct StepDocument {
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -152,6 +166,7 @@ pub(super) struct StepDocument {
 
 /// `limit`: where the name of the limit stands that was hit.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema), schema(as = AdapterLimit))]
 #[serde(deny_unknown_fields)]
 pub(super) struct NamedDocument {
     #[serde(deserialize_with = "tables")]
@@ -164,6 +179,7 @@ pub(super) struct NamedDocument {
 
 /// One `quota`: where the figures of a quota stand.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema), schema(as = AdapterQuota))]
 #[serde(deny_unknown_fields)]
 pub(super) struct QuotaDocument {
     #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "table")]
@@ -190,6 +206,7 @@ pub(super) struct QuotaDocument {
 
 /// The header fields that hold quotas as structured fields.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema), schema(as = AdapterStructured))]
 #[serde(deny_unknown_fields)]
 pub(super) struct StructuredDocument {
     pub(super) current: String,

@@ -15,6 +15,7 @@ const EPOCH_MILLISECONDS_FROM: u64 = 1_000_000_000_000;
 
 /// What a number that stands for a time counts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema), schema(as = AdapterTimeUnit))]
 #[serde(rename_all = "kebab-case")]
 pub(crate) enum Unit {
     /// Seconds from now on, fractions too, or an HTTP date: what `Retry-After` may hold.

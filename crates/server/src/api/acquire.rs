@@ -8,77 +8,174 @@ use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::{Deserialize, Serialize};
 use tollgate::{Call, Decision, LimitState, Measure, Permit, Priority, Refused};
+use utoipa::ToSchema;
 
 use super::call::AskedCall;
 use super::ms_rounded_up;
 use crate::app::App;
 use crate::body;
+use crate::description::{self, IN_NAMESPACE, OF_STORE, WITH_BODY, problems};
 use crate::object::{self, Object};
 use crate::params::NoQuery;
 use crate::problem::{Kind, Problem};
 use crate::ratelimit_fields;
 use crate::shutdown::Stage;
-use crate::span::Span;
+use crate::span::{self, Span};
 
 /// What is asked for.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, ToSchema)]
+#[schema(as = AcquireRequest)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Asked {
+    #[schema(value_type = AskedCall)]
     call: Object<AskedCall>,
-    /// In tokens.
+    /// In tokens, from every limit on the path that does not read its costs off the query.
+    #[schema(minimum = 1, maximum = 4_294_967_295_i64, default = 1)]
     #[serde(default = "one")]
     cost: u32,
+    /// How urgent it is, where calls wait.
+    #[schema(default = "normal")]
     #[serde(default, deserialize_with = "object::word")]
     priority: Priority,
     /// How long the caller can wait for it.
+    #[schema(schema_with = span::schema)]
     #[serde(default)]
     max_wait: Span,
-    /// Under the same one the same call is charged once.
+    /// Under the same one the same call is charged once in 10 minutes, at whichever replica, and is one call in flight.
+    #[schema(min_length = 1, max_length = 256)]
     request_id: Option<String>,
 }
 
 /// The answer to a call that may be sent.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Granted)]
 struct GrantedAnswer {
+    #[schema(schema_with = description::only_true)]
     granted: bool,
+    /// Names the grant where its call is settled, given back, renewed or observed.
+    #[schema(min_length = 1)]
     permit: String,
-    /// By the store's clock, in microseconds since 1970. Not there if no limit applies: the store was not asked.
+    /// By the store's clock, in microseconds since 1970. Missing if no limit applies to the call: `limits` is empty then, nothing was
+    /// charged, and the store was not asked.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     granted_at_us: Option<u64>,
     waited_ms: u64,
-    /// How long the call counts as in flight unless a heartbeat renews it. Not there if no limit counts calls in flight.
+    /// How long the call counts as in flight unless a heartbeat renews it: the shortest lease on its path. Missing if no limit counts
+    /// calls in flight.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false, minimum = 1_000)]
     lease_ms: Option<u64>,
     limits: Vec<LimitLeft>,
 }
 
 /// A limit on the path of a granted call, as it stood after the grant.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 struct LimitLeft {
     name: String,
     key: String,
     measure: Measure,
+    /// Whole tokens left after the grant, or how many more calls may be in flight.
     remaining: u64,
+    /// Until the bucket is full again, if nobody else comes; of calls in flight at the latest, if no lease is renewed.
     reset_after_ms: u64,
 }
 
 /// The answer to a call that may not be sent yet.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Refused)]
 struct RefusedAnswer {
+    #[schema(schema_with = description::only_false)]
     granted: bool,
     limited_by: LimitedBy,
+    /// The earliest time that could work, rounded up. Where calls in flight are counted a guess of 5 to 250 ms: nobody knows when one
+    /// will be over.
+    #[schema(minimum = 1)]
     retry_after_ms: u64,
 }
 
 /// The limit that binds.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 struct LimitedBy {
     name: String,
     key: String,
     measure: Measure,
 }
 
-/// Grants, or refuses with 429. A caller who hangs up while he waits leaves his place in line.
+problems!(NotDecided: IN_NAMESPACE, WITH_BODY, OF_STORE, &[Kind::INVALID_CALL, Kind::TOO_MANY_WAITING]);
+
+/// Asks for a permit, and waits for it if the caller can.
+///
+/// A caller who hangs up leaves his place in line; what he was granted meanwhile is given back. Where the answer has `lease_ms` the call
+/// is in flight: until it is over, send a heartbeat each third of that time, then settle the permit, or give it back. A call that waits
+/// for others to be over is refused only when `max_wait` has passed.
+#[utoipa::path(
+    post,
+    path = "/acquire",
+    operation_id = "acquire",
+    tag = "permits",
+    request_body(
+        content = Asked,
+        description = "At most 64 KiB.",
+        example = json!({
+            "call": {"method": "GET", "path": "/api/v2/users", "org": "acme", "client": "app-1"},
+            "cost": 1, "priority": "normal", "max_wait": "2s", "request_id": "job-17"
+        })
+    ),
+    responses(
+        (
+            status = 200,
+            description = "Granted: every limit on the path has been charged.",
+            body = GrantedAnswer,
+            headers(
+                ("RateLimit" = String, description = "For each enforced limit on the path that counts tokens: whole tokens that remain \
+                    (r), seconds until its bucket is full again (t), the key in base64 (pk). draft-ietf-httpapi-ratelimit-headers."),
+                ("RateLimit-Policy" = String, description = "For each of them: tokens earned (q) in so many seconds (w), the fewest in \
+                    which its bucket fills.")
+            ),
+            links(
+                ("settle" = (
+                    operation_id = "settle",
+                    parameters(("ns" = "$request.path.ns"), ("id" = "$response.body#/permit")),
+                    request_body = json!({"cost": 2}),
+                    description = "When the call is over."
+                )),
+                ("heartbeat" = (
+                    operation_id = "heartbeat",
+                    parameters(("ns" = "$request.path.ns"), ("id" = "$response.body#/permit")),
+                    description = "While the call is in flight."
+                )),
+                ("giveBack" = (
+                    operation_id = "giveBack",
+                    parameters(("ns" = "$request.path.ns"), ("id" = "$response.body#/permit")),
+                    description = "If the call was not sent."
+                )),
+                ("buckets" = (
+                    operation_id = "buckets",
+                    parameters(
+                        ("ns" = "$request.path.ns"),
+                        ("limit" = "$response.body#/limits/0/name"),
+                        ("key" = "$response.body#/limits/0/key")
+                    ),
+                    description = "What is left of the first limit."
+                ))
+            )
+        ),
+        (
+            status = 429,
+            description = "Refused: nothing has been charged.",
+            body = RefusedAnswer,
+            headers(
+                ("RateLimit" = String, description = "For the limit that binds, if it has too few tokens: 0 for what remains (r), \
+                    seconds until the call could pass (t), the key in base64 (pk). draft-ietf-httpapi-ratelimit-headers."),
+                ("RateLimit-Policy" = String, description = "Of that limit: tokens earned (q) in so many seconds (w), the fewest in \
+                    which its bucket fills."),
+                ("Retry-After" = u64, description = "Whole seconds, rounded up, at least 1.")
+            )
+        ),
+        NotDecided
+    )
+)]
 pub(crate) async fn acquire(
     State(app): State<App>,
     _: NoQuery,

@@ -4,51 +4,89 @@ use axum::Json;
 use axum::extract::State;
 use serde::{Deserialize, Serialize};
 use tollgate::{BucketState, Error, Measure, Mode, Policy};
+use utoipa::{IntoParams, ToSchema};
 
 use super::ms_rounded_up;
 use crate::app::App;
+use crate::description::{IN_NAMESPACE, OF_STORE, problems};
 use crate::params::Query;
 use crate::problem::{Kind, Problem};
 
 /// Which buckets.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Wanted {
-    /// Those of one limit.
+    /// Only the buckets of this limit.
     limit: Option<String>,
-    /// Those with this key.
+    /// The buckets with this key, one for each thing that the limit counts; needs `limit`. The key of a limit counted per nothing is empty.
     key: Option<String>,
-    /// Where a page begins: what the last one gave as `next`.
+    /// Where the page begins: `next` of the last one.
+    #[param(pattern = "^[0-9]{1,20}$")]
     cursor: Option<String>,
 }
 
 /// Some of the buckets that are not full, or those that were asked for.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Buckets)]
 pub(crate) struct Page {
     buckets: Vec<Bucket>,
-    /// The cursor of the next page.
+    /// The cursor of the next page; missing on the last.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     next: Option<String>,
 }
 
-#[derive(Debug, Serialize)]
+/// How full a bucket is.
+#[derive(Debug, Serialize, ToSchema)]
 struct Bucket {
     limit: String,
     key: String,
     measure: Measure,
     mode: Mode,
+    /// Most tokens it holds, or how many calls may be in flight.
     burst: u64,
+    /// Whole tokens in it, or how many more calls may be in flight.
     remaining: u64,
+    /// Until it is full again, if nobody comes; of calls in flight at the latest, if no lease is renewed.
     reset_after_ms: u64,
-    /// Until it earns again. Not there if it is not paused.
+    /// Until it earns again, where the provider has refused calls. Missing if it is not paused.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false, minimum = 1)]
     paused_for_ms: Option<u64>,
-    /// At which part of its rate it goes. Not there if it goes at all of it.
+    /// At which part of its rate it goes since the provider has refused calls. Missing if it goes at all of it.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false, minimum = 2, maximum = 99)]
     pace_percent: Option<u32>,
 }
 
-/// With a key the buckets that count for it, else a page of those that are not full.
+problems!(NotRead: IN_NAMESPACE, OF_STORE, &[Kind::UNKNOWN_LIMIT, Kind::INVALID_VALUE]);
+
+/// The buckets of one key, or a page of those in use: not full, or full since the last sweep.
+#[utoipa::path(
+    get,
+    path = "/buckets",
+    operation_id = "buckets",
+    tag = "buckets",
+    params(Wanted),
+    responses(
+        (
+            status = 200,
+            description = "A page. It may be empty although there are more; a bucket may appear twice.",
+            body = Page,
+            links(("next" = (
+                operation_id = "buckets",
+                parameters(
+                    ("ns" = "$request.path.ns"),
+                    ("limit" = "$request.query.limit"),
+                    ("cursor" = "$response.body#/next")
+                ),
+                description = "The next page, if there is one."
+            )))
+        ),
+        NotRead
+    )
+)]
 pub(crate) async fn get(State(app): State<App>, Query(wanted): Query<Wanted>) -> Result<Json<Page>, Problem> {
     let Wanted { limit, key, cursor } = wanted;
     if let Some(cursor) = &cursor {

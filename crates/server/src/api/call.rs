@@ -4,21 +4,36 @@ use std::fmt;
 
 use serde::Deserialize;
 use tollgate::Call;
+use utoipa::ToSchema;
 
 mod attributes;
 
 use attributes::Attributes;
 
-/// The call that is about to be sent, or was. Its route is required: limits apply by it.
-#[derive(Deserialize)]
+/// The call that is about to be sent, or was. Its route is required: limits apply by it. It must name what the enforced limits on
+/// its path are counted per.
+#[derive(Deserialize, ToSchema)]
+#[schema(as = Call)]
 #[serde(deny_unknown_fields)]
 pub(super) struct AskedCall {
+    #[schema(example = "GET", pattern = r"^[!#$%&'*+.^_`|~0-9A-Za-z-]+$")]
     method: String,
+    /// The path, brought to its normal form; query and fragment are cut off. Limits with a `cost` read it from the query first.
+    #[schema(example = "/api/v2/users", pattern = "^/")]
     path: String,
+    /// On whose behalf it is made.
+    #[schema(example = "acme", min_length = 1, max_length = 256)]
     org: Option<String>,
+    /// The OAuth client.
+    #[schema(example = "app-1", min_length = 1, max_length = 256)]
     client: Option<String>,
+    /// The access token. Only the first 16 hex digits of its SHA-256 are kept.
+    #[schema(min_length = 1, max_length = 8_192)]
     token: Option<String>,
+    /// The provider, in a namespace that holds several.
+    #[schema(min_length = 1, max_length = 256)]
     provider: Option<String>,
+    #[schema(schema_with = attributes::schema)]
     #[serde(default)]
     attributes: Attributes,
 }

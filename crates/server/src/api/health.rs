@@ -6,8 +6,10 @@ use axum::Json;
 use axum::extract::State;
 use serde::Serialize;
 use tokio::time::timeout;
+use utoipa::ToSchema;
 
 use crate::app::App;
+use crate::description::{OF_STORE, problems};
 use crate::problem::{Kind, Problem};
 use crate::shutdown::Stage;
 
@@ -15,17 +17,44 @@ use crate::shutdown::Stage;
 const READY_WITHIN: Duration = Duration::from_secs(2);
 
 /// What a healthy service says.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct Health {
-    status: &'static str,
+    status: Status,
 }
 
-/// The process is up and answers.
+/// The words for it.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = HealthStatus)]
+#[serde(rename_all = "lowercase")]
+enum Status {
+    Up,
+    Ready,
+}
+
+problems!(NotUp:);
+
+/// Whether the process is up.
+#[utoipa::path(
+    get,
+    path = "/healthz",
+    operation_id = "healthz",
+    tag = "health",
+    responses((status = 200, description = "It is up.", body = Health, example = json!({"status": "up"})), NotUp)
+)]
 pub(crate) async fn healthz() -> Json<Health> {
-    Json(Health { status: "up" })
+    Json(Health { status: Status::Up })
 }
 
-/// The store answers, and the namespace's policy is there.
+problems!(NotReady: OF_STORE);
+
+/// Whether the store answers and knows the policy.
+#[utoipa::path(
+    get,
+    path = "/readyz",
+    operation_id = "readyz",
+    tag = "health",
+    responses((status = 200, description = "It is ready.", body = Health, example = json!({"status": "ready"})), NotReady)
+)]
 pub(crate) async fn readyz(State(app): State<App>) -> Result<Json<Health>, Problem> {
     if app.shutdown.has_reached(Stage::Draining) {
         return Err(Problem::new(Kind::SHUTTING_DOWN, "this replica is shutting down"));
@@ -36,5 +65,5 @@ pub(crate) async fn readyz(State(app): State<App>) -> Result<Json<Health>, Probl
             return Err(Problem::new(Kind::STORE_TIMEOUT, format!("no answer within {READY_WITHIN:?}")));
         }
     }
-    Ok(Json(Health { status: "ready" }))
+    Ok(Json(Health { status: Status::Ready }))
 }

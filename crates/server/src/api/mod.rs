@@ -4,6 +4,7 @@ pub(crate) mod acquire;
 pub(crate) mod audit;
 pub(crate) mod buckets;
 mod call;
+pub(crate) mod docs;
 pub(crate) mod health;
 pub(crate) mod limits;
 pub(crate) mod observe;

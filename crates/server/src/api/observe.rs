@@ -8,11 +8,13 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 use tollgate::provider::Answer;
 use tollgate::{CallError, Error};
+use utoipa::ToSchema;
 
 use super::call::AskedCall;
 use crate::app::App;
 use crate::body;
 use crate::clock;
+use crate::description::{IN_NAMESPACE, OF_STORE, WITH_BODY, problems};
 use crate::object::Object;
 use crate::params::NoQuery;
 use crate::problem::{Kind, Problem};
@@ -29,22 +31,70 @@ use status::Status;
 /// may take some times as much.
 const BYTES_MAX: usize = 256 << 10;
 
-/// What the provider has answered, and to which call.
-#[derive(Deserialize)]
+/// What the provider has answered, and to which call. At least one of permit and call.
+#[derive(Deserialize, ToSchema)]
+#[schema(as = ObserveRequest)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Told {
-    /// The permit of the call. It tells when that was granted, and by which limits.
+    /// `permit` of a granted answer, settled or not. It tells when the call was granted, and by which limits.
     permit: Option<String>,
     /// The call. It tells for which calls a limit holds that the policy does not know.
+    #[schema(value_type = Option<AskedCall>)]
     call: Option<Object<AskedCall>>,
+    /// The status of the provider's answer.
+    #[schema(value_type = u16, minimum = 100, maximum = 599)]
     status: Status,
+    #[schema(schema_with = headers::schema)]
     #[serde(default)]
     headers: Headers,
-    /// A text is the body as it was, anything else is a body of JSON.
+    /// Its body: a text as it was, or any other JSON value where it was JSON. Null, or nothing, if it was not read.
+    #[schema(value_type = Option<serde_json::Value>)]
     body: Option<Box<RawValue>>,
 }
 
-/// Reads the answer, and tells the fleet where it speaks of limits. The permit stays as it is.
+problems!(NotTaken: IN_NAMESPACE, WITH_BODY, OF_STORE, &[Kind::UNKNOWN_PERMIT, Kind::INVALID_CALL, Kind::INVALID_VALUE]);
+
+/// Takes up what the provider has answered to a call, for the whole fleet.
+///
+/// A call that was throttled pauses a bucket for all replicas, from their next grant on: of the limit that the provider names, or else of
+/// the one that explains it best. It begins empty after the pause, at a pace that is cut once a window and raised again while it is used.
+/// A limit that the provider names and the policy does not know is added to the policy, if the call is there. An answer that says nothing
+/// of limits costs no call of the store. The permit stays as it is: it is neither settled nor renewed. `docs/POLICY.md` has the rules.
+#[utoipa::path(
+    post,
+    path = "/observe",
+    operation_id = "observe",
+    tag = "permits",
+    request_body(
+        content = Told,
+        description = "At most 256 KiB. Of a longer body of the provider leave out the end, or all.",
+        example = json!({
+            "call": {"method": "GET", "path": "/api/v2/users", "org": "acme", "client": "app-1"},
+            "status": 429,
+            "headers": {"retry-after": "42"},
+            "body": {"limit": {"namespace": "directory", "key": "user.rate.per.minute", "value": 180}}
+        })
+    ),
+    responses(
+        (
+            status = 200,
+            description = "Taken up. What the answer says, and what came of it.",
+            body = Observed,
+            examples(
+                ("refused" = (value = json!({
+                    "throttled": true, "wait_ms": 42000, "wait_source": "told",
+                    "provider_limit": {"name": "directory/user.rate.per.minute", "value": 180},
+                    "paused": {
+                        "name": "users", "key": "acme", "pause_ms": 42000, "pace_percent": 91, "news": true, "cut": true
+                    },
+                    "quotas": []
+                }))),
+                ("nothing said" = (value = json!({"throttled": false, "quotas": []})))
+            )
+        ),
+        NotTaken
+    )
+)]
 pub(crate) async fn observe(
     State(app): State<App>,
     _: NoQuery,

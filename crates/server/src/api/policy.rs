@@ -9,9 +9,13 @@ use axum::response::{IntoResponse, Response};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use tollgate::{Change, Error, Limit, Policy, PolicyVersion};
+use utoipa::openapi::schema::OneOfBuilder;
+use utoipa::openapi::{Ref, RefOr, Schema};
+use utoipa::{IntoParams, PartialSchema, ToSchema};
 
 use crate::app::App;
 use crate::body;
+use crate::description::{self, IN_NAMESPACE, OF_STORE, WITH_BODY, problems};
 use crate::entity_tag::{self, Condition};
 use crate::params::{NoQuery, Query};
 use crate::problem::{Kind, Problem};
@@ -29,11 +33,17 @@ const AUTHOR_DEFAULT: &str = "unknown";
 /// The number of the version.
 const VERSION: HeaderName = HeaderName::from_static("tollgate-policy-version");
 
+/// A policy in the other language, as an example.
+const EXAMPLE: &str =
+    "namespace = \"genesys\"\n[[limit]]\nname = \"org\"\nper = [\"org\"]\nrate = \"10/s\"\nburst = 20\n";
+
 /// How to change it.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Manner {
     /// Only tell what it would become.
+    #[param(default = false, example = true)]
     #[serde(default)]
     dry_run: bool,
 }
@@ -43,16 +53,76 @@ pub(crate) struct Manner {
 pub(crate) struct Document(Policy);
 
 /// What a change would make of the policy.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 struct Preview<'a> {
+    #[schema(schema_with = description::only_true)]
     dry_run: bool,
     /// Whether it differs from the policy in force at all.
     changes: bool,
+    #[schema(value_type = Policy)]
     policy: &'a RawValue,
     limits: &'a [Limit],
 }
 
-/// The canonical document, with its version in the header.
+/// What a `PUT` is answered, as the description of the API has it.
+struct PolicyOrPreview;
+
+impl PartialSchema for PolicyOrPreview {
+    fn schema() -> RefOr<Schema> {
+        let either = OneOfBuilder::new().item(Ref::from_schema_name("Policy"));
+        either.item(Ref::from_schema_name("Preview")).into()
+    }
+}
+
+impl ToSchema for PolicyOrPreview {
+    fn schemas(schemas: &mut Vec<(String, RefOr<Schema>)>) {
+        schemas.extend([("Policy".to_owned(), Policy::schema()), ("Preview".to_owned(), Preview::schema())]);
+        Policy::schemas(schemas);
+        Preview::schemas(schemas);
+    }
+}
+
+problems!(NotRead: IN_NAMESPACE, OF_STORE);
+
+/// The policy in force, as canonical JSON.
+#[utoipa::path(
+    get,
+    path = "/policy",
+    operation_id = "getPolicy",
+    tag = "policy",
+    params(("If-None-Match" = inline(Option<Condition>), Header,
+        description = "The ETag of the policy that is known already.")),
+    responses(
+        (
+            status = 200,
+            description = "The policy.",
+            body = Policy,
+            headers(
+                ("ETag" = String, description = "Tells this version from every other."),
+                ("Tollgate-Policy-Version" = u64, description = "Its number, from 1 on."),
+                ("Tollgate-Author" = String, description = "Who wrote it."),
+                ("Tollgate-Reason" = String, description = "What for.")
+            ),
+            links(("putPolicy" = (
+                operation_id = "putPolicy",
+                parameters(("ns" = "$request.path.ns"), ("If-Match" = "$response.header.ETag")),
+                request_body = "$response.body",
+                description = "The next version of it."
+            )))
+        ),
+        (
+            status = 304,
+            description = "It is the one named in `If-None-Match`.",
+            headers(
+                ("ETag" = String, description = "Tells this version from every other."),
+                ("Tollgate-Policy-Version" = u64, description = "Its number, from 1 on."),
+                ("Tollgate-Author" = String, description = "Who wrote it."),
+                ("Tollgate-Reason" = String, description = "What for.")
+            )
+        ),
+        NotRead
+    )
+)]
 pub(crate) async fn get(State(app): State<App>, _: NoQuery, headers: HeaderMap) -> Result<Response, Problem> {
     let known = Condition::if_none_match(&headers)?;
     let version = app.policy().await?;
@@ -62,7 +132,52 @@ pub(crate) async fn get(State(app): State<App>, _: NoQuery, headers: HeaderMap) 
     Ok(written(version))
 }
 
-/// Puts another policy into force for all replicas, if the one that is in force is the one its author has seen.
+problems!(
+    NotPut: IN_NAMESPACE, WITH_BODY, OF_STORE,
+    &[Kind::CHANGED, Kind::PRECONDITION_REQUIRED, Kind::INVALID_POLICY, Kind::INVALID_VALUE]
+);
+
+/// Puts another policy into force for all replicas, from their next grant on, if the one in force is the one its author has seen.
+#[utoipa::path(
+    put,
+    path = "/policy",
+    operation_id = "putPolicy",
+    tag = "policy",
+    params(
+        Manner,
+        ("If-Match" = inline(Option<Condition>), Header, example = "*",
+            description = "The ETag of the policy that this one follows, or `*`. Required, unless `dry_run` is true."),
+        ("Tollgate-Author" = Option<String>, Header, max_length = 256, example = "ann",
+            description = "Who makes the change, at most 256 bytes; `unknown` by default."),
+        ("Tollgate-Reason" = Option<String>, Header, max_length = 1_024, example = "a higher tier",
+            description = "What for, at most 1,024 bytes.")
+    ),
+    request_body(
+        description = "At most 1 MiB. `docs/POLICY.md` describes its fields.",
+        content(
+            (Policy = "application/json", example = json!({
+                "namespace": "genesys",
+                "limit": [{"name": "org", "per": ["org"], "rate": "10/s", "burst": 20}]
+            })),
+            (String = "application/toml", example = json!(EXAMPLE)),
+            (String = "text/toml", example = json!(EXAMPLE))
+        )
+    ),
+    responses(
+        (
+            status = 200,
+            description = "In force; or, with `dry_run`, what it would become, without the header fields.",
+            body = inline(PolicyOrPreview),
+            headers(
+                ("ETag" = String, description = "Tells this version from every other."),
+                ("Tollgate-Policy-Version" = u64, description = "Its number, from 1 on."),
+                ("Tollgate-Author" = String, description = "Who wrote it."),
+                ("Tollgate-Reason" = String, description = "What for.")
+            )
+        ),
+        NotPut
+    )
+)]
 pub(crate) async fn put(
     State(app): State<App>,
     Query(Manner { dry_run }): Query<Manner>,

@@ -64,6 +64,11 @@ impl Kind {
         self.name
     }
 
+    /// What the answer's `type` is.
+    pub(crate) fn urn(self) -> String {
+        format!("urn:tollgate:problem:{}", self.name)
+    }
+
     pub(crate) fn title(self) -> &'static str {
         self.title
     }

@@ -8,6 +8,7 @@ pub(crate) use kind::Kind;
 use axum::http::{HeaderValue, header};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use crate::outage_log::StoreFailed;
 
@@ -27,15 +28,24 @@ pub(crate) struct Problem {
     problems: Vec<tollgate::Problem>,
 }
 
-/// As it is written.
-#[derive(Serialize)]
-struct Written<'a> {
+/// Why there is no other answer (RFC 9457).
+#[derive(Serialize, ToSchema)]
+#[schema(as = Problem)]
+pub(crate) struct Written<'a> {
+    /// The kind of problem.
+    #[schema(pattern = "^urn:tollgate:problem:[a-z-]+$")]
     r#type: String,
+    /// The kind in words.
     title: &'static str,
+    #[schema(minimum = 400, maximum = 599)]
     status: u16,
+    /// What is wrong, and what would be right.
     detail: &'a str,
+    /// The field of the request that is wrong, such as `call.org`.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     field: Option<&'a str>,
+    /// All that is wrong with a policy.
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
     problems: &'a [tollgate::Problem],
 }
@@ -71,7 +81,7 @@ impl IntoResponse for Problem {
     fn into_response(self) -> Response {
         let Self { kind, detail, field, problems } = self;
         let written = Written {
-            r#type: format!("urn:tollgate:problem:{}", kind.name()),
+            r#type: kind.urn(),
             title: kind.title(),
             status: kind.status().as_u16(),
             detail: &detail,

@@ -4,7 +4,9 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use serde::Serialize;
-use tollgate::{AuditEntry, AuditEvent};
+use tollgate::{AuditEntry, AuditEvent, AuditKind};
+use utoipa::ToSchema;
+use utoipa::openapi::schema::{Object, ObjectBuilder, Type};
 
 use crate::api::ms_rounded_up;
 
@@ -12,23 +14,30 @@ use crate::api::ms_rounded_up;
 pub(super) const UNREADABLE: &str = "unreadable";
 
 /// What happened, when.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = AuditEntry)]
 pub(super) struct Entry {
+    /// Rises with every entry.
     pub(super) id: String,
-    /// As RFC 3339 has it.
+    /// By the store's clock.
+    #[schema(format = DateTime)]
     at: String,
+    /// The same in microseconds since 1970.
     at_us: u64,
+    #[schema(schema_with = kinds)]
     pub(super) kind: &'static str,
     #[serde(flatten)]
     what: What,
 }
 
 /// What there is to say of each kind.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = AuditWhat)]
 #[serde(untagged)]
 enum What {
     Policy {
         version: u64,
+        /// The policy's entity tag.
         tag: String,
         author: String,
         reason: String,
@@ -41,6 +50,7 @@ enum What {
     },
     Epoch {
         epoch: u64,
+        /// The run id of the server process.
         server: String,
     },
     Pause(Box<Pause>),
@@ -57,8 +67,10 @@ enum What {
         key: String,
         from_percent: u32,
         to_percent: u32,
+        /// The next one comes no sooner.
         window_ms: u64,
         #[serde(skip_serializing_if = "Option::is_none")]
+        #[schema(nullable = false)]
         org: Option<String>,
         replica: String,
     },
@@ -72,41 +84,65 @@ enum What {
     Lowered {
         limit: String,
         key: String,
+        /// Tokens that the provider says are left.
         remaining: u64,
+        /// Whole tokens that the bucket held.
         held: u64,
+        /// 0 if the provider has not said.
         resets_in_ms: u64,
         #[serde(skip_serializing_if = "Option::is_none")]
+        #[schema(nullable = false)]
         org: Option<String>,
         replica: String,
     },
     Repeated {
         limit: String,
         key: String,
+        #[schema(format = DateTime)]
         since: String,
+        /// How many refusals told nothing new.
         refused: u64,
+        /// How many lowerings.
         lowered: u64,
         #[serde(skip_serializing_if = "Option::is_none")]
+        #[schema(nullable = false)]
         until: Option<String>,
     },
     Unreadable {
+        /// What the entry calls itself.
         called: String,
     },
 }
 
 /// A bucket that was paused.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = AuditPause)]
 struct Pause {
     limit: String,
     key: String,
+    /// Why it was this bucket: `named`, `explained`, `shared`, `narrowest` or `learned`.
     by: &'static str,
+    /// Until when nothing passes.
+    #[schema(format = DateTime)]
     until: String,
+    /// For how long the provider wants to see no call.
     wait_ms: u64,
+    /// At which part of its rate the bucket goes then.
     pace_percent: u32,
+    /// Of the provider's answer.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     status: Option<u16>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     org: Option<String>,
     replica: String,
+}
+
+/// The kinds, as the description of the API has them.
+fn kinds() -> Object {
+    let kinds = AuditKind::ALL.map(AuditKind::as_str).into_iter().chain([UNREADABLE]);
+    ObjectBuilder::new().schema_type(Type::String).enum_values(Some(kinds)).build()
 }
 
 impl From<AuditEntry> for Entry {

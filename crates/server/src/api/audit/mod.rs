@@ -13,11 +13,13 @@ use axum::response::sse::{KeepAlive, Sse};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 use tollgate::AuditPage;
+use utoipa::ToSchema;
 
 use self::entry::Entry;
 use self::follower::Follower;
 use self::query::{Asked, Followed};
 use crate::app::App;
+use crate::description::{IN_NAMESPACE, OF_STORE, problems};
 use crate::params::Query;
 use crate::problem::{Kind, Problem};
 use crate::shutdown::Stage;
@@ -33,17 +35,47 @@ const UNBUFFERED: (HeaderName, HeaderValue) =
     (HeaderName::from_static("x-accel-buffering"), HeaderValue::from_static("no"));
 
 /// Some of the entries.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = AuditPage)]
 struct Page {
     entries: Vec<Entry>,
-    /// The cursor of the next page.
+    /// The cursor of the next page. Missing on the last.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     next_cursor: Option<String>,
     /// The id given out last in the whole trail.
     last_id: String,
 }
 
-/// A page: as an object, or as a line for each entry.
+problems!(NotRead: IN_NAMESPACE, OF_STORE, &[Kind::INVALID_VALUE]);
+
+/// What happened to the namespace, who did it, and when.
+///
+/// A page as an object, or with `Accept: application/x-ndjson` as a line for each entry.
+#[utoipa::path(
+    get,
+    path = "/audit",
+    operation_id = "audit",
+    tag = "audit",
+    params(Asked),
+    responses(
+        (
+            status = 200,
+            description = "A page. It may be empty although there are more. As lines, the cursor and the last id are in the header.",
+            content((Page = "application/json"), (String = "application/x-ndjson")),
+            headers(
+                ("Tollgate-Next-Cursor" = String, description = "Of lines: `next_cursor`."),
+                ("Tollgate-Last-Id" = String, description = "Of lines: `last_id`.")
+            ),
+            links(("next" = (
+                operation_id = "audit",
+                parameters(("ns" = "$request.path.ns"), ("cursor" = "$response.body#/next_cursor")),
+                description = "The next page, if there is one."
+            )))
+        ),
+        NotRead
+    )
+)]
 pub(crate) async fn get(
     State(app): State<App>,
     Query(asked): Query<Asked>,
@@ -53,7 +85,33 @@ pub(crate) async fn get(
     Ok(if wants_lines(&headers) { lines(page) } else { Json(Page::from(page)).into_response() })
 }
 
-/// What happens from now on, from a time on, or behind the last event that was seen.
+problems!(NotFollowed: IN_NAMESPACE, OF_STORE, &[Kind::INVALID_VALUE, Kind::TOO_MANY_FOLLOWERS]);
+
+/// What happens to the namespace, as it happens: server-sent events, until the replica ends.
+///
+/// From now on, from a time on, or behind the last event that was seen.
+#[utoipa::path(
+    get,
+    path = "/audit/stream",
+    operation_id = "followAudit",
+    tag = "audit",
+    params(
+        Followed,
+        ("Last-Event-ID" = Option<String>, Header, pattern = "^[0-9]{1,19}-[0-9]{1,19}$",
+            description = "The id of the last event that was seen: those behind it come first. Without it, and without `from`, \
+                those from now on.")
+    ),
+    responses(
+        (
+            status = 200,
+            description = "Events: `id` is the entry's, `event` its kind, `data` the entry as one line of JSON. A comment every 15 s \
+                says that the service is there.",
+            body = String,
+            content_type = "text/event-stream"
+        ),
+        NotFollowed
+    )
+)]
 pub(crate) async fn follow(
     State(app): State<App>,
     Query(followed): Query<Followed>,

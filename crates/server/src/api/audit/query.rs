@@ -3,7 +3,9 @@
 use axum::http::{HeaderMap, HeaderName};
 use jiff::Timestamp;
 use serde::Deserialize;
-use tollgate::{AuditId, AuditOrder, AuditQuery};
+use tollgate::{AuditId, AuditKind, AuditOrder, AuditQuery};
+use utoipa::IntoParams;
+use utoipa::openapi::schema::{Object, ObjectBuilder, Type};
 
 use crate::problem::{Kind, Problem};
 
@@ -17,26 +19,52 @@ const NAME_BYTES_MAX: usize = 256;
 const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
 
 /// The query of a page.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Asked {
+    /// From this time on: RFC 3339, or microseconds since 1970.
+    #[param(schema_with = times, required = false)]
     from: Option<String>,
+    /// Up to this time, written as `from`.
+    #[param(schema_with = times, required = false)]
     to: Option<String>,
+    /// Only what calls of this organisation have brought about.
+    #[param(min_length = 1, max_length = 256)]
     org: Option<String>,
+    /// Only what is about this limit.
+    #[param(min_length = 1, max_length = 256)]
     limit: Option<String>,
+    /// Only this kind.
+    #[param(schema_with = kinds, required = false)]
     kind: Option<String>,
+    /// Which entries come first.
+    #[param(schema_with = orders, required = false)]
     order: Option<String>,
+    /// Where the page begins: `next_cursor` of the last one, with the same order and filters.
+    #[param(pattern = "^[0-9]{1,19}-[0-9]{1,19}$")]
     cursor: Option<String>,
+    /// Most entries of the page.
+    #[param(value_type = Option<u16>, minimum = 1, maximum = 1_000, default = 100)]
     count: Option<String>,
 }
 
 /// The query of a follower.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Followed {
+    /// From this time on: RFC 3339, or microseconds since 1970.
+    #[param(schema_with = times, required = false)]
     from: Option<String>,
+    /// Only what calls of this organisation have brought about.
+    #[param(min_length = 1, max_length = 256)]
     org: Option<String>,
+    /// Only what is about this limit.
+    #[param(min_length = 1, max_length = 256)]
     limit: Option<String>,
+    /// Only this kind.
+    #[param(schema_with = kinds, required = false)]
     kind: Option<String>,
 }
 
@@ -76,6 +104,30 @@ impl Followed {
             ..AuditQuery::default()
         })
     }
+}
+
+/// The kinds, as the description of the API has them.
+fn kinds() -> Object {
+    words(AuditKind::ALL.map(AuditKind::as_str)).build()
+}
+
+/// Which days a month has, a pattern does not tell.
+fn times() -> Object {
+    let rfc3339 =
+        "[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\\.[0-9]{1,9})?(Z|[+-][0-9]{2}:[0-9]{2})";
+    ObjectBuilder::new()
+        .schema_type(Type::String)
+        .pattern(Some(format!("^([0-9]{{1,19}}|{rfc3339})$")))
+        .examples(["2026-11-26T07:00:00Z"])
+        .build()
+}
+
+fn orders() -> Object {
+    words(["oldest", "newest"]).default(Some("oldest".into())).build()
+}
+
+fn words<const N: usize>(words: [&'static str; N]) -> ObjectBuilder {
+    ObjectBuilder::new().schema_type(Type::String).enum_values(Some(words))
 }
 
 fn invalid(field: &str, detail: String) -> Problem {

@@ -4,10 +4,24 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 use serde::de::{Deserialize, Deserializer, Error, MapAccess, Visitor};
+use utoipa::openapi::schema::{Object, ObjectBuilder, Schema, Type};
 
 /// Attributes by name, each of them once: readers of JSON do not agree which of two counts.
 #[derive(Default)]
 pub(super) struct Attributes(BTreeMap<String, String>);
+
+/// Names and values, as the description of the API has them.
+pub(super) fn schema() -> Object {
+    let text = || ObjectBuilder::new().schema_type(Type::String);
+    let name = text().pattern(Some("^[A-Za-z0-9._-]{1,64}$")).build();
+    let value = text().min_length(Some(1)).max_length(Some(256));
+    ObjectBuilder::new()
+        .description(Some("Anything else limits are counted per, at most 16, each of them once."))
+        .max_properties(Some(16))
+        .property_names(Some(Schema::Object(name)))
+        .additional_properties(Some(value))
+        .build()
+}
 
 impl IntoIterator for Attributes {
     type Item = (String, String);

@@ -4,6 +4,7 @@ use std::fmt;
 
 use axum::http::{HeaderMap, HeaderName, HeaderValue};
 use serde::de::{Deserialize, Deserializer, Error, MapAccess, SeqAccess, Unexpected, Visitor};
+use utoipa::openapi::schema::{ArrayBuilder, Object, ObjectBuilder, OneOfBuilder, Schema, Type};
 
 /// Most fields of one answer: twice of what common servers send at most.
 const FIELDS_MAX: usize = 200;
@@ -11,6 +12,22 @@ const FIELDS_MAX: usize = 200;
 /// Header fields: by name a value, or a list of values where a field is there several times.
 #[derive(Default)]
 pub(super) struct Headers(HeaderMap);
+
+/// Names and values, as the description of the API has them.
+pub(super) fn schema() -> Object {
+    let text = || ObjectBuilder::new().schema_type(Type::String);
+    let name = text().pattern(Some("^[!#$%&'*+.^_`|~0-9A-Za-z-]+$")).build();
+    let value = || text().pattern(Some(r"^[^\u0000-\u0008\u000a-\u001f\u007f]*$"));
+    let values = ArrayBuilder::new().items(value());
+    ObjectBuilder::new()
+        .description(Some(
+            "Its header fields, at most 200: by name a value, or a list where a field was there several times. Letter case does \
+             not count in names.",
+        ))
+        .property_names(Some(Schema::Object(name)))
+        .additional_properties(Some(Schema::from(OneOfBuilder::new().item(value()).item(values))))
+        .build()
+}
 
 impl Headers {
     pub(super) fn fields(&self) -> &HeaderMap {
