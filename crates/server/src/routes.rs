@@ -13,7 +13,9 @@ use tracing::{Level, Span};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use crate::api::{acquire, audit, buckets, docs, health, limits, observe, permits, policy};
+use crate::api::{
+    acquire, audit, buckets, docs, health, limits, observe, overrides, pauses, permits, policy, versions,
+};
 use crate::app::App;
 use crate::description;
 use crate::host::{self, Hosts};
@@ -71,8 +73,13 @@ fn of_namespace() -> OpenApiRouter<App> {
         .routes(routes!(permits::heartbeat))
         .routes(routes!(permits::give_back))
         .routes(routes!(policy::get, policy::put))
+        .routes(routes!(versions::list))
+        .routes(routes!(versions::get))
+        .routes(routes!(versions::roll_back))
         .routes(routes!(limits::get))
+        .routes(routes!(overrides::get, overrides::put, overrides::delete))
         .routes(routes!(buckets::get))
+        .routes(routes!(pauses::list, pauses::pause, pauses::resume))
         .routes(routes!(audit::get))
         .routes(routes!(audit::follow))
 }

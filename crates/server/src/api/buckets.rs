@@ -125,7 +125,7 @@ async fn check_limit(app: &App, limit: &str) -> Result<(), Problem> {
 }
 
 /// Cursors are numbers; what is none would be an error of the store.
-fn check_cursor(cursor: &str) -> Result<(), Problem> {
+pub(super) fn check_cursor(cursor: &str) -> Result<(), Problem> {
     if cursor.bytes().all(|byte| byte.is_ascii_digit()) && cursor.parse::<u64>().is_ok() {
         return Ok(());
     }

@@ -4,12 +4,18 @@ pub(crate) mod acquire;
 pub(crate) mod audit;
 pub(crate) mod buckets;
 mod call;
+mod change;
 pub(crate) mod docs;
 pub(crate) mod health;
 pub(crate) mod limits;
 pub(crate) mod observe;
+pub(crate) mod overrides;
+pub(crate) mod pauses;
 pub(crate) mod permits;
 pub(crate) mod policy;
+mod policy_answer;
+mod rfc3339;
+pub(crate) mod versions;
 
 use std::time::Duration;
 

@@ -4,34 +4,26 @@ use std::str;
 
 use axum::Json;
 use axum::extract::{FromRequest, Request, State};
-use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
+use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
-use tollgate::{Change, Error, Limit, Policy, PolicyVersion};
+use tollgate::{Error, Limit, Policy, PolicyVersion};
 use utoipa::openapi::schema::OneOfBuilder;
 use utoipa::openapi::{Ref, RefOr, Schema};
 use utoipa::{IntoParams, PartialSchema, ToSchema};
 
+use super::change::{By, ByFields};
+use super::policy_answer;
 use crate::app::App;
 use crate::body;
 use crate::description::{self, IN_NAMESPACE, OF_STORE, WITH_BODY, problems};
-use crate::entity_tag::{self, Condition};
+use crate::entity_tag::Condition;
 use crate::params::{NoQuery, Query};
 use crate::problem::{Kind, Problem};
 
 /// As large as a policy may be.
 const POLICY_BYTES_MAX: usize = 1 << 20;
-
-/// Who changes the policy, and what for. Kept with the version, and told with it.
-const AUTHOR: HeaderName = HeaderName::from_static("tollgate-author");
-const REASON: HeaderName = HeaderName::from_static("tollgate-reason");
-
-/// Who changes it where nobody says so: there are no users yet whose names could be taken.
-const AUTHOR_DEFAULT: &str = "unknown";
-
-/// The number of the version.
-const VERSION: HeaderName = HeaderName::from_static("tollgate-policy-version");
 
 /// A policy in the other language, as an example.
 const EXAMPLE: &str =
@@ -127,9 +119,9 @@ pub(crate) async fn get(State(app): State<App>, _: NoQuery, headers: HeaderMap) 
     let known = Condition::if_none_match(&headers)?;
     let version = app.policy().await?;
     if known.is_some_and(|known| known.names(&version.tag)) {
-        return Ok((StatusCode::NOT_MODIFIED, fields_of(&version)).into_response());
+        return Ok((StatusCode::NOT_MODIFIED, policy_answer::fields_of(&version)).into_response());
     }
-    Ok(written(version))
+    Ok(policy_answer::whole(version))
 }
 
 problems!(
@@ -147,10 +139,7 @@ problems!(
         Manner,
         ("If-Match" = inline(Option<Condition>), Header, example = "*",
             description = "The ETag of the policy that this one follows, or `*`. Required, unless `dry_run` is true."),
-        ("Tollgate-Author" = Option<String>, Header, max_length = 256, example = "ann",
-            description = "Who makes the change, at most 256 bytes; `unknown` by default."),
-        ("Tollgate-Reason" = Option<String>, Header, max_length = 1_024, example = "a higher tier",
-            description = "What for, at most 1,024 bytes.")
+        ByFields
     ),
     request_body(
         description = "At most 1 MiB. `docs/POLICY.md` describes its fields.",
@@ -181,50 +170,23 @@ problems!(
 pub(crate) async fn put(
     State(app): State<App>,
     Query(Manner { dry_run }): Query<Manner>,
+    By(change): By,
     headers: HeaderMap,
     Document(policy): Document,
 ) -> Result<Response, Problem> {
     let condition = Condition::if_match(&headers)?;
-    let change = change_of(&headers)?;
     let (expected, found) = (app.gate.namespace(), policy.namespace().to_owned());
     if found != expected {
         return Err(Error::OtherNamespace { expected, found }.into());
     }
     let current = app.policy().await?;
-    if condition.as_ref().is_some_and(|condition| !condition.is_met_by(&current.tag)) {
-        return Err(changed(&current.tag));
-    }
     if dry_run {
+        policy_answer::check(condition.as_ref(), &current)?;
         return Ok(preview(&policy, &current));
     }
-    if condition.is_none() {
-        let detail = "name the version that this one follows, with the ETag of the policy you have read, such as If-Match: ";
-        let problem = Problem::new(Kind::PRECONDITION_REQUIRED, format!("{detail}\"{}\"", current.tag));
-        return Err(problem.field(header::IF_MATCH.as_str()));
-    }
-    match app.gate.put_policy(&policy, Some(&current.tag), &change).await {
-        Ok(version) => Ok(written(version)),
-        Err(Error::Conflict { current }) => Err(changed(&current)),
-        Err(error) => Err(error.into()),
-    }
-}
-
-fn written(version: PolicyVersion) -> Response {
-    let content_type = [(header::CONTENT_TYPE, "application/json")];
-    (fields_of(&version), content_type, version.document).into_response()
-}
-
-fn fields_of(version: &PolicyVersion) -> HeaderMap {
-    let texts = [(AUTHOR, &version.author), (REASON, &version.reason)];
-    let texts = texts.into_iter().filter(|(_, text)| !text.is_empty());
-    let texts = texts.filter_map(|(name, text)| Some((name, HeaderValue::from_bytes(text.as_bytes()).ok()?)));
-    let tag = entity_tag::header_of(&version.tag).map(|tag| (header::ETAG, tag));
-    tag.into_iter().chain([(VERSION, HeaderValue::from(version.version))]).chain(texts).collect()
-}
-
-fn changed(tag: &str) -> Problem {
-    let detail = format!("the policy is at \"{tag}\" now; read it again and make the change on it");
-    Problem::new(Kind::CHANGED, detail).field(header::IF_MATCH.as_str())
+    policy_answer::check_named(condition.as_ref(), &current)?;
+    let written = app.gate.put_policy(&policy, Some(&current.tag), &change).await;
+    policy_answer::after(written).map(policy_answer::whole)
 }
 
 fn preview(policy: &Policy, current: &PolicyVersion) -> Response {
@@ -235,29 +197,6 @@ fn preview(policy: &Policy, current: &PolicyVersion) -> Response {
             .into_response(),
         Err(error) => Problem::new(Kind::INTERNAL, error.to_string()).into_response(),
     }
-}
-
-fn change_of(headers: &HeaderMap) -> Result<Change, Problem> {
-    let author = text_of(headers, &AUTHOR, Change::AUTHOR_BYTES_MAX)?.unwrap_or(AUTHOR_DEFAULT).to_owned();
-    let reason = text_of(headers, &REASON, Change::REASON_BYTES_MAX)?.unwrap_or_default().to_owned();
-    Ok(Change { author, reason })
-}
-
-fn text_of<'a>(
-    headers: &'a HeaderMap,
-    name: &HeaderName,
-    bytes_max: usize,
-) -> Result<Option<&'a str>, Problem> {
-    let Some(value) = headers.get(name) else {
-        return Ok(None);
-    };
-    let text = str::from_utf8(value.as_bytes()).ok().filter(|text| text.len() <= bytes_max);
-    let text = text.filter(|text| !text.contains(char::is_control));
-    text.map(Some).ok_or_else(|| {
-        let detail =
-            format!("{name} takes at most {bytes_max} bytes of UTF-8 text without control characters");
-        Problem::new(Kind::INVALID_VALUE, detail).field(name.as_str())
-    })
 }
 
 impl<S: Sync> FromRequest<S> for Document {

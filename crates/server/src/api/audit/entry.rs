@@ -2,13 +2,13 @@
 
 use std::time::Duration;
 
-use jiff::Timestamp;
 use serde::Serialize;
 use tollgate::{AuditEntry, AuditEvent, AuditKind};
 use utoipa::ToSchema;
 use utoipa::openapi::schema::{Object, ObjectBuilder, Type};
 
 use crate::api::ms_rounded_up;
+use crate::api::rfc3339::of_us as time;
 
 /// What unreadable entries are called: their own word for it may be anything.
 pub(super) const UNREADABLE: &str = "unreadable";
@@ -202,23 +202,5 @@ impl From<AuditEvent> for What {
                 Self::Unreadable { called: other.kind().map_or(UNREADABLE, |kind| kind.as_str()).to_owned() }
             }
         }
-    }
-}
-
-/// A point in time as RFC 3339 has it, to the microsecond. Beyond the year 9999 it is the number that it came as.
-fn time(us: u64) -> String {
-    let timestamp = i64::try_from(us).ok().and_then(|us| Timestamp::from_microsecond(us).ok());
-    timestamp.map_or_else(|| us.to_string(), |timestamp| format!("{timestamp:.6}"))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn times_are_written_to_the_microsecond() {
-        assert_eq!(time(1_700_000_000_000_000), "2023-11-14T22:13:20.000000Z");
-        assert_eq!(time(1), "1970-01-01T00:00:00.000001Z");
-        assert_eq!(time(u64::MAX), u64::MAX.to_string());
     }
 }

@@ -1,0 +1,224 @@
+//! `/v1/{ns}/limits/{limit}/overrides/{key}`: what one key of a limit has instead of what the limit says.
+
+use axum::Json;
+use axum::extract::{Path, State};
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::{IntoResponse, Response};
+use serde::{Deserialize, Serialize};
+use tollgate::{Change, Error, Override, Policy, PolicyError, PolicyVersion};
+use utoipa::{IntoParams, ToSchema};
+
+use super::change::{By, ByFields};
+use super::policy_answer;
+use crate::app::App;
+use crate::body;
+use crate::description::{IN_NAMESPACE, OF_STORE, WITH_BODY, problems};
+use crate::entity_tag::Condition;
+use crate::params::NoQuery;
+use crate::problem::{Kind, Problem};
+
+/// A policy that another one writes at the same moment is met again on the next try; more than a few in a row are none.
+const TRIES: usize = 8;
+
+/// Which one.
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Path)]
+pub(crate) struct OverridePath {
+    /// The limit's name.
+    #[param(example = "org", min_length = 1)]
+    limit: String,
+    /// The key: the values that the limit is counted per, joined by `/`, with `%2F` for each `/` here.
+    #[param(example = "acme", min_length = 1)]
+    key: String,
+}
+
+/// An override as it is in force.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = OverrideInForce)]
+struct InForce<'a> {
+    limit: &'a str,
+    key: &'a str,
+    r#override: &'a Override,
+}
+
+problems!(NotRead: IN_NAMESPACE, OF_STORE, &[Kind::UNKNOWN_LIMIT, Kind::UNKNOWN_OVERRIDE]);
+
+/// What a key of a limit has instead of what the limit says.
+#[utoipa::path(
+    get,
+    path = "/limits/{limit}/overrides/{key}",
+    operation_id = "getOverride",
+    tag = "policy",
+    params(OverridePath),
+    responses(
+        (
+            status = 200,
+            description = "The override.",
+            body = InForce,
+            headers(("ETag" = String, description = "The policy's, of which it is a part."))
+        ),
+        NotRead
+    )
+)]
+pub(crate) async fn get(
+    State(app): State<App>,
+    Path(place): Path<OverridePath>,
+    _: NoQuery,
+) -> Result<Response, Problem> {
+    let current = app.policy().await?;
+    let policy = parsed(&current)?;
+    place.check_limit(&policy)?;
+    let own = policy.override_of(&place.limit, &place.key).ok_or_else(|| place.not_there())?;
+    Ok(place.answer(&current, own))
+}
+
+problems!(
+    NotPut: IN_NAMESPACE, WITH_BODY, OF_STORE,
+    &[Kind::UNKNOWN_LIMIT, Kind::CHANGED, Kind::INVALID_POLICY, Kind::INVALID_VALUE]
+);
+
+/// Gives a key of a limit something else than what the limit says, in place of what it had.
+///
+/// It is the next version of the policy, and binds every replica from the next grant on; what was spent stays spent. Changes that others make
+/// meanwhile stay: without `If-Match` it is made on whichever policy is in force.
+#[utoipa::path(
+    put,
+    path = "/limits/{limit}/overrides/{key}",
+    operation_id = "putOverride",
+    tag = "policy",
+    params(
+        OverridePath,
+        ("If-Match" = inline(Option<Condition>), Header,
+            description = "The ETag of the policy that this one follows. Not required."),
+        ByFields
+    ),
+    request_body(content = Override, description = "At most 64 KiB.", example = json!({"rate": "50/s", "burst": 50})),
+    responses(
+        (
+            status = 200,
+            description = "In force.",
+            body = InForce,
+            headers(
+                ("ETag" = String, description = "The policy's, of which it is a part."),
+                ("Tollgate-Policy-Version" = u64, description = "The policy's version."),
+                ("Tollgate-Author" = String, description = "Who wrote it."),
+                ("Tollgate-Reason" = String, description = "What for; by default what was changed.")
+            )
+        ),
+        NotPut
+    )
+)]
+pub(crate) async fn put(
+    State(app): State<App>,
+    Path(place): Path<OverridePath>,
+    _: NoQuery,
+    by: By,
+    headers: HeaderMap,
+    body::Json(own): body::Json<Override>,
+) -> Result<Response, Problem> {
+    let change = by.or_reason(|| place.reason("override of"));
+    let version = place.change(&app, &headers, &change, Some(&own)).await?;
+    Ok(place.answer(&version, &own))
+}
+
+problems!(
+    NotDeleted: IN_NAMESPACE, OF_STORE,
+    &[Kind::UNKNOWN_LIMIT, Kind::UNKNOWN_OVERRIDE, Kind::CHANGED, Kind::INVALID_POLICY, Kind::INVALID_VALUE]
+);
+
+/// Has a key of a limit be as the limit says again.
+#[utoipa::path(
+    delete,
+    path = "/limits/{limit}/overrides/{key}",
+    operation_id = "deleteOverride",
+    tag = "policy",
+    params(
+        OverridePath,
+        ("If-Match" = inline(Option<Condition>), Header,
+            description = "The ETag of the policy that this one follows. Not required."),
+        ByFields
+    ),
+    responses(
+        (
+            status = 204,
+            description = "It is gone.",
+            headers(
+                ("ETag" = String, description = "The policy's, without it."),
+                ("Tollgate-Policy-Version" = u64, description = "The policy's version."),
+                ("Tollgate-Author" = String, description = "Who wrote it."),
+                ("Tollgate-Reason" = String, description = "What for; by default what was changed.")
+            )
+        ),
+        NotDeleted
+    )
+)]
+pub(crate) async fn delete(
+    State(app): State<App>,
+    Path(place): Path<OverridePath>,
+    _: NoQuery,
+    by: By,
+    headers: HeaderMap,
+) -> Result<Response, Problem> {
+    let change = by.or_reason(|| place.reason("no override of"));
+    let version = place.change(&app, &headers, &change, None).await?;
+    Ok((StatusCode::NO_CONTENT, policy_answer::fields_of(&version)).into_response())
+}
+
+impl OverridePath {
+    /// Changes this override and nothing else: where others change the policy meanwhile it is made on theirs, unless the request
+    /// says which one it follows.
+    async fn change(
+        &self,
+        app: &App,
+        headers: &HeaderMap,
+        change: &Change,
+        own: Option<&Override>,
+    ) -> Result<PolicyVersion, Problem> {
+        let condition = Condition::if_match(headers)?;
+        for _ in 0..TRIES {
+            let current = app.policy().await?;
+            policy_answer::check(condition.as_ref(), &current)?;
+            let policy = parsed(&current)?;
+            self.check_limit(&policy)?;
+            if own.is_none() && policy.override_of(&self.limit, &self.key).is_none() {
+                return Err(self.not_there());
+            }
+            let policy = policy.with_override(&self.limit, &self.key, own.cloned())?;
+            match app.gate.put_policy(&policy, Some(&current.tag), change).await {
+                Err(Error::Conflict { .. }) => {}
+                written => return policy_answer::after(written),
+            }
+        }
+        Err(Problem::new(Kind::POLICY_UNSETTLED, "the policy has changed at every try"))
+    }
+
+    fn check_limit(&self, policy: &Policy) -> Result<(), Problem> {
+        if policy.limits().iter().any(|known| known.name() == self.limit) {
+            return Ok(());
+        }
+        let detail = format!("the policy has no limit {:?}", self.limit);
+        Err(Problem::new(Kind::UNKNOWN_LIMIT, detail).field("limit"))
+    }
+
+    fn not_there(&self) -> Problem {
+        let detail = format!("limit {} says nothing of the key {:?}", self.limit, self.key);
+        Problem::new(Kind::UNKNOWN_OVERRIDE, detail).field("key")
+    }
+
+    fn answer(&self, version: &PolicyVersion, own: &Override) -> Response {
+        let body = InForce { limit: &self.limit, key: &self.key, r#override: own };
+        (policy_answer::fields_of(version), Json(body)).into_response()
+    }
+
+    /// As long as a reason may be.
+    fn reason(&self, what: &str) -> String {
+        let reason = format!("{what} {} at limit {}", self.key, self.limit);
+        let is_short = reason.len() <= Change::REASON_BYTES_MAX;
+        if is_short { reason } else { format!("{what} a key at limit {}", self.limit) }
+    }
+}
+
+/// What is in force was checked when it was written.
+fn parsed(version: &PolicyVersion) -> Result<Policy, Problem> {
+    Policy::from_json(&version.document).map_err(|error: PolicyError| Error::Policy(error).into())
+}

@@ -1,0 +1,199 @@
+//! `/v1/{ns}/pauses`: which buckets let nothing pass for a time, and pauses by hand.
+
+use std::time::Duration;
+
+use axum::Json;
+use axum::extract::State;
+use axum::http::StatusCode;
+use serde::{Deserialize, Serialize};
+use tollgate::{BucketState, Error};
+use utoipa::{IntoParams, ToSchema};
+
+use super::change::{By, ByFields};
+use super::ms_rounded_up;
+use crate::app::App;
+use crate::body;
+use crate::description::{IN_NAMESPACE, OF_STORE, WITH_BODY, problems};
+use crate::params::{NoQuery, Query};
+use crate::problem::{Kind, Problem};
+
+/// As long as a pause may be: 31 days.
+const PAUSE_MS_MAX: u64 = 31 * 86_400_000;
+
+/// Pages of buckets that are looked at for one of pauses: most buckets are not paused.
+const LOOKED_AT_MOST: usize = 20;
+
+/// Where to begin.
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Begin {
+    /// Where the page begins: `next` of the last one.
+    #[param(pattern = "^[0-9]{1,20}$")]
+    cursor: Option<String>,
+}
+
+/// Some of the buckets that are paused.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Pauses)]
+pub(crate) struct Page {
+    /// May be none although there are more.
+    pauses: Vec<Paused>,
+    /// The cursor of the next page; missing on the last.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    next: Option<String>,
+}
+
+/// A bucket that lets nothing pass.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = PausedBucket)]
+pub(crate) struct Paused {
+    limit: String,
+    key: String,
+    /// Until it earns again; it begins empty then.
+    #[schema(minimum = 1)]
+    paused_for_ms: u64,
+}
+
+/// Which bucket is to be paused, and for how long.
+#[derive(Debug, Deserialize, ToSchema)]
+#[schema(as = PauseRequest)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Pause {
+    limit: String,
+    key: String,
+    /// From now on, by the store's clock. A pause that ends later stays.
+    #[schema(minimum = 1, maximum = 2_678_400_000_i64)]
+    for_ms: u64,
+}
+
+/// Of which bucket the pause is to end.
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Bucket {
+    /// The limit's name.
+    #[param(example = "org")]
+    limit: String,
+    /// Which of its buckets.
+    #[param(example = "acme")]
+    key: String,
+}
+
+problems!(NotListed: IN_NAMESPACE, OF_STORE, &[Kind::INVALID_VALUE]);
+
+/// The buckets that let nothing pass for a time, because the provider or an operator has said so.
+#[utoipa::path(
+    get,
+    path = "/pauses",
+    operation_id = "pauses",
+    tag = "buckets",
+    params(Begin),
+    responses(
+        (
+            status = 200,
+            description = "A page. A bucket may appear twice.",
+            body = Page,
+            links(("next" = (
+                operation_id = "pauses",
+                parameters(("ns" = "$request.path.ns"), ("cursor" = "$response.body#/next")),
+                description = "The next page, if there is one."
+            )))
+        ),
+        NotListed
+    )
+)]
+pub(crate) async fn list(
+    State(app): State<App>,
+    Query(Begin { cursor }): Query<Begin>,
+) -> Result<Json<Page>, Problem> {
+    if let Some(cursor) = &cursor {
+        super::buckets::check_cursor(cursor)?;
+    }
+    let (mut pauses, mut next) = (Vec::new(), cursor);
+    for _ in 0..LOOKED_AT_MOST {
+        let page = app.gate.buckets(None, next.as_deref()).await?;
+        pauses.extend(page.buckets.into_iter().filter_map(Paused::of));
+        next = page.next;
+        if next.is_none() || !pauses.is_empty() {
+            break;
+        }
+    }
+    Ok(Json(Page { pauses, next }))
+}
+
+problems!(
+    NotPaused: IN_NAMESPACE, WITH_BODY, OF_STORE,
+    &[Kind::UNKNOWN_LIMIT, Kind::TOO_MANY_BUCKETS, Kind::INVALID_VALUE]
+);
+
+/// Lets nothing pass a bucket for a time, in any replica.
+///
+/// Calls that wait go on waiting, those whose deadline is before the end are refused. The audit trail tells it.
+#[utoipa::path(
+    post,
+    path = "/pauses",
+    operation_id = "pause",
+    tag = "buckets",
+    params(ByFields),
+    request_body(
+        content = Pause,
+        description = "At most 64 KiB.",
+        example = json!({"limit": "org", "key": "acme", "for_ms": 60_000})
+    ),
+    responses((status = 200, description = "It is paused.", body = Paused), NotPaused)
+)]
+pub(crate) async fn pause(
+    State(app): State<App>,
+    _: NoQuery,
+    By(change): By,
+    body::Json(Pause { limit, key, for_ms }): body::Json<Pause>,
+) -> Result<Json<Paused>, Problem> {
+    if !(1..=PAUSE_MS_MAX).contains(&for_ms) {
+        let detail = format!("a pause of {for_ms} ms, expected 1 to {PAUSE_MS_MAX}, which is 31 days");
+        return Err(Problem::new(Kind::INVALID_VALUE, detail).field("for_ms"));
+    }
+    let paused = app.gate.pause(&limit, &key, Duration::from_millis(for_ms), &change).await;
+    let paused_for_ms = ms_rounded_up(paused.map_err(told_by_field)?);
+    Ok(Json(Paused { limit, key, paused_for_ms }))
+}
+
+problems!(
+    NotEnded: IN_NAMESPACE, OF_STORE,
+    &[Kind::UNKNOWN_LIMIT, Kind::TOO_MANY_BUCKETS, Kind::INVALID_VALUE]
+);
+
+/// Ends the pause of a bucket, whoever has begun it, the provider too.
+///
+/// The bucket is empty then, and earns from now on; calls that wait for it ask again within 250 ms. One that is not paused stays as it is.
+#[utoipa::path(
+    delete,
+    path = "/pauses",
+    operation_id = "resume",
+    tag = "buckets",
+    params(Bucket, ByFields),
+    responses((status = 204, description = "It is not paused."), NotEnded)
+)]
+pub(crate) async fn resume(
+    State(app): State<App>,
+    Query(Bucket { limit, key }): Query<Bucket>,
+    By(change): By,
+) -> Result<StatusCode, Problem> {
+    app.gate.resume(&limit, &key, &change).await.map_err(told_by_field)?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// Of a bucket that there can't be it is the limit or the key that is wrong.
+fn told_by_field(error: Error) -> Problem {
+    let is_unknown = matches!(error, Error::NoBucket { .. });
+    let problem = Problem::from(error);
+    if is_unknown { problem.field("key") } else { problem }
+}
+
+impl Paused {
+    fn of(state: BucketState) -> Option<Self> {
+        let paused_for_ms = ms_rounded_up(state.paused_for);
+        (paused_for_ms > 0).then_some(Self { limit: state.limit, key: state.key, paused_for_ms })
+    }
+}
