@@ -42,6 +42,26 @@ async fn an_override_binds_until_it_is_removed() -> Result<()> {
     Ok(())
 }
 
+/// A weight is a part of what is said of an organisation; what is put takes the place of all that was.
+#[tokio::test]
+async fn a_weight_is_set_beside_an_override_or_alone() -> Result<()> {
+    let api = Api::embedded(TEN_EACH).await?;
+    let both = put(&api, "acme", &json!({"burst": 12, "weight": 3})).await?.expect(200);
+    assert_eq!(both, json!({"limit": "org", "key": "acme", "override": {"burst": 12}, "weight": 3}));
+    let alone = put(&api, "acme", &json!({"weight": 5})).await?.expect(200);
+    assert_eq!(alone, json!({"limit": "org", "key": "acme", "weight": 5}));
+    assert_eq!(api.get(&path("acme")).await?.expect(200), alone);
+    let policy = api.get("/v1/shop/policy").await?.expect(200);
+    assert_eq!(
+        (&policy["limit"][0]["weight"], &policy["limit"][0]["override"]),
+        (&json!({"acme": 5}), &Value::Null)
+    );
+    put(&api, "acme", &json!({"weight": 0})).await?.expect_problem(422, "invalid-policy", "weight");
+    assert_eq!(Answer::of(api.request(Method::DELETE, &path("acme"))).await?.status, 204);
+    api.get(&path("acme")).await?.expect_problem(404, "unknown-override", "key");
+    Ok(())
+}
+
 /// What can't be is told by the fields of the request, and changes nothing.
 #[tokio::test]
 async fn what_can_not_be_an_override_is_told_by_its_field() -> Result<()> {

@@ -50,7 +50,7 @@ async fn what_can_not_be_paused_is_told_by_its_field() -> Result<()> {
         (json!({"limit": "org", "key": "acme", "for_ms": 2_678_400_001_u64}), 422, "invalid-value", "for_ms"),
         (json!({"limit": "org", "key": "acme", "for_ms": -1}), 400, "malformed", "for_ms"),
         (json!({"limit": "org", "key": "acme"}), 400, "malformed", "for_ms"),
-        (json!({"limit": "nothing", "key": "acme", "for_ms": 1}), 404, "unknown-limit", "key"),
+        (json!({"limit": "nothing", "key": "acme", "for_ms": 1}), 404, "unknown-limit", "limit"),
         (json!({"limit": "org", "key": "", "for_ms": 1}), 404, "unknown-limit", "key"),
         (json!({"limit": "org", "key": "a\u{0}b", "for_ms": 1}), 404, "unknown-limit", "key"),
     ] {

@@ -18,7 +18,7 @@ impl Tollgate {
     /// taken for that. A pause that ends later stays. At its end the bucket is empty, and earns from then on. Returns how long it is
     /// paused.
     ///
-    /// Calls that wait go on waiting, those whose deadline is before the end are refused with the time at which to come. The audit trail
+    /// Calls that wait go on waiting; a limit that only observes lets calls pass all the same. Those whose deadline is before the end are refused with the time at which to come. The audit trail
     /// tells it.
     ///
     /// # Errors

@@ -1,4 +1,4 @@
-//! One override of a policy changed, and those that have run out left out.
+//! What a policy says of one key changed, and overrides that have run out left out.
 
 use super::Policy;
 use super::compile;
@@ -50,6 +50,40 @@ impl Policy {
                 Some(own) => own.trim_start_matches('.').to_owned(),
                 None => field.to_owned(),
             })
+        })
+    }
+
+    /// The weight that a limit gives an organisation, if there is such a limit and it says one.
+    #[must_use]
+    pub fn weight_of(&self, limit: &str, org: &str) -> Option<u32> {
+        let limit = self.limits.iter().find(|known| known.name() == limit)?;
+        limit.written.weight.get(org).copied()
+    }
+
+    /// This policy with another weight for an organisation where calls wait at a limit that is counted per organisation, and at all limits that
+    /// say nothing of it; with `None` without one.
+    ///
+    /// # Errors
+    /// [`PolicyError`] if there is no such limit (its field is `limit`), or the weight can't be (`weight`): it is 1 to 1,000, the limit is
+    /// counted `per = ["org"]`, and other such limits say no other one.
+    pub fn with_weight(&self, limit: &str, org: &str, weight: Option<u32>) -> Result<Policy, PolicyError> {
+        let mut limits = self.written();
+        let Some(index) = limits.iter().position(|known| known.name == limit) else {
+            return Err(Wrong::text(limit, "the name of a limit of the policy").at("limit").into());
+        };
+        let limit = &mut limits[index];
+        match weight {
+            Some(weight) if limit.per == ["org"] => drop(limit.weight.insert(org.to_owned(), weight)),
+            Some(weight) => {
+                let expected = "none, as the limit is not counted per organisation alone";
+                return Err(Wrong::plain(weight.to_string(), expected).at("weight").into());
+            }
+            None => drop(limit.weight.remove(org)),
+        }
+        self.with_limits(limits).map_err(|error| {
+            error.told_of(
+                |field| if field.contains(".weight.") { "weight".to_owned() } else { field.to_owned() },
+            )
         })
     }
 
@@ -139,6 +173,19 @@ mod tests {
         let unfit = Override { expires_at: Some("tomorrow".to_owned()), ..rate("1/s") };
         assert_eq!(fields("org", "acme", unfit), ["expires_at"]);
         assert_eq!(fields("org", "acme", Override::default()), ["key"]);
+    }
+
+    #[test]
+    fn a_weight_is_set_and_removed_where_the_key_is_an_organisation() {
+        let policy = policy();
+        let set = policy.with_weight("org", "acme", Some(3)).expect("a policy");
+        assert_eq!((set.weight_of("org", "acme"), set.weight_of("org", "globex")), (Some(3), None));
+        assert_eq!(set.with_weight("org", "acme", None).expect("a policy"), policy);
+        for (limit, weight, field) in [("nothing", 3, "limit"), ("org", 0, "weight"), ("other", 3, "weight")]
+        {
+            let error = policy.with_weight(limit, "acme", Some(weight)).expect_err("a weight that can't be");
+            assert_eq!(error.problems()[0].field, field);
+        }
     }
 
     #[test]

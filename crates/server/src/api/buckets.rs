@@ -115,7 +115,7 @@ async fn page(app: &App, limit: Option<&str>, cursor: Option<&str>) -> Result<Js
     Ok(Json(Page { buckets: page.buckets.into_iter().map(Bucket::from).collect(), next: page.next }))
 }
 
-async fn check_limit(app: &App, limit: &str) -> Result<(), Problem> {
+pub(super) async fn check_limit(app: &App, limit: &str) -> Result<(), Problem> {
     let stored = app.policy().await?;
     let policy = Policy::from_json(&stored.document).map_err(Error::Policy)?;
     if policy.limits().iter().any(|known| known.name() == limit) {

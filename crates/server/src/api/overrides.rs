@@ -32,13 +32,52 @@ pub(crate) struct OverridePath {
     key: String,
 }
 
-/// An override as it is in force.
+/// What a key is to have instead of what the limit says; at least one field.
+#[derive(Debug, Deserialize, ToSchema)]
+#[schema(as = OverrideRequest)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Wanted {
+    /// Such as `50/s`; not with `quota`.
+    rate: Option<String>,
+    /// Such as `600/1m`; not with `rate`.
+    quota: Option<String>,
+    /// Tokens of a full bucket.
+    #[schema(minimum = 1)]
+    burst: Option<u64>,
+    /// How late a call may count against the quota, such as `500ms`.
+    slack: Option<String>,
+    /// Calls in flight.
+    #[schema(minimum = 1, maximum = 1_000)]
+    concurrent: Option<u64>,
+    /// Smallest gap between two grants, such as `200ms`.
+    spacing: Option<String>,
+    /// Until when all of these hold; for ever if it is not given. Within ten seconds after that the next version of the policy is without them.
+    #[schema(format = DateTime)]
+    expires_at: Option<String>,
+    /// The organisation's weight where calls wait, if the limit is counted per organisation alone. It does not expire.
+    #[schema(minimum = 1, maximum = 1_000)]
+    weight: Option<u32>,
+}
+
+/// What a key has instead of what the limit says.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = OverrideInForce)]
 struct InForce<'a> {
     limit: &'a str,
     key: &'a str,
-    r#override: &'a Override,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    r#override: Option<&'a Override>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false, minimum = 1, maximum = 1_000)]
+    weight: Option<u32>,
+}
+
+/// What is said of a key, apart.
+#[derive(Debug, Default, PartialEq, Eq)]
+struct Said {
+    own: Option<Override>,
+    weight: Option<u32>,
 }
 
 problems!(NotRead: IN_NAMESPACE, OF_STORE, &[Kind::UNKNOWN_LIMIT, Kind::UNKNOWN_OVERRIDE]);
@@ -68,8 +107,11 @@ pub(crate) async fn get(
     let current = app.policy().await?;
     let policy = parsed(&current)?;
     place.check_limit(&policy)?;
-    let own = policy.override_of(&place.limit, &place.key).ok_or_else(|| place.not_there())?;
-    Ok(place.answer(&current, own))
+    let said = place.said(&policy);
+    if said == Said::default() {
+        return Err(place.not_there());
+    }
+    Ok(place.answer(&current, &said))
 }
 
 problems!(
@@ -92,7 +134,7 @@ problems!(
             description = "The ETag of the policy that this one follows. Not required."),
         ByFields
     ),
-    request_body(content = Override, description = "At most 64 KiB.", example = json!({"rate": "50/s", "burst": 50})),
+    request_body(content = Wanted, description = "At most 64 KiB.", example = json!({"rate": "50/s", "burst": 50})),
     responses(
         (
             status = 200,
@@ -114,11 +156,12 @@ pub(crate) async fn put(
     _: NoQuery,
     by: By,
     headers: HeaderMap,
-    body::Json(own): body::Json<Override>,
+    body::Json(wanted): body::Json<Wanted>,
 ) -> Result<Response, Problem> {
     let change = by.or_reason(|| place.reason("override of"));
-    let version = place.change(&app, &headers, &change, Some(&own)).await?;
-    Ok(place.answer(&version, &own))
+    let said = Said::from(wanted);
+    let version = place.change(&app, &headers, &change, &said).await?;
+    Ok(place.answer(&version, &said))
 }
 
 problems!(
@@ -160,7 +203,7 @@ pub(crate) async fn delete(
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
     let change = by.or_reason(|| place.reason("no override of"));
-    let version = place.change(&app, &headers, &change, None).await?;
+    let version = place.change(&app, &headers, &change, &Said::default()).await?;
     Ok((StatusCode::NO_CONTENT, policy_answer::fields_of(&version)).into_response())
 }
 
@@ -172,7 +215,7 @@ impl OverridePath {
         app: &App,
         headers: &HeaderMap,
         change: &Change,
-        own: Option<&Override>,
+        said: &Said,
     ) -> Result<PolicyVersion, Problem> {
         let condition = Condition::if_match(headers)?;
         for _ in 0..TRIES {
@@ -180,16 +223,22 @@ impl OverridePath {
             policy_answer::check(condition.as_ref(), &current)?;
             let policy = parsed(&current)?;
             self.check_limit(&policy)?;
-            if own.is_none() && policy.override_of(&self.limit, &self.key).is_none() {
+            if *said == Said::default() && self.said(&policy) == *said {
                 return Err(self.not_there());
             }
-            let policy = policy.with_override(&self.limit, &self.key, own.cloned())?;
+            let policy = policy.with_override(&self.limit, &self.key, said.own.clone())?;
+            let policy = policy.with_weight(&self.limit, &self.key, said.weight)?;
             match app.gate.put_policy(&policy, Some(&current.tag), change).await {
                 Err(Error::Conflict { .. }) => {}
                 written => return policy_answer::after(written),
             }
         }
         Err(Problem::new(Kind::POLICY_UNSETTLED, "the policy has changed at every try"))
+    }
+
+    fn said(&self, policy: &Policy) -> Said {
+        let own = policy.override_of(&self.limit, &self.key).cloned();
+        Said { own, weight: policy.weight_of(&self.limit, &self.key) }
     }
 
     fn check_limit(&self, policy: &Policy) -> Result<(), Problem> {
@@ -205,8 +254,9 @@ impl OverridePath {
         Problem::new(Kind::UNKNOWN_OVERRIDE, detail).field("key")
     }
 
-    fn answer(&self, version: &PolicyVersion, own: &Override) -> Response {
-        let body = InForce { limit: &self.limit, key: &self.key, r#override: own };
+    fn answer(&self, version: &PolicyVersion, said: &Said) -> Response {
+        let Said { own, weight } = said;
+        let body = InForce { limit: &self.limit, key: &self.key, r#override: own.as_ref(), weight: *weight };
         (policy_answer::fields_of(version), Json(body)).into_response()
     }
 
@@ -215,6 +265,16 @@ impl OverridePath {
         let reason = format!("{what} {} at limit {}", self.key, self.limit);
         let is_short = reason.len() <= Change::REASON_BYTES_MAX;
         if is_short { reason } else { format!("{what} a key at limit {}", self.limit) }
+    }
+}
+
+impl From<Wanted> for Said {
+    fn from(wanted: Wanted) -> Self {
+        let Wanted { rate, quota, burst, slack, concurrent, spacing, expires_at, weight } = wanted;
+        let own = Override { rate, quota, burst, slack, concurrent, spacing, expires_at };
+        // Nothing at all is an override that can't be, which is told.
+        let is_weight_alone = weight.is_some() && own == Override::default();
+        Self { own: (!is_weight_alone).then_some(own), weight }
     }
 }
 

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use tollgate::{BucketState, Error};
 use utoipa::{IntoParams, ToSchema};
 
+use super::buckets::{check_cursor, check_limit};
 use super::change::{By, ByFields};
 use super::ms_rounded_up;
 use crate::app::App;
@@ -109,7 +110,7 @@ pub(crate) async fn list(
     Query(Begin { cursor }): Query<Begin>,
 ) -> Result<Json<Page>, Problem> {
     if let Some(cursor) = &cursor {
-        super::buckets::check_cursor(cursor)?;
+        check_cursor(cursor)?;
     }
     let (mut pauses, mut next) = (Vec::new(), cursor);
     for _ in 0..LOOKED_AT_MOST {
@@ -130,7 +131,8 @@ problems!(
 
 /// Lets nothing pass a bucket for a time, in any replica.
 ///
-/// Calls that wait go on waiting, those whose deadline is before the end are refused. The audit trail tells it.
+/// Calls that wait go on waiting, those whose deadline is before the end are refused. A limit that only observes lets calls pass all the same.
+/// The audit trail tells it.
 #[utoipa::path(
     post,
     path = "/pauses",
@@ -154,6 +156,7 @@ pub(crate) async fn pause(
         let detail = format!("a pause of {for_ms} ms, expected 1 to {PAUSE_MS_MAX}, which is 31 days");
         return Err(Problem::new(Kind::INVALID_VALUE, detail).field("for_ms"));
     }
+    check_limit(&app, &limit).await?;
     let paused = app.gate.pause(&limit, &key, Duration::from_millis(for_ms), &change).await;
     let paused_for_ms = ms_rounded_up(paused.map_err(told_by_field)?);
     Ok(Json(Paused { limit, key, paused_for_ms }))
@@ -180,11 +183,12 @@ pub(crate) async fn resume(
     Query(Bucket { limit, key }): Query<Bucket>,
     By(change): By,
 ) -> Result<StatusCode, Problem> {
+    check_limit(&app, &limit).await?;
     app.gate.resume(&limit, &key, &change).await.map_err(told_by_field)?;
     Ok(StatusCode::NO_CONTENT)
 }
 
-/// Of a bucket that there can't be it is the limit or the key that is wrong.
+/// Of a limit that there is it is the key that no bucket could have.
 fn told_by_field(error: Error) -> Problem {
     let is_unknown = matches!(error, Error::NoBucket { .. });
     let problem = Problem::from(error);
