@@ -14,6 +14,7 @@ mod genesys;
 mod hostile;
 mod observe;
 mod observe_bad_input;
+mod operate;
 mod options;
 mod overrides;
 mod pauses;

@@ -4,7 +4,9 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-use crate::commands::{audit, check_policy, demo, genesys, health, serve, simulate_provider};
+use crate::commands::{
+    audit, check_policy, demo, genesys, health, pauses, policy, quota, serve, simulate_provider,
+};
 
 /// Limits what a fleet sends to other people's APIs, together: token buckets in Redis, charged at once or not at all.
 #[derive(Debug, Parser)]
@@ -18,6 +20,10 @@ struct Cli {
 enum Command {
     Serve(Box<serve::Arguments>),
     Demo(demo::Arguments),
+    Policy(policy::Arguments),
+    Quota(quota::Arguments),
+    Pause(pauses::PauseArguments),
+    Resume(pauses::ResumeArguments),
     Audit(Box<audit::Arguments>),
     Health(health::Arguments),
     CheckPolicy(check_policy::Arguments),
@@ -31,6 +37,10 @@ pub fn run() -> ExitCode {
     match Cli::parse().command {
         Command::Serve(arguments) => serve::run(*arguments),
         Command::Demo(arguments) => demo::run(&arguments),
+        Command::Policy(arguments) => policy::run(&arguments),
+        Command::Quota(arguments) => quota::run(&arguments),
+        Command::Pause(arguments) => pauses::pause_bucket(&arguments),
+        Command::Resume(arguments) => pauses::resume_bucket(&arguments),
         Command::Audit(arguments) => audit::run(&arguments),
         Command::Health(arguments) => health::run(&arguments),
         Command::CheckPolicy(arguments) => check_policy::run(&arguments),

@@ -1,12 +1,18 @@
 //! The commands of the binary, one file each; those about a provider in a folder of its name.
 
 pub(crate) mod audit;
+mod by;
 pub(crate) mod check_policy;
 pub(crate) mod demo;
 pub(crate) mod genesys;
 pub(crate) mod health;
+mod length;
+pub(crate) mod pauses;
 mod plain;
+pub(crate) mod policy;
+pub(crate) mod quota;
 pub(crate) mod serve;
+mod service;
 pub(crate) mod simulate_provider;
 
 use std::future::Future;
@@ -15,6 +21,8 @@ use std::process::ExitCode;
 
 use anyhow::Context;
 use tokio::runtime::Builder;
+
+use self::service::{Place, Service};
 
 /// The command line or the configuration is wrong. The same as the parser of the command line uses.
 const USAGE: u8 = 2;
@@ -45,6 +53,18 @@ fn run_to_end<T>(asked: impl Future<Output = anyhow::Result<T>>) -> anyhow::Resu
     let answered = runtime.block_on(asked);
     runtime.shutdown_background();
     answered
+}
+
+/// Asks a running service for something, and writes what came of it on standard output.
+fn carried_out(place: &Place, asked: impl AsyncFnOnce(&Service) -> anyhow::Result<String>) -> ExitCode {
+    let service = match place.service() {
+        Ok(service) => service,
+        Err(error) => return failed(&error, USAGE),
+    };
+    match run_to_end(asked(&service)).and_then(|said| show(&said)) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => failed(&error.context(place.to_string()), 1),
+    }
 }
 
 /// Writes what a command has to show on standard output.

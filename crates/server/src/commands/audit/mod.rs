@@ -1,21 +1,22 @@
 //! `tollgate audit`: what happened to a namespace, asked of a running service.
 
 mod line;
-mod service;
+mod trail;
 
 use std::io::{self, Write};
 use std::process::ExitCode;
 use std::time::{Duration, SystemTime};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 use clap::Args;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 use tokio::time::timeout;
 use tollgate::AuditKind;
 
-use self::service::{Asked, Service};
-use super::{USAGE, failed, run_to_end};
+use self::trail::Asked;
+use super::service::{self, Place, Service};
+use super::{USAGE, failed, length, run_to_end};
 use crate::clock;
 
 /// Entries of a page that is asked for where all are wanted.
@@ -39,12 +40,8 @@ Exit codes: 0 done, 1 the service can't be asked, 2 the command line is wrong.";
 #[derive(Args, Debug)]
 #[command(after_long_help = EXAMPLES)]
 pub(crate) struct Arguments {
-    /// The service to ask, over plain HTTP
-    #[arg(long, env = "TOLLGATE_URL", default_value = "http://127.0.0.1:8080", hide_env_values = true)]
-    url: String,
-    /// The namespace that the service is for
-    #[arg(long, env = "TOLLGATE_NAMESPACE", default_value = "genesys")]
-    namespace: String,
+    #[command(flatten)]
+    place: Place,
     /// From when on: a time such as 2026-11-26T07:00:00Z, or how long ago, such as 90m or 7d [default: the last entries]
     #[arg(long, value_name = "TIME", value_parser = time)]
     from: Option<Timestamp>,
@@ -73,7 +70,7 @@ pub(crate) struct Arguments {
 
 /// Prints the entries on standard output.
 pub(crate) fn run(arguments: &Arguments) -> ExitCode {
-    let service = match Service::at(&arguments.url, &arguments.namespace) {
+    let service = match arguments.place.service() {
         Ok(service) => service,
         Err(error) => return failed(&error, USAGE),
     };
@@ -81,7 +78,7 @@ pub(crate) fn run(arguments: &Arguments) -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         // Whoever reads has seen enough, as with `| head`.
         Err(error) if is_broken_pipe(&error) => ExitCode::SUCCESS,
-        Err(error) => failed(&error.context(format!("can't show the audit trail of {}", arguments.url)), 1),
+        Err(error) => failed(&error.context(format!("can't show the audit trail of {}", arguments.place)), 1),
     }
 }
 
@@ -109,7 +106,7 @@ async fn go_on(arguments: &Arguments, service: &Service, mut last_id: String) ->
             id.clone_into(&mut last_id);
             Ok(())
         };
-        match service.follow(&filters, &seen, take).await {
+        match trail::follow(service, &filters, &seen, take).await {
             Err(error) if is_broken_pipe(&error) || service::is_refusal(&error) => return Err(error),
             // Once for as long as nothing comes.
             Err(error) => {
@@ -134,7 +131,7 @@ async fn show_all(arguments: &Arguments, service: &Service) -> Result<String> {
             query.extend(time.map(|time| (name, time.to_string())));
         }
         query.extend(cursor.map(|cursor| ("cursor", cursor)));
-        let page = service.page(&query).await?;
+        let page = trail::page(service, &query).await?;
         page.entries.iter().try_for_each(|entry| print(arguments, entry))?;
         match page.next_cursor {
             Some(next) => cursor = Some(next),
@@ -152,7 +149,7 @@ async fn show_newest(arguments: &Arguments, service: &Service) -> Result<String>
         query.push(("order", "newest".to_owned()));
         query.push(("count", (wanted - entries.len()).to_string()));
         query.extend(cursor.map(|cursor| ("cursor", cursor)));
-        let page = service.page(&query).await?;
+        let page = trail::page(service, &query).await?;
         entries.extend(page.entries);
         let last_id = last_id.get_or_insert(page.last_id);
         match page.next_cursor {
@@ -191,19 +188,11 @@ fn time(text: &str) -> Result<Timestamp> {
     if let Ok(time) = text.parse::<Timestamp>() {
         return Ok(time);
     }
-    let (number, unit) =
-        text.split_at(text.find(|letter: char| !letter.is_ascii_digit()).unwrap_or(text.len()));
-    let unit_s: i64 = match unit {
-        "s" => 1,
-        "m" => 60,
-        "h" => 3_600,
-        "d" => 86_400,
-        _ => bail!("expected a time such as 2026-11-26T07:00:00Z, or how long ago, such as 90m or 7d"),
-    };
-    let ago = number.parse::<i64>().ok().and_then(|number| number.checked_mul(unit_s));
+    let expected = "expected a time such as 2026-11-26T07:00:00Z, or how long ago, such as 90m or 7d";
+    let ago = length::parse(text).context(expected)?;
     let now = clock::now().duration_since(SystemTime::UNIX_EPOCH).context("the clock is before 1970")?;
     let now = Timestamp::UNIX_EPOCH.checked_add(now).context("the clock is past the year 9999")?;
-    let ago = SignedDuration::from_secs(ago.context("too long ago")?);
+    let ago = SignedDuration::try_from(ago).context("too long ago")?;
     now.checked_sub(ago).context("too long ago")
 }
 

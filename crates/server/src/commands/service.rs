@@ -1,0 +1,206 @@
+//! A running service, asked over plain HTTP.
+
+use std::fmt;
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail, ensure};
+use bytes::Bytes;
+use clap::Args;
+use http_body_util::{BodyExt, Collected, Full, Limited};
+use hyper::body::Incoming;
+use hyper::{Method, Request, Response, Uri, header};
+use hyper_util::rt::TokioIo;
+use serde_json::Value;
+use tokio::net::TcpStream;
+use tokio::time::timeout;
+
+use super::plain::plain;
+
+/// How long a service may take to answer.
+pub(super) const WITHIN: Duration = Duration::from_secs(30);
+
+/// Largest answer: a policy of a MiB, a page of a thousand entries of the audit trail.
+const ANSWER_BYTES_MAX: usize = 16 << 20;
+
+/// Largest problem.
+const PROBLEM_BYTES_MAX: usize = 1 << 20;
+
+/// Which service, as the command line says it.
+#[derive(Args, Debug)]
+pub(super) struct Place {
+    /// The service to ask, over plain HTTP
+    #[arg(long, env = "TOLLGATE_URL", default_value = "http://127.0.0.1:8080", hide_env_values = true)]
+    url: String,
+    /// The namespace that the service is for
+    #[arg(long, env = "TOLLGATE_NAMESPACE", default_value = "genesys")]
+    namespace: String,
+}
+
+/// Where it is, and which namespace it is asked for.
+#[derive(Debug)]
+pub(super) struct Service {
+    authority: String,
+    /// Of the namespace.
+    path: String,
+}
+
+/// Something that it is asked.
+#[derive(Debug, Default)]
+pub(super) struct Ask<'a> {
+    pub(super) method: Method,
+    /// Behind the namespace, with the query, such as `/policy`.
+    pub(super) target: &'a str,
+    pub(super) headers: &'a [(&'static str, String)],
+    /// Its media type and itself.
+    pub(super) body: Option<(&'static str, Vec<u8>)>,
+}
+
+/// What the service said instead: asked again it says the same.
+#[derive(Debug)]
+struct Refusal(String);
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for Refusal {}
+
+/// Whether it makes no sense to ask again.
+pub(super) fn is_refusal(error: &anyhow::Error) -> bool {
+    error.is::<Refusal>()
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.url)
+    }
+}
+
+impl Place {
+    pub(super) fn service(&self) -> Result<Service> {
+        Service::at(&self.url, &self.namespace)
+    }
+}
+
+impl Service {
+    fn at(url: &str, namespace: &str) -> Result<Self> {
+        // Told of first, and not shown: there may be a password in it.
+        ensure!(!url.contains('@'), "--url: expected http://HOST:PORT without a user in it");
+        ensure!(!url.contains(['?', '#']), "--url: expected http://HOST:PORT without a query");
+        let uri: Uri = url.parse().with_context(|| format!("--url {url}: expected http://HOST:PORT"))?;
+        ensure!(
+            uri.scheme_str() == Some("http"),
+            "--url {url}: expected http://HOST:PORT; TLS is not spoken here"
+        );
+        let authority = uri.authority().context("a URL with http:// has a host")?;
+        let is_letter = |byte: u8| byte.is_ascii_alphanumeric() || b"._-".contains(&byte);
+        ensure!(
+            !namespace.is_empty() && namespace.bytes().all(is_letter),
+            "--namespace {namespace:?}: expected letters, digits, '.', '_' and '-'"
+        );
+        let path = format!("{}/v1/{namespace}", uri.path().trim_end_matches('/'));
+        Ok(Self { authority: authority.as_str().to_owned(), path })
+    }
+
+    /// The whole answer, if it is a success.
+    pub(super) async fn ask(&self, ask: Ask<'_>) -> Result<Response<Bytes>> {
+        let response = timeout(WITHIN, self.open(ask)).await.context("no answer within 30s")??;
+        whole(response).await
+    }
+
+    /// One request on a connection of its own. The beginning of the answer, if it is a success.
+    pub(super) async fn open(&self, ask: Ask<'_>) -> Result<Response<Incoming>> {
+        let Ask { method, target, headers, body } = ask;
+        let uri: Uri = format!("http://{}", self.authority).parse()?;
+        let host = uri.host().unwrap_or_default().trim_start_matches('[').trim_end_matches(']');
+        let stream = TcpStream::connect((host, uri.port_u16().unwrap_or(80))).await?;
+        let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream)).await?;
+        tokio::spawn(connection);
+        let request = Request::builder().method(method).uri(format!("{}{target}", self.path));
+        let mut request = request.header(header::HOST, &self.authority);
+        for (name, value) in headers {
+            request = request.header(*name, value.as_bytes());
+        }
+        let body = body.map_or_else(Bytes::new, |(kind, body)| {
+            request = std::mem::take(&mut request).header(header::CONTENT_TYPE, kind);
+            body.into()
+        });
+        let response = sender.send_request(request.body(Full::new(body))?).await?;
+        if response.status().is_success() {
+            return Ok(response);
+        }
+        let status = response.status();
+        let body = Limited::new(response.into_body(), PROBLEM_BYTES_MAX).collect().await;
+        let body = body.map(Collected::to_bytes).unwrap_or_default();
+        let problem: Value = serde_json::from_slice(&body).unwrap_or_default();
+        let detail = plain(problem["detail"].as_str().unwrap_or("it does not say why"));
+        if status.is_client_error() {
+            return Err(Refusal(format!("it answers {status}: {detail}")).into());
+        }
+        bail!("it answers {status}: {detail}")
+    }
+}
+
+/// An answer, read to its end.
+pub(super) async fn whole(response: Response<Incoming>) -> Result<Response<Bytes>> {
+    let (head, body) = response.into_parts();
+    let body = timeout(WITHIN, Limited::new(body, ANSWER_BYTES_MAX).collect()).await;
+    let body = body.context("no whole answer within 30s")?;
+    let body = body.map_err(anyhow::Error::from_boxed).context("the answer ended early")?.to_bytes();
+    Ok(Response::from_parts(head, body))
+}
+
+/// A header field, if it is there and a text.
+pub(super) fn header_of<B>(response: &Response<B>, name: &str) -> Option<String> {
+    String::from_utf8(response.headers().get(name)?.as_bytes().to_vec()).ok()
+}
+
+/// A name as a part of a path.
+pub(super) fn segment(name: &str) -> String {
+    // A form has `+` for a space, which means itself in a path.
+    form_urlencoded::byte_serialize(name.as_bytes()).collect::<String>().replace('+', "%20")
+}
+
+/// A query with its question mark, "" if there is nothing in it.
+pub(super) fn query(pairs: &[(&'static str, String)]) -> String {
+    if pairs.is_empty() {
+        return String::new();
+    }
+    format!("?{}", form_urlencoded::Serializer::new(String::new()).extend_pairs(pairs).finish())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_url_that_cant_be_asked_is_told_with_what_would_be_right() {
+        for url in [
+            "",
+            "127.0.0.1:8080",
+            "https://host",
+            "http://user@host",
+            "http://host?x",
+            "ftp://host",
+            "http://",
+        ] {
+            let error = Service::at(url, "genesys").expect_err(url).to_string();
+            assert!(error.contains("expected"), "{url}: {error}");
+        }
+        assert!(Service::at("http://host", "a/b").is_err());
+        let service = Service::at("http://[::1]:8080/behind/", "genesys").expect("a service");
+        assert_eq!(service.path, "/behind/v1/genesys");
+    }
+
+    #[test]
+    fn any_name_can_be_asked_for() {
+        assert_eq!(
+            query(&[("org", "a&b=\u{e4}/ %".to_owned()), ("kind", "cut".to_owned())]),
+            "?org=a%26b%3D%C3%A4%2F+%25&kind=cut"
+        );
+        assert_eq!(query(&[]), "");
+        assert_eq!(segment("a/b c+\u{e4}?"), "a%2Fb%20c%2B%C3%A4%3F");
+    }
+}
