@@ -233,3 +233,21 @@ async fn a_policy_that_is_not_utf_8_is_refused() -> Result<()> {
     Answer::of(request.body(TEN_EACH)).await?.expect_problem(422, "invalid-value", "tollgate-author");
     Ok(())
 }
+
+/// To JSON 2 and 2.0 are the same number, and its schemas call both whole. Bug: 2.0 was refused.
+#[tokio::test]
+async fn a_whole_number_may_be_written_with_a_point() -> Result<()> {
+    let api = Api::embedded(TEN_EACH).await?;
+    let json = "application/json";
+    let body = r#"{"call":{"method":"GET","path":"/","org":"acme"},"cost":4.0}"#;
+    let granted = api.send(Method::POST, "/v1/shop/acquire", json, body).await?.expect(200);
+    assert_eq!(api.remaining("org", "acme").await?, 6);
+    let permit = granted["permit"].as_str().context("a permit")?;
+    let settle = format!("/v1/shop/permits/{permit}/settle");
+    api.send(Method::POST, &settle, json, r#"{"cost":1.5}"#).await?.expect_problem(400, "malformed", "cost");
+    api.send(Method::POST, &settle, json, r#"{"cost":2e0}"#).await?.expect(204);
+    assert_eq!(api.remaining("org", "acme").await?, 8);
+    let answer = format!(r#"{{"permit":"{permit}","status":200.0}}"#);
+    api.send(Method::POST, "/v1/shop/observe", json, answer).await?.expect(200);
+    Ok(())
+}

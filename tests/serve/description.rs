@@ -177,7 +177,9 @@ async fn the_examples_work_with_the_example_policy() -> Result<()> {
                 request = request.header("content-type", kind).body(text);
             }
             let answer = Answer::of(request).await?;
-            assert!((200..300).contains(&answer.status), "{method} {url}: {answer:?}");
+            // The policy that is known already is the one that is there.
+            let is_right = (200..300).contains(&answer.status) || answer.status == 304;
+            assert!(is_right, "{method} {url}: {answer:?}");
             tried += 1;
         }
     }

@@ -1,7 +1,7 @@
 //! Entity tags of policies, and the conditions that requests set on them (RFC 9110, section 13.1).
 
 use axum::http::{HeaderMap, HeaderName, HeaderValue, header};
-use utoipa::openapi::schema::{ObjectBuilder, Type};
+use utoipa::openapi::schema::{ObjectBuilder, OneOfBuilder, Type};
 use utoipa::openapi::{RefOr, Schema};
 use utoipa::{PartialSchema, ToSchema};
 
@@ -21,11 +21,12 @@ pub(crate) enum Condition {
     OneOf(Vec<String>),
 }
 
-/// As a text, for the description of the API. Tags with a comma in them are left out of it.
+/// As a text, for the description of the API.
 impl PartialSchema for Condition {
     fn schema() -> RefOr<Schema> {
-        let pattern = r#"^(\*|(W/)?"[!#-+\--~]*"(, ?(W/)?"[!#-+\--~]*")*)$"#;
-        ObjectBuilder::new().schema_type(Type::String).pattern(Some(pattern)).into()
+        let text = || ObjectBuilder::new().schema_type(Type::String);
+        let tags = text().pattern(Some(r#"^(W/)?"[!#-~]*"(, (W/)?"[!#-~]*")*$"#));
+        OneOfBuilder::new().item(text().enum_values(Some(["*"]))).item(tags).into()
     }
 }
 
@@ -76,9 +77,14 @@ impl Condition {
     }
 }
 
-/// A list of tags. None of ours has a comma in it, so that others that do may be split in two: they match nothing.
+/// A list of tags. A comma in quotes is part of its tag, though none of ours has one.
 fn listed(text: &str) -> Option<Vec<String>> {
-    text.split(',').map(|item| tag_in(item.trim())).collect()
+    let mut is_quoted = false;
+    let separates = |letter: char| {
+        is_quoted ^= letter == '"';
+        letter == ',' && !is_quoted
+    };
+    text.split(separates).map(|item| tag_in(item.trim())).collect()
 }
 
 fn tag_in(item: &str) -> Option<String> {
@@ -87,7 +93,7 @@ fn tag_in(item: &str) -> Option<String> {
         None => ("", item),
     };
     let tag = quoted.strip_prefix('"')?.strip_suffix('"')?;
-    Some(format!("{weak}{tag}"))
+    (!tag.contains('"')).then(|| format!("{weak}{tag}"))
 }
 
 #[cfg(test)]
@@ -104,6 +110,7 @@ mod tests {
         for (value, strong, weak) in [
             (r#""1-a""#, true, true),
             (r#""0-x", "1-a""#, true, true),
+            (r#""0,x","1-a""#, true, true),
             (r#"W/"1-a""#, false, true),
             (r#""2-b""#, false, false),
             ("*", true, true),
@@ -115,7 +122,7 @@ mod tests {
 
     #[test]
     fn a_tag_without_quotes_is_refused_with_what_would_be_right() {
-        for value in ["1-a", "\"", "\"1-a\", 2-b", ""] {
+        for value in ["1-a", "\"", "\"1-a\", 2-b", "\"1-a\"2-b\"", ""] {
             let headers = HeaderMap::from_iter([(header::IF_MATCH, HeaderValue::from_static(value))]);
             assert!(Condition::if_match(&headers).is_err(), "{value}");
         }

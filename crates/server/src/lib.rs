@@ -26,6 +26,7 @@ mod server;
 mod settings;
 mod shutdown;
 mod span;
+mod whole;
 
 pub use cli::run;
 pub use routes::router;

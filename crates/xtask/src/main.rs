@@ -5,6 +5,7 @@ mod ci;
 mod docker;
 mod images;
 mod ran_on;
+mod schemathesis;
 mod servers;
 mod simulate;
 mod step;

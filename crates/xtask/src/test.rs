@@ -8,6 +8,7 @@ use clap::Args;
 
 use crate::images;
 use crate::ran_on::RanOn;
+use crate::schemathesis;
 use crate::servers::Servers;
 use crate::step::{run, say, timed};
 use crate::workspace::{cargo, target};
@@ -32,11 +33,21 @@ impl Test {
             say(format_args!("no local images: {reason:#}"));
         }
 
+        let schemathesis = schemathesis::install();
+        if let Err(reason) = &schemathesis {
+            say(format_args!("no schemathesis, and so its suite will fail: {reason:#}"));
+        }
+
         let ran_on = RanOn::begin()?;
         let mut command = cargo();
         command.args(["test", "--workspace", "--no-fail-fast"]);
         set_environment(&mut command, &servers)?;
         command.env("TOLLGATE_BIN", binary).env("TOLLGATE_RAN_ON", ran_on.path());
+        // A reason is passed on, for the suite to fail with: what was not tested must not look as if it had been.
+        match schemathesis {
+            Ok(program) => command.env("TOLLGATE_SCHEMATHESIS", program),
+            Err(reason) => command.env("TOLLGATE_SCHEMATHESIS_MISSING", format!("{reason:#}")),
+        };
         if images.is_ok() {
             command.env("TOLLGATE_TEST_REDIS_IMAGE", images::REDIS_IMAGE);
             command.env("TOLLGATE_TEST_TOLLGATE_IMAGE", images::TOLLGATE_IMAGE);

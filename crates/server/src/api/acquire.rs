@@ -21,6 +21,7 @@ use crate::problem::{Kind, Problem};
 use crate::ratelimit_fields;
 use crate::shutdown::Stage;
 use crate::span::{self, Span};
+use crate::whole;
 
 /// What is asked for.
 #[derive(Debug, Deserialize, ToSchema)]
@@ -31,7 +32,7 @@ pub(crate) struct Asked {
     call: Object<AskedCall>,
     /// In tokens, from every limit on the path that does not read its costs off the query.
     #[schema(minimum = 1, maximum = 4_294_967_295_i64, default = 1)]
-    #[serde(default = "one")]
+    #[serde(default = "one", deserialize_with = "whole::whole")]
     cost: u32,
     /// How urgent it is, where calls wait.
     #[schema(default = "normal")]
@@ -42,7 +43,7 @@ pub(crate) struct Asked {
     #[serde(default)]
     max_wait: Span,
     /// Under the same one the same call is charged once in 10 minutes, at whichever replica, and is one call in flight.
-    #[schema(min_length = 1, max_length = 256)]
+    #[schema(min_length = 1, max_length = 256, pattern = r"^[^\u0000-\u001f\u007f-\u009f]*$")]
     request_id: Option<String>,
 }
 

@@ -19,19 +19,29 @@ pub(super) struct AskedCall {
     #[schema(example = "GET", pattern = r"^[!#$%&'*+.^_`|~0-9A-Za-z-]+$")]
     method: String,
     /// The path, brought to its normal form; query and fragment are cut off. Limits with a `cost` read it from the query first.
-    #[schema(example = "/api/v2/users", pattern = "^/")]
+    #[schema(example = "/api/v2/users", pattern = r"^/[^\u0000-\u001f\u007f-\u009f]*$")]
     path: String,
     /// On whose behalf it is made.
-    #[schema(example = "acme", min_length = 1, max_length = 256)]
+    #[schema(
+        example = "acme",
+        min_length = 1,
+        max_length = 256,
+        pattern = r"^[^\u0000-\u001f\u007f-\u009f]*$"
+    )]
     org: Option<String>,
     /// The OAuth client.
-    #[schema(example = "app-1", min_length = 1, max_length = 256)]
+    #[schema(
+        example = "app-1",
+        min_length = 1,
+        max_length = 256,
+        pattern = r"^[^\u0000-\u001f\u007f-\u009f]*$"
+    )]
     client: Option<String>,
     /// The access token. Only the first 16 hex digits of its SHA-256 are kept.
-    #[schema(min_length = 1, max_length = 8_192)]
+    #[schema(min_length = 1, max_length = 8_192, pattern = r"^[^\u0000-\u001f\u007f-\u009f]*$")]
     token: Option<String>,
     /// The provider, in a namespace that holds several.
-    #[schema(min_length = 1, max_length = 256)]
+    #[schema(min_length = 1, max_length = 256, pattern = r"^[^\u0000-\u001f\u007f-\u009f]*$")]
     provider: Option<String>,
     #[schema(schema_with = attributes::schema)]
     #[serde(default)]

@@ -11,6 +11,7 @@ use crate::body::Json;
 use crate::description::{IN_NAMESPACE, OF_STORE, WITH_BODY, problems};
 use crate::params::{NoQuery, PermitPath};
 use crate::problem::{Kind, Problem};
+use crate::whole;
 
 /// What the call has cost.
 #[derive(Debug, Deserialize, ToSchema)]
@@ -19,6 +20,7 @@ use crate::problem::{Kind, Problem};
 pub(crate) struct Settle {
     /// In tokens; 0 if the call was not sent. Where a limit on the path reads its costs off calls, what the call has cost there.
     #[schema(maximum = 4_294_967_295_i64)]
+    #[serde(deserialize_with = "whole::whole")]
     cost: u32,
 }
 

@@ -82,7 +82,7 @@ problems!(NotRead: IN_NAMESPACE, OF_STORE);
     path = "/policy",
     operation_id = "getPolicy",
     tag = "policy",
-    params(("If-None-Match" = inline(Option<Condition>), Header,
+    params(("If-None-Match" = inline(Option<Condition>), Header, example = "\"1-025abefecf200ddb\"",
         description = "The ETag of the policy that is known already.")),
     responses(
         (

@@ -10,6 +10,12 @@ pub(crate) fn polish(value: &mut Value) {
                 match (name.as_str(), value) {
                     // Utoipa writes `u-int32` for what the registry of formats has as `uint32`.
                     ("format", Value::String(format)) => *format = format.replace("u-int", "uint"),
+                    ("parameters", Value::Array(parameters)) => {
+                        for parameter in parameters {
+                            without_null(&mut parameter["schema"]);
+                            polish(parameter);
+                        }
+                    }
                     ("description" | "summary", Value::String(text)) => *text = unwrapped(text),
                     (_, value) => polish(value),
                 }
@@ -17,6 +23,20 @@ pub(crate) fn polish(value: &mut Value) {
         }
         Value::Array(values) => values.iter_mut().for_each(polish),
         _ => {}
+    }
+}
+
+/// An `Option` that is read from a body may be null there. In a header field or a query there is no null, only nothing at all.
+fn without_null(schema: &mut Value) {
+    let null = |value: &Value| *value == "null" || value["type"] == "null";
+    for choice in ["type", "oneOf"] {
+        let Some(choices) = schema.get_mut(choice).and_then(Value::as_array_mut) else { continue };
+        choices.retain(|value| !null(value));
+        let (Some(only), true) = (choices.first().cloned(), choices.len() == 1) else { continue };
+        match choice {
+            "type" => schema["type"] = only,
+            _ => *schema = only,
+        }
     }
 }
 
@@ -39,6 +59,19 @@ fn unwrapped(text: &str) -> String {
 mod tests {
     use super::*;
     use serde_json::json;
+
+    #[test]
+    fn parameters_are_there_or_not_and_never_null() {
+        for schema in
+            [json!({"type": ["string", "null"]}), json!({"oneOf": [{"type": "string"}, {"type": "null"}]})]
+        {
+            let mut value =
+                json!({"parameters": [{"schema": schema}], "schema": {"type": ["string", "null"]}});
+            polish(&mut value);
+            assert_eq!(value["parameters"][0]["schema"], json!({"type": "string"}));
+            assert_eq!(value["schema"]["type"], json!(["string", "null"]));
+        }
+    }
 
     #[test]
     fn formats_and_line_ends_are_put_right_however_deep() {

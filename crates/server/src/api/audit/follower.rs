@@ -9,6 +9,7 @@ use futures_util::stream::{self, Stream};
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::timeout;
 use tollgate::{AuditEntry, AuditOrder, AuditPage, AuditQuery};
+use utoipa::ToSchema;
 
 use super::entry::Entry;
 use crate::app::App;
@@ -85,6 +86,20 @@ impl Follower {
         self.query.after = Some(page.next.unwrap_or(page.last));
         self.ready.extend(page.entries);
     }
+}
+
+/// An event, as the description of the API has it.
+#[derive(ToSchema)]
+#[schema(as = AuditEvent)]
+#[expect(dead_code, reason = "it is written by axum, field by field")]
+pub(super) struct Told {
+    /// The entry's: what to say in `Last-Event-ID` to go on behind it.
+    id: String,
+    /// The entry's kind.
+    event: String,
+    /// The entry as one line of JSON.
+    #[schema(content_media_type = "application/json")]
+    data: String,
 }
 
 fn event_of(entry: AuditEntry) -> Event {

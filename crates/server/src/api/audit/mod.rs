@@ -104,9 +104,8 @@ problems!(NotFollowed: IN_NAMESPACE, OF_STORE, &[Kind::INVALID_VALUE, Kind::TOO_
     responses(
         (
             status = 200,
-            description = "Events: `id` is the entry's, `event` its kind, `data` the entry as one line of JSON. A comment every 15 s \
-                says that the service is there.",
-            body = String,
+            description = "Events, each as the schema has it. A comment every 15 s says that the service is there.",
+            body = follower::Told,
             content_type = "text/event-stream"
         ),
         NotFollowed

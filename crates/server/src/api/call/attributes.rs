@@ -15,6 +15,7 @@ pub(super) fn schema() -> Object {
     let text = || ObjectBuilder::new().schema_type(Type::String);
     let name = text().pattern(Some("^[A-Za-z0-9._-]{1,64}$")).build();
     let value = text().min_length(Some(1)).max_length(Some(256));
+    let value = value.pattern(Some(r"^[^\u0000-\u001f\u007f-\u009f]*$"));
     ObjectBuilder::new()
         .description(Some("Anything else limits are counted per, at most 16, each of them once."))
         .max_properties(Some(16))
