@@ -100,6 +100,50 @@ def ask_for_somebody(case, count):
             case.body = {"call": {"method": "GET", "path": "/", "org": name, "client": name}}
 
 
+def name_the_version_in_force(case, count):
+    """A hundred are kept, of which this run has soon written more: the newest is one."""
+    if count % 2:
+        case.path_parameters["version"] = str(version_in_force(case))
+
+
+def go_back_to_what_there_is(case, count):
+    if count % 2 and isinstance(case.body, dict):
+        case.body["version"] = version_in_force(case)
+        case.headers["If-Match"] = "*"
+
+
+def name_an_override(case, count):
+    """That of the policy."""
+    if count % 2:
+        case.path_parameters |= {"limit": "org", "key": "acme"}
+        if case.headers:
+            case.headers.pop("If-Match", None)
+
+
+def put_an_override(case, count):
+    """Most figures that the schema allows contradict each other, or the limit."""
+    name_an_override(case, count)
+    if count % 2 and isinstance(case.body, dict):
+        case.body = {"rate": "50/s", "burst": 1 + count, "weight": 1 + count % 1000}
+
+
+def pause_what_there_is(case, count):
+    """Of an organisation that nobody asks for."""
+    if count % 2 and isinstance(case.body, dict):
+        case.body |= {"limit": "org", "key": f"paused-{count % 10}"}
+
+
+def resume_what_there_is(case, count):
+    if count % 2:
+        case.query |= {"limit": "org", "key": f"paused-{count % 10}"}
+
+
+def version_in_force(case):
+    answer = requests.get(f"{base_of(case)}/policy", timeout=10)
+    answer.raise_for_status()
+    return int(answer.headers["tollgate-policy-version"])
+
+
 CHANGES = {
     "acquire": ask_for_somebody,
     "settle": name_a_permit,
@@ -107,8 +151,18 @@ CHANGES = {
     "giveBack": name_a_permit,
     "observe": observe_a_permit,
     "putPolicy": put_what_can_be_put,
+    "policyVersion": name_the_version_in_force,
+    "rollBack": go_back_to_what_there_is,
+    "getOverride": name_an_override,
+    "putOverride": put_an_override,
+    "deleteOverride": name_an_override,
+    "pause": pause_what_there_is,
+    "resume": resume_what_there_is,
     "followAudit": follow_what_there_is,
 }
+
+
+CHANGE_THE_POLICY = {"putPolicy", "rollBack", "putOverride", "deleteOverride"}
 
 
 def base_of(case):
@@ -136,7 +190,7 @@ def after_call(_context, case, response):
         if is_linked(case):
             answered["linked"][name][response.status_code] += 1
     # Other policies, and what was learned from an answer, would decide on all that comes later.
-    is_put = name == "putPolicy" and "etag" in response.headers
+    is_put = name in CHANGE_THE_POLICY and "etag" in response.headers
     is_learned = name == "observe" and b'"paused"' in response.content
     if is_put or is_learned:
         answer = requests.put(f"{base_of(case)}/policy", json=POLICY, headers={"if-match": "*"}, timeout=10)
