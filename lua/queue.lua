@@ -11,6 +11,7 @@ local VIRTUAL_MOST = 2251799813685248  -- 2^51: a queue that has come so far beg
 local TAG_MOST = 2 * VIRTUAL_MOST      -- later turns are taken in the order in which they were asked for
 local TICKETS_MOST = 1000     -- that a queue keeps: those whose turn comes first
 local GRACE_US = 200000       -- for which a ticket counts after the time that was told
+local LATE_MOST = 16          -- calls by which whoever waits may be behind the others and still has its turn
 local FORESIGHT_US = 200000   -- a flow holds as many tickets in a replica as it may be granted in this time
 local LATER = 32              -- whoever stands behind others is told to come later by one part in so many
 
@@ -92,7 +93,8 @@ local function read_askers(blob, entry_count)
   local askers, i = {}, args[1] + 2
   for n = 1, entry_count do
     local tickets_at = i + 3 + args[i + 2]
-    askers[n] = {args = args, flow = args[args[i] + 1], patience = args[i + 1], weights_at = i + 2, tickets_at = tickets_at}
+    askers[n] = {args = args, flow = args[args[i] + 1], patience = args[i + 1], weights_at = i + 2, tickets_at = tickets_at,
+      waited = args[tickets_at] > 0}
     i = tickets_at + 1 + 3 * args[tickets_at]
   end
   return askers
@@ -105,7 +107,7 @@ local function claim_at(bucket, asker, place, cost)
   local worth_us = bucket.leases and 1000000 or cost * bucket.terms.credit / bucket.terms.refill
   local step = math.ceil(worth_us * VIRTUAL_US / weight)
   return {bucket = bucket, queue = bucket.opened, flow = asker.flow, cost = cost, step = math.min(step, VIRTUAL_MOST),
-    tickets = {}}
+    tickets = {}, waited = asker.waited}
 end
 
 local function finish_field(bucket, flow)
@@ -152,11 +154,12 @@ local function set_finish(claim, tag)
   queue.finish[flow], queue.changed = math.min(tag, TAG_MOST), true
 end
 
--- The tag behind which the next new call of a flow comes. Whoever has waited may be late by one call without losing its turn;
--- whoever comes anew begins where the others are.
+-- The tag behind which the next new call of a flow comes. Whoever comes anew begins where the others are. Whoever has waited, here
+-- or elsewhere on its path, goes on behind its flow's last call: while it was held up elsewhere others have gone ahead, and those
+-- that were held up with a ticket of this queue in hand keep their turns too.
 local function base_of(claim)
   local virtual = claim.queue.virtual
-  if claim.waited then virtual = virtual - claim.step end
+  if claim.waited then virtual = virtual - LATE_MOST * claim.step end
   return math.max(finish_of(claim), virtual)
 end
 
@@ -173,7 +176,6 @@ local function bring_tickets(claims, asker, calls)
   for t = i + 1, i + 3 * args[i], 3 do
     local claim, period, tag = claims[args[t]], args[t + 1], args[t + 2]
     if claim and claim.queue.period == period then
-      claim.waited = true
       if #claim.tickets < calls then
         claim.tickets[#claim.tickets + 1] = tag
         put_ticket(claim.queue, tag, claim.cost, 0)
@@ -282,8 +284,9 @@ local function give_up_all(claims)
     local claim = claims[place]
     for t = claim and #claim.tickets or 0, 1, -1 do
       give_up(claim, table.remove(claim.tickets, t))
-      claim.waited, any = false, true
+      any = true
     end
+    if claim then claim.waited = false end
   end
   return any
 end

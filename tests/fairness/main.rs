@@ -6,6 +6,7 @@ mod deadlines;
 mod draw;
 mod figures;
 mod fleet;
+mod held_up;
 mod in_flight;
 mod judge;
 mod leaks;
