@@ -4,11 +4,20 @@
 
 use std::fmt;
 
+use serde::Deserialize;
 use serde::de::{Deserializer, Error, Unexpected, Visitor};
 
 /// Reads one from 0 to 4,294,967,295.
 pub(crate) fn whole<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u32, D::Error> {
     deserializer.deserialize_u32(Whole)
+}
+
+/// The same of one that may be left out.
+pub(crate) fn whole_or_none<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<u32>, D::Error> {
+    #[derive(Deserialize)]
+    struct Read(#[serde(deserialize_with = "whole")] u32);
+
+    Ok(Option::deserialize(deserializer)?.map(|Read(number)| number))
 }
 
 /// The number, if there is nothing behind its point and it is in range.
@@ -46,6 +55,13 @@ mod tests {
 
     fn read(json: &str) -> serde_json::Result<u32> {
         whole(&mut serde_json::Deserializer::from_str(json))
+    }
+
+    #[test]
+    fn one_may_be_left_out() {
+        let read = |json: &str| whole_or_none(&mut serde_json::Deserializer::from_str(json));
+        assert_eq!((read("null").expect("none"), read("2.0").expect("two")), (None, Some(2)));
+        assert!(read("1.5").is_err());
     }
 
     #[test]

@@ -16,6 +16,7 @@ use crate::description::{IN_NAMESPACE, OF_STORE, WITH_BODY, problems};
 use crate::entity_tag::Condition;
 use crate::params::NoQuery;
 use crate::problem::{Kind, Problem};
+use crate::whole::whole_or_none;
 
 /// A policy that another one writes at the same moment is met again on the next try; more than a few in a row are none.
 const TRIES: usize = 8;
@@ -42,13 +43,15 @@ pub(crate) struct Wanted {
     /// Such as `600/1m`; not with `rate`.
     quota: Option<String>,
     /// Tokens of a full bucket.
-    #[schema(minimum = 1)]
-    burst: Option<u64>,
+    #[schema(minimum = 1, maximum = 4_294_967_295_i64)]
+    #[serde(default, deserialize_with = "whole_or_none")]
+    burst: Option<u32>,
     /// How late a call may count against the quota, such as `500ms`.
     slack: Option<String>,
     /// Calls in flight.
     #[schema(minimum = 1, maximum = 1_000)]
-    concurrent: Option<u64>,
+    #[serde(default, deserialize_with = "whole_or_none")]
+    concurrent: Option<u32>,
     /// Smallest gap between two grants, such as `200ms`.
     spacing: Option<String>,
     /// Until when all of these hold; for ever if it is not given. Within ten seconds after that the next version of the policy is without them.
@@ -56,6 +59,7 @@ pub(crate) struct Wanted {
     expires_at: Option<String>,
     /// The organisation's weight where calls wait, if the limit is counted per organisation alone. It does not expire.
     #[schema(minimum = 1, maximum = 1_000)]
+    #[serde(default, deserialize_with = "whole_or_none")]
     weight: Option<u32>,
 }
 
@@ -271,6 +275,7 @@ impl OverridePath {
 impl From<Wanted> for Said {
     fn from(wanted: Wanted) -> Self {
         let Wanted { rate, quota, burst, slack, concurrent, spacing, expires_at, weight } = wanted;
+        let (burst, concurrent) = (burst.map(u64::from), concurrent.map(u64::from));
         let own = Override { rate, quota, burst, slack, concurrent, spacing, expires_at };
         // Nothing at all is an override that can't be, which is told.
         let is_weight_alone = weight.is_some() && own == Override::default();

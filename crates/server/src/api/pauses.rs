@@ -17,9 +17,10 @@ use crate::body;
 use crate::description::{IN_NAMESPACE, OF_STORE, WITH_BODY, problems};
 use crate::params::{NoQuery, Query};
 use crate::problem::{Kind, Problem};
+use crate::whole::whole;
 
 /// As long as a pause may be: 31 days.
-const PAUSE_MS_MAX: u64 = 31 * 86_400_000;
+const PAUSE_MS_MAX: u32 = 31 * 86_400_000;
 
 /// Pages of buckets that are looked at for one of pauses: most buckets are not paused.
 const LOOKED_AT_MOST: usize = 20;
@@ -66,7 +67,8 @@ pub(crate) struct Pause {
     key: String,
     /// From now on, by the store's clock. A pause that ends later stays.
     #[schema(minimum = 1, maximum = 2_678_400_000_i64)]
-    for_ms: u64,
+    #[serde(deserialize_with = "whole")]
+    for_ms: u32,
 }
 
 /// Of which bucket the pause is to end.
@@ -157,7 +159,7 @@ pub(crate) async fn pause(
         return Err(Problem::new(Kind::INVALID_VALUE, detail).field("for_ms"));
     }
     check_limit(&app, &limit).await?;
-    let paused = app.gate.pause(&limit, &key, Duration::from_millis(for_ms), &change).await;
+    let paused = app.gate.pause(&limit, &key, Duration::from_millis(for_ms.into()), &change).await;
     let paused_for_ms = ms_rounded_up(paused.map_err(told_by_field)?);
     Ok(Json(Paused { limit, key, paused_for_ms }))
 }

@@ -16,6 +16,7 @@ use crate::description::{IN_NAMESPACE, OF_STORE, WITH_BODY, problems};
 use crate::entity_tag::Condition;
 use crate::params::NoQuery;
 use crate::problem::{Kind, Problem};
+use crate::whole::whole;
 
 /// Which version.
 #[derive(Debug, Deserialize, IntoParams)]
@@ -56,7 +57,9 @@ struct Version {
 #[serde(deny_unknown_fields)]
 pub(crate) struct Rollback {
     /// Its number, from 1 on.
-    version: u64,
+    #[schema(maximum = 4_294_967_295_i64)]
+    #[serde(deserialize_with = "whole")]
+    version: u32,
 }
 
 problems!(NotListed: IN_NAMESPACE, OF_STORE);
@@ -174,7 +177,7 @@ pub(crate) async fn roll_back(
     let current = app.policy().await?;
     policy_answer::check_named(condition.as_ref(), &current)?;
     let change = by.or_reason(|| format!("back to version {version}"));
-    match app.gate.roll_back(version, Some(&current.tag), &change).await {
+    match app.gate.roll_back(version.into(), Some(&current.tag), &change).await {
         Err(error @ Error::NoSuchVersion { .. }) => Err(Problem::from(error).field("version")),
         written => policy_answer::after(written).map(policy_answer::whole),
     }
