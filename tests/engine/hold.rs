@@ -18,7 +18,7 @@ pub(crate) fn argument(namespace: &Namespace, path: &Path, seconds: u64) -> Vec<
     let narrowest = path.buckets().last().expect("a bucket");
     let mut hold = Hold::new(narrowest, Duration::from_secs(seconds));
     hold.change = Change { author: "ops".to_owned(), reason: "maintenance".to_owned() };
-    hold.replica = "r0".to_owned();
+    "r0".clone_into(&mut hold.replica);
     hold.encode(namespace.policy(), namespace.fence(), &namespace.server())
 }
 

@@ -40,7 +40,7 @@ pub(crate) struct Begin {
 #[schema(as = Pauses)]
 pub(crate) struct Page {
     /// May be none although there are more.
-    pauses: Vec<Paused>,
+    pauses: Vec<Standstill>,
     /// The cursor of the next page; missing on the last.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
@@ -50,7 +50,7 @@ pub(crate) struct Page {
 /// A bucket that lets nothing pass.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = PausedBucket)]
-pub(crate) struct Paused {
+pub(crate) struct Standstill {
     limit: String,
     key: String,
     /// Until it earns again; it begins empty then.
@@ -117,7 +117,7 @@ pub(crate) async fn list(
     let (mut pauses, mut next) = (Vec::new(), cursor);
     for _ in 0..LOOKED_AT_MOST {
         let page = app.gate.buckets(None, next.as_deref()).await?;
-        pauses.extend(page.buckets.into_iter().filter_map(Paused::of));
+        pauses.extend(page.buckets.into_iter().filter_map(Standstill::of));
         next = page.next;
         if next.is_none() || !pauses.is_empty() {
             break;
@@ -146,14 +146,14 @@ problems!(
         description = "At most 64 KiB.",
         example = json!({"limit": "org", "key": "acme", "for_ms": 60_000})
     ),
-    responses((status = 200, description = "It is paused.", body = Paused), NotPaused)
+    responses((status = 200, description = "It is paused.", body = Standstill), NotPaused)
 )]
 pub(crate) async fn pause(
     State(app): State<App>,
     _: NoQuery,
     By(change): By,
     body::Json(Pause { limit, key, for_ms }): body::Json<Pause>,
-) -> Result<Json<Paused>, Problem> {
+) -> Result<Json<Standstill>, Problem> {
     if !(1..=PAUSE_MS_MAX).contains(&for_ms) {
         let detail = format!("a pause of {for_ms} ms, expected 1 to {PAUSE_MS_MAX}, which is 31 days");
         return Err(Problem::new(Kind::INVALID_VALUE, detail).field("for_ms"));
@@ -161,7 +161,7 @@ pub(crate) async fn pause(
     check_limit(&app, &limit).await?;
     let paused = app.gate.pause(&limit, &key, Duration::from_millis(for_ms.into()), &change).await;
     let paused_for_ms = ms_rounded_up(paused.map_err(told_by_field)?);
-    Ok(Json(Paused { limit, key, paused_for_ms }))
+    Ok(Json(Standstill { limit, key, paused_for_ms }))
 }
 
 problems!(
@@ -197,7 +197,7 @@ fn told_by_field(error: Error) -> Problem {
     if is_unknown { problem.field("key") } else { problem }
 }
 
-impl Paused {
+impl Standstill {
     fn of(state: BucketState) -> Option<Self> {
         let paused_for_ms = ms_rounded_up(state.paused_for);
         (paused_for_ms > 0).then_some(Self { limit: state.limit, key: state.key, paused_for_ms })

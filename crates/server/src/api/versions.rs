@@ -32,13 +32,13 @@ pub(crate) struct VersionPath {
 #[schema(as = PolicyVersions)]
 pub(crate) struct Versions {
     /// The last hundred, the newest first: it is the one in force.
-    versions: Vec<Version>,
+    versions: Vec<Listed>,
 }
 
 /// Who has changed the policy, when and what for.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = PolicyVersion)]
-struct Version {
+struct Listed {
     version: u64,
     /// Its entity tag, without the quotes.
     tag: String,
@@ -88,7 +88,7 @@ pub(crate) async fn list(State(app): State<App>, _: NoQuery) -> Result<Json<Vers
     // A store that has lost the policy is given it back first.
     app.policy().await?;
     let changes = app.gate.policy_changes().await?;
-    Ok(Json(Versions { versions: changes.into_iter().map(Version::from).collect() }))
+    Ok(Json(Versions { versions: changes.into_iter().map(Listed::from).collect() }))
 }
 
 problems!(NotRead: IN_NAMESPACE, OF_STORE, &[Kind::UNKNOWN_VERSION]);
@@ -183,7 +183,7 @@ pub(crate) async fn roll_back(
     }
 }
 
-impl From<PolicyChange> for Version {
+impl From<PolicyChange> for Listed {
     fn from(change: PolicyChange) -> Self {
         let PolicyChange { version, tag, written_at_us, author, reason, .. } = change;
         Self { version, tag, written_at: rfc3339::of_us(written_at_us), written_at_us, author, reason }
