@@ -10,6 +10,11 @@ pub(crate) fn polish(value: &mut Value) {
                 match (name.as_str(), value) {
                     // Utoipa writes `u-int32` for what the registry of formats has as `uint32`.
                     ("format", Value::String(format)) => *format = format.replace("u-int", "uint"),
+                    // Of all header fields the one that every answer has that may have it; utoipa can't say so.
+                    ("Retry-After", header) if header["schema"].is_object() => {
+                        header["required"] = true.into();
+                        polish(header);
+                    }
                     ("parameters", Value::Array(parameters)) => {
                         for parameter in parameters {
                             without_null(&mut parameter["schema"]);
@@ -71,6 +76,14 @@ mod tests {
             assert_eq!(value["parameters"][0]["schema"], json!({"type": "string"}));
             assert_eq!(value["schema"]["type"], json!(["string", "null"]));
         }
+    }
+
+    #[test]
+    fn whoever_is_refused_is_told_when_to_come_back() {
+        let mut value = json!({"headers": {"Retry-After": {"schema": {}}, "RateLimit": {"schema": {}}}});
+        polish(&mut value);
+        assert_eq!(value["headers"]["Retry-After"]["required"], true);
+        assert_eq!(value["headers"]["RateLimit"].get("required"), None);
     }
 
     #[test]
