@@ -45,14 +45,8 @@ local buckets, _, first_window = bind_buckets(args, 10, fields)
 for b = 1, #buckets do fields[#buckets + b + 1] = untold_field(buckets[b].field) end
 local stored = redis.call("HMGET", KEYS[1], unpack(fields))
 
-local head, problem = read_head(stored[1])
-if problem then return problem end
-if not head then return pack({LOST}) end
-if head.fence ~= fence then return pack({STALE, head.fence}) end
-local now = tell_time(head)
-enter_epoch(head, server, now)
-problem = read_buckets(buckets, stored, 1, head, now)
-if problem then return problem end
+local head, now = open_namespace(buckets, stored, fence, server)
+if not head then return now end
 
 -- The pace of a bucket, made where it has none yet. Whoever asks for it has it written.
 local function pace_of(b)
@@ -139,8 +133,8 @@ for b = 1, #buckets do
 end
 if not bucket.kept then return pack({OK, now, 0, 0, SHARE_FULL, 0, 0}) end
 
-local untold_at, trail, untold = fields[#buckets + chosen + 1], nil, nil
-untold, problem = read_untold(stored[#buckets + chosen + 1], untold_at, now)
+local untold_at, trail = fields[#buckets + chosen + 1], nil
+local untold, problem = read_untold(stored[#buckets + chosen + 1], untold_at, now)
 if problem then return problem end
 if is_news then
   trail, problem = open_trail(KEYS[2])

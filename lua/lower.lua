@@ -30,14 +30,8 @@ local buckets, _, quotas_at = bind_buckets(args, 7, fields)
 for b = 1, #buckets do fields[#buckets + b + 1] = untold_field(buckets[b].field) end
 local stored = redis.call("HMGET", KEYS[1], unpack(fields))
 
-local head, problem = read_head(stored[1])
-if problem then return problem end
-if not head then return pack({LOST}) end
-if head.fence ~= fence then return pack({STALE, head.fence}) end
-local now = tell_time(head)
-enter_epoch(head, server, now)
-problem = read_buckets(buckets, stored, 1, head, now)
-if problem then return problem end
+local head, now = open_namespace(buckets, stored, fence, server)
+if not head then return now end
 
 -- Whether the answer is news of a bucket. One without a record has earned back what that call cost, or was lost with it. One
 -- that the provider has refused calls of is lowered by that. One that was lowered since that call was granted owes more for
@@ -81,16 +75,15 @@ for b = 1, #buckets do
     local had = max(0, floor((bucket.terms.capacity - bucket.debt) / bucket.terms.credit))
     bucket.debt, bucket.lost, lowered = debt, 0, lowered + 1
     bucket.pace = bucket.pace or new_pace(REMEMBERED_US, now)
-    problem = note(b, q, had)
-    if problem then return problem end
+    local unread = note(b, q, had)
+    if unread then return unread end
     bucket.pace.lowered_at = now
     writes[w + 1], writes[w + 2] = bucket.field, pack_bucket(head, now, bucket)
     w = w + 2
   end
 end
 if #told > 0 then
-  local trail
-  trail, problem = open_trail(KEYS[2])
+  local trail, problem = open_trail(KEYS[2])
   if problem then return problem end
   for t = 1, #told do tell(trail, now, "lowered", told[t]) end
 end

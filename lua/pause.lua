@@ -27,14 +27,8 @@ local fields = {"head"}
 local buckets = bind_buckets(args, 7, fields)
 local stored = redis.call("HMGET", KEYS[1], unpack(fields))
 
-local head, problem = read_head(stored[1])
-if problem then return problem end
-if not head then return pack({LOST}) end
-if head.fence ~= fence then return pack({STALE, head.fence}) end
-local now = tell_time(head)
-enter_epoch(head, server, now)
-problem = read_buckets(buckets, stored, 1, head, now)
-if problem then return problem end
+local head, now = open_namespace(buckets, stored, fence, server)
+if not head then return now end
 
 local bucket = buckets[1]
 local before = bucket.paused
@@ -53,8 +47,7 @@ if bucket.new then
   if count >= limit.most then return pack({OK, 0, 0, 0}) end
   writes = {limit.counter, string.format("%d", count + 1)}
 end
-local trail
-trail, problem = open_trail(KEYS[2])
+local trail, problem = open_trail(KEYS[2])
 if problem then return problem end
 if pause > 0 then
   tell(trail, now, "hold", pack(SCHEMA, now, bucket.field, bucket.paused, author, reason, replica))

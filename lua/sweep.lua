@@ -46,9 +46,8 @@ if stored[2] then schema, cursor, due = cmsgpack.unpack(stored[2]) end
 if schema ~= SCHEMA then return unknown_schema("sweep", schema) end
 if due > now then return cmsgpack.pack({OK, 0, 0, due - now, now}) end
 
--- Whether nobody waits at a bucket any more.
-local function deserted(record)
-  local _, _, _, _, _, _, queue = cmsgpack.unpack(record)
+-- Whether nobody waits in a queue any more.
+local function deserted(queue)
   for ends = 6, queue and #queue or 0, 3 do
     if queue[ends] >= now then return false end
   end
@@ -58,37 +57,35 @@ end
 -- Whether a bucket of this epoch owes nothing more. A record from before the last change of the policy may have been paid
 -- off more slowly since than its own terms say. Which terms its key has now is not known here, so it is counted by the
 -- slowest of its limit: what is paid off at those is paid off at any. Where the limit is gone, nobody asks for the bucket.
-local function paid_off(record, field, counter)
-  local _, _, debt, at, refill, _, _, leases = cmsgpack.unpack(record)
-  if refill == 0 then
+local function paid_off(bucket, counter)
+  if bucket.refill == 0 then
     -- While its last id is not in the past the next bucket of its name might give it out again.
-    local held = read_leases(leases, now)
+    local held = read_leases(bucket.leases, now)
     return #held.ids == 0 and held.last < now
   end
-  if at <= head.ruled and slowest[counter] then
-    local bucket = {field = field, terms = slowest[counter]}
-    read_bucket(bucket, record, head, now)
-    return bucket.debt == 0
+  if bucket.at <= head.ruled and slowest[counter] then
+    local slow = {field = bucket.field, terms = slowest[counter]}
+    read_bucket(slow, bucket.record, head, now)
+    return slow.debt == 0
   end
-  return pay_off(debt, refill, now - at) == 0
+  return pay_off(bucket.debt, bucket.refill, now - bucket.at) == 0
 end
 
 -- Whether nothing is lost with the record of a bucket.
-local function is_spent(record, field, counter)
-  local _, epoch, _, at, _, _, _, _, pace = cmsgpack.unpack(record)
-  if is_held_back(at, pace, now) then return false end
-  return epoch ~= head.epoch or (paid_off(record, field, counter) and deserted(record))
+local function is_spent(bucket, counter)
+  if is_held_back(bucket.at, bucket.pace, now) then return false end
+  return bucket.epoch ~= head.epoch or (paid_off(bucket, counter) and deserted(bucket.queue))
 end
 
 -- What there is to tell of a bucket that goes at all of its rate again after a cut, or whose slower pace is forgotten with its
 -- record; nil if there is nothing. And its record, once that is told.
-local function recovery_of(field, record, is_forgotten)
-  local version, epoch, debt, at, refill, credit, queue, leases, stored = cmsgpack.unpack(record)
-  local pace = stored and read_pace(stored)
+local function recovery_of(bucket, is_forgotten)
+  local pace = bucket.pace and read_pace(bucket.pace)
   if not pace or pace.cut_to == 0 or not (is_forgotten or pace.share == SHARE_FULL) then return nil end
-  local recovery = pack(SCHEMA, now, field, pace.cut_at, pace.cut_to, pace.share == SHARE_FULL and 0 or 1)
+  local recovery = pack(SCHEMA, now, bucket.field, pace.cut_at, pace.cut_to, pace.share == SHARE_FULL and 0 or 1)
   pace.cut_to = 0
-  return recovery, pack(version, epoch, debt, at, refill, credit, queue, leases, pack_pace(pace))
+  return recovery, pack(SCHEMA, bucket.epoch, bucket.debt, bucket.at, bucket.refill, bucket.credit, bucket.queue, bucket.leases,
+    pack_pace(pace))
 end
 
 local page = redis.call("HSCAN", KEYS[1], cursor, "COUNT", string.format("%d", looked_most))
@@ -101,11 +98,13 @@ for f = 1, #found, 2 do
   local kind = string.sub(field, 1, 2)
   local spent = false
   if kind == "b:" then
-    local version = cmsgpack.unpack(record)
+    local version, epoch, debt, at, refill, credit, queue, leases, pace = cmsgpack.unpack(record)
     if version ~= SCHEMA then return unknown_schema(field, version) end
+    local bucket = {field = field, record = record, epoch = epoch, debt = debt, at = at, refill = refill, credit = credit,
+      queue = queue, leases = leases, pace = pace}
     local counter = "n:" .. string.match(field, "^b:([^:]*)")
-    spent = is_spent(record, field, counter)
-    local recovery, afterwards = recovery_of(field, record, spent)
+    spent = is_spent(bucket, counter)
+    local recovery, afterwards = recovery_of(bucket, spent)
     if recovery then
       local t, w = #told, #writes
       told[t + 1], told[t + 2] = "recovered", recovery

@@ -99,9 +99,9 @@ impl Script {
 static ACQUIRE: Script =
     script!("acquire", before "in_flight", before "named", before "queue", before "in_turn");
 static SETTLE: Script = script!("settle", after "in_flight");
-static BACK_OFF: Script = script!("back_off", after "audit_trail");
-static LOWER: Script = script!("lower", after "audit_trail");
-static PAUSE: Script = script!("pause", after "audit_trail");
+static BACK_OFF: Script = script!("back_off", after "audit_trail", after "open");
+static LOWER: Script = script!("lower", after "audit_trail", after "open");
+static PAUSE: Script = script!("pause", after "audit_trail", after "open");
 static PEEK: Script = script!("peek");
 static LIST: Script = script!("list");
 static SWEEP: Script = script!("sweep", after "audit_trail");
