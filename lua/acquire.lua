@@ -23,6 +23,7 @@
 --                        flight)
 --            buckets     count, then each: field, index of its terms
 --            costs       count, then of each bucket: tokens that all calls of the batch cost there together
+--            calls       count, then of each bucket: how many they are; none where each costs one token wherever it passes
 -- RETURNS  msgpack array, flat:
 --            status      0 ok | 1 no such namespace | 2 the policy is another one | 3 a later batch took this one's place
 --            now         us, the namespace's time    (this and the rest only with status 0)
@@ -88,10 +89,7 @@ local function write_all(writes, reply)
   local w = #writes
   for b = 1, #buckets do
     local bucket = buckets[b]
-    if bucket.kept then
-      writes[w + 1], writes[w + 2] = bucket.field, pack_bucket(head, now, bucket)
-      w = w + 2
-    end
+    if bucket.kept then w = put_bucket(writes, w, head, now, bucket) end
   end
   for l = 1, #limits do
     if limits[l].grown then
@@ -125,11 +123,13 @@ end
 
 local debts = debts_after_all()
 if debts then
-  local reply, any_charged = {OK, now, head.epoch, 1}, false
+  local reply, any_charged, calls_at = {OK, now, head.epoch, 1}, false, costs_at + #buckets + 1
+  if args[calls_at] == 0 then calls_at = costs_at end
   for b = 1, #buckets do
     local bucket, cost = buckets[b], args[costs_at + b]
     if cost > 0 then
       bucket.debt, any_charged = debts[b], true
+      bucket.calls, bucket.tokens = bucket.calls + args[calls_at + b], bucket.tokens + cost
       if bucket.pace then bucket.pace.used = bucket.pace.used + cost end
       keep(bucket)
     end

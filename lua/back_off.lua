@@ -28,9 +28,9 @@
 -- ERRORS   SCHEMA  a stored record is of an unknown version
 --          AUDIT   the key of the audit trail holds something else
 -- WRITES   if a bucket was paused: head, the buckets (swept when nothing is owed and they are paused no more, ten of its windows
---          after the last one in which a slow one was asked for, or a day), their counters; what is no news is counted (untold, until
---          the sweep tells it), news is told: pause, cut
--- COST     TIME, HMGET; HGET for each bucket that had no record and is given one; if it is news EXISTS, XINFO, 1 or 2 XADD; HSET
+--          after the last one in which a slow one was asked for, or a day), their counters, the tally of the one that is to blame
+--          (swept after a minute); what is no news is counted (untold, until the sweep tells it), news is told: pause, cut
+-- COST     TIME, HMGET; HGET for each bucket that had no record and is given one; HGET; if it is news EXISTS, XINFO, 1 or 2 XADD; HSET
 
 local NAMED, IF_EXPLAINED = 1, 2  -- who is to blame, else the narrowest
 local SEVERAL = 3            -- buckets of different keys refused at once are no limits of their own, but what they share
@@ -99,7 +99,7 @@ local full = bucket.terms.full or bucket.terms
 if granted_at == 0 and not bucket.paused then granted_at = now - ON_ITS_WAY_US end
 -- Of those that were on their way when the first was refused all tell the same.
 local is_news = granted_at > pace.refused_at
-local share_before, was_cut = pace.share, false
+local share_before, was_cut, paused_before = pace.share, false, paused_for(bucket, now)
 if is_news then
   local own, is_first = max(args[first_window + chosen], wait), pace.cut_at == 0
   -- At the smallest share there is nothing left to cut.
@@ -136,6 +136,11 @@ if not bucket.kept then return pack({OK, now, 0, 0, SHARE_FULL, 0, 0}) end
 local untold_at, trail = fields[#buckets + chosen + 1], nil
 local untold, problem = read_untold(stored[#buckets + chosen + 1], untold_at, now)
 if problem then return problem end
+local tally_at, tally = tally_field(head, bucket.field), nil
+tally, problem = read_tally(redis.call("HGET", KEYS[1], tally_at), tally_at)
+if problem then return problem end
+tally[T_THROTTLED] = tally[T_THROTTLED] + 1
+tally[T_PAUSED] = tally[T_PAUSED] + paused_for(bucket, now) - paused_before
 if is_news then
   trail, problem = open_trail(KEYS[2])
   if problem then return problem end
@@ -144,7 +149,7 @@ if is_news then
     tell(trail, now, "cut", pack(SCHEMA, now, bucket.field, share_before, pace.share, pace.window, org, replica))
   end
 end
-local writes, w = {"head", pack_head(head, now)}, 2
+local writes, w = {"head", pack_head(head, now), tally_at, pack_tally(tally)}, 4
 if not is_news then
   untold.refused, untold.paused = untold.refused + 1, max(untold.paused, bucket.paused or 0)
   writes[w + 1], writes[w + 2] = untold_at, pack_untold(untold)
@@ -152,8 +157,7 @@ if not is_news then
 end
 for b = 1, #buckets do
   if buckets[b].kept then
-    writes[w + 1], writes[w + 2] = buckets[b].field, pack_bucket(head, now, buckets[b])
-    w = w + 2
+    w = put_bucket(writes, w, head, now, buckets[b])
     if buckets[b].new then
       local counter = buckets[b].terms.limit.counter
       writes[w + 1], writes[w + 2] = counter, string.format("%d", counts[counter])

@@ -43,11 +43,22 @@ local function set_queue(bucket, queue, lost, head)
   end
 end
 
+-- Takes up what a bucket has counted since its record was written anew in a minute. What is of an earlier one is put aside with the
+-- next record.
+local function read_counts(bucket, minute, calls, tokens, head)
+  if minute == head.minute then
+    bucket.calls, bucket.tokens = calls, tokens
+  elseif calls > 0 or tokens ~= 0 then
+    bucket.past = {minute = minute, calls = calls, tokens = tokens}
+  end
+end
+
 -- Reads a bucket that counts calls in flight. Sets bucket.leases, .debt, .queue and .paused.
 local function read_in_flight(bucket, record, head, now)
-  local schema, epoch, at, queue, leases, pace, _ = SCHEMA, nil, 0, false, false, false, nil
-  if record then schema, epoch, _, at, _, _, queue, leases, pace = cmsgpack.unpack(record) end
+  local schema, epoch, calls, tokens, at, minute, queue, leases, pace, _ = SCHEMA, nil, 0, 0, 0, 0, false, false, false, nil
+  if record then schema, epoch, _, calls, tokens, at, _, _, minute, queue, leases, pace = cmsgpack.unpack(record) end
   if schema ~= SCHEMA then return unknown_schema(bucket.field, schema) end
+  read_counts(bucket, minute, calls, tokens, head)
   if pace then bucket.pace = go_on(read_pace(pace), bucket.terms, now) end
   bucket.leases = read_leases(epoch == head.epoch and leases, now)
   bucket.debt = max(#bucket.leases.ids, debt_unrecorded(head, now, bucket.terms))
@@ -60,7 +71,8 @@ end
 -- up to the last change of the policy counts at the old rate and the time since then at the new one, and a new unit rounds
 -- the debt up to whole tokens: a change never refills for free.
 -- Sets bucket.debt, where somebody waits .queue and .lost, the credits since the last charge that a full bucket could not
--- hold, and where the provider has refused calls .paused, .pace, and .terms to what they come to at that pace.
+-- hold, and where the provider has refused calls .paused, .pace, and .terms to what they come to at that pace. Sets what has been
+-- counted: .calls and .tokens in the present minute, and .past in an earlier one.
 -- Returns an error where the record can't be read.
 local function read_bucket(bucket, record, head, now)
   local terms = bucket.terms
@@ -69,8 +81,9 @@ local function read_bucket(bucket, record, head, now)
     bucket.debt = debt_unrecorded(head, now, terms)
     return nil
   end
-  local schema, epoch, debt, at, old_refill, old_credit, queue, _, pace = read(record)
+  local schema, epoch, debt, calls, tokens, at, old_refill, old_credit, minute, queue, _, pace = read(record)
   if schema ~= SCHEMA then return unknown_schema(bucket.field, schema) end
+  read_counts(bucket, minute, calls, tokens, head)
   if pace then
     bucket.pace = read_pace(pace)
     if not terms.is_of_record then
@@ -126,21 +139,34 @@ end
 local function pack_bucket(head, now, bucket)
   local terms, queue, paused, pace = bucket.terms, bucket.queue, bucket.paused, bucket.pace
   if bucket.leases then
-    local leases = pack_leases(bucket.leases)
-    return pack(SCHEMA, head.epoch, 0, max(now, paused or 0), 0, 1, queue or false, leases, pace and pack_pace(pace) or false)
+    return pack(SCHEMA, head.epoch, 0, bucket.calls, bucket.tokens, max(now, paused or 0), 0, 1, head.minute, queue or false,
+      pack_leases(bucket.leases), pace and pack_pace(pace) or false)
   end
   if queue then queue[3] = bucket.lost end
   if paused or pace then
     local at = max(bucket.as_of or now, paused or 0)
-    return pack(SCHEMA, head.epoch, bucket.debt, at, terms.refill, terms.credit, queue or false, false, pace and pack_pace(pace) or false)
+    return pack(SCHEMA, head.epoch, bucket.debt, bucket.calls, bucket.tokens, at, terms.refill, terms.credit, head.minute,
+      queue or false, false, pace and pack_pace(pace) or false)
   end
   -- What all records of a batch begin with is packed once, and what those of the same terms end with. Only buckets with terms
   -- of their own are written as of another time than now.
   if not terms.rear then
-    head.front, terms.rear = pack(SCHEMA, head.epoch), pack(bucket.as_of or now, terms.refill, terms.credit)
+    head.front = pack(SCHEMA, head.epoch)
+    terms.rear = pack(bucket.as_of or now, terms.refill, terms.credit, head.minute)
   end
-  local record = head.front .. pack(bucket.debt) .. terms.rear
+  local record = head.front .. pack(bucket.debt, bucket.calls, bucket.tokens) .. terms.rear
   return queue and record .. pack(queue) or record
+end
+
+-- Adds a bucket to the fields and records that are to be written; and what it has counted in an earlier minute, in a field of its own,
+-- until the sweep books it. Returns how many values there are now.
+local function put_bucket(writes, w, head, now, bucket)
+  writes[w + 1], writes[w + 2] = bucket.field, pack_bucket(head, now, bucket)
+  local past = bucket.past
+  if not past then return w + 2 end
+  writes[w + 3] = string.format("c:%d", past.minute) .. string.sub(bucket.field, 2)
+  writes[w + 4] = pack(SCHEMA, past.calls, past.tokens)
+  return w + 4
 end
 
 -- The limits, terms and buckets of a request from args[i] on, of which the fields are added to those that are to be read.
@@ -165,7 +191,8 @@ local function bind_buckets(args, i, fields)
   for b = 1, last do
     -- What every bucket has and no more: most batches are of many buckets at which nothing else is to be known.
     local field = args[i]
-    buckets[b], fields[before + b] = {field = field, terms = terms[args[i + 1]], debt = 0, kept = false}, field
+    buckets[b] = {field = field, terms = terms[args[i + 1]], debt = 0, calls = 0, tokens = 0, kept = false}
+    fields[before + b] = field
     i = i + 2
   end
   return buckets, limits, i

@@ -101,8 +101,10 @@ local function passing(n, calls, first, last)
   return calls
 end
 
-local function charge(bucket, tokens)
+local function charge(bucket, calls, cost)
+  local tokens = calls * cost
   bucket.debt = bucket.debt + tokens * bucket.terms.credit
+  bucket.calls, bucket.tokens = bucket.calls + calls, bucket.tokens + tokens
   if bucket.lost then bucket.lost = 0 end
   if bucket.pace then bucket.pace.used = bucket.pace.used + tokens end
   if not bucket.kept then keep(bucket) end
@@ -123,7 +125,7 @@ local function charge_path(n, calls, first, last, named)
         refused = max(refused, calls - fitting)
       end
       if fitting > 0 then
-        charge(bucket, fitting * cost)
+        charge(bucket, fitting, cost)
         if bucket.leases then id = take_leases(bucket, fitting, now) end
       end
       if claim then serve(claim, fitting) end

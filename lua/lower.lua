@@ -78,8 +78,7 @@ for b = 1, #buckets do
     local unread = note(b, q, had)
     if unread then return unread end
     bucket.pace.lowered_at = now
-    writes[w + 1], writes[w + 2] = bucket.field, pack_bucket(head, now, bucket)
-    w = w + 2
+    w = put_bucket(writes, w, head, now, bucket)
   end
 end
 if #told > 0 then

@@ -17,9 +17,9 @@
 --            changed     0|1      0: it was paused for as long already, or was not paused
 -- ERRORS   SCHEMA  a stored record is of an unknown version
 --          AUDIT   the key of the audit trail holds something else
--- WRITES   if it changes anything: head, the bucket (swept when nothing is owed and it is paused no more), its counter; tells hold,
---          resume
--- COST     TIME, HMGET; HGET if the bucket had no record; if it changes anything EXISTS, XINFO, XADD, HSET
+-- WRITES   if it changes anything: head, the bucket (swept when nothing is owed and it is paused no more), its counter, its tally
+--          (swept after a minute); tells hold, resume
+-- COST     TIME, HMGET; HGET if the bucket had no record; if it changes anything EXISTS, XINFO, HGET, XADD, HSET
 
 local args = cmsgpack.unpack(ARGV[1])
 local fence, server, pause, author, reason, replica = args[1], args[2], args[3], args[4], args[5], args[6]
@@ -31,7 +31,7 @@ local head, now = open_namespace(buckets, stored, fence, server)
 if not head then return now end
 
 local bucket = buckets[1]
-local before = bucket.paused
+local before, paused_before = bucket.paused, paused_for(buckets[1], now)
 if pause > 0 then
   bucket.paused = max(before or 0, now + pause)
   if not bucket.leases then bucket.debt, bucket.lost = max(bucket.debt, bucket.terms.capacity), 0 end
@@ -49,6 +49,10 @@ if bucket.new then
 end
 local trail, problem = open_trail(KEYS[2])
 if problem then return problem end
+local tally_at, tally = tally_field(head, bucket.field), nil
+tally, problem = read_tally(redis.call("HGET", KEYS[1], tally_at), tally_at)
+if problem then return problem end
+tally[T_PAUSED] = tally[T_PAUSED] + paused_for(bucket, now) - paused_before
 if pause > 0 then
   tell(trail, now, "hold", pack(SCHEMA, now, bucket.field, bucket.paused, author, reason, replica))
 else
@@ -57,5 +61,6 @@ else
 end
 -- The provider's window begins anew with what is granted next.
 if bucket.pace then begin_window(bucket.pace, bucket.paused or now) end
-redis.call("HSET", KEYS[1], "head", pack_head(head, now), bucket.field, pack_bucket(head, now, bucket), unpack(writes))
+put_bucket(writes, #writes, head, now, bucket)
+redis.call("HSET", KEYS[1], "head", pack_head(head, now), tally_at, pack_tally(tally), unpack(writes))
 return pack({OK, 1, paused_for(bucket, now), 1})

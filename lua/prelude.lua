@@ -8,6 +8,7 @@ local FLOW_US = 60000000               -- 1 min: a flow that has not come for so
 local CLOCK_HOLD_US = 1000000         -- a step back of up to 1 s is waited out, a longer one is added to the time
 local BEGUN_MOST = 8                  -- epochs kept in the head until they are told
 local EASED_US = 60000000             -- 1 min: for so long the head tells that a pause was ended
+local MINUTE_US = 60000000            -- what was granted is counted by the minute
 
 -- Found faster as locals.
 local pack, read, floor, ceil, min, max = cmsgpack.pack, cmsgpack.unpack, math.floor, math.ceil, math.min, math.max
@@ -38,18 +39,19 @@ local function pack_head(head, now)
   return pack(SCHEMA, head.fence, head.server, head.epoch, head.since, now, head.offset, head.ruled)
 end
 
--- The namespace's time in microseconds. It never goes back: where the server's clock steps back a little, time stands
+-- The namespace's time in microseconds, and the minute of it in head.minute. It never goes back: where the server's clock steps back a little, time stands
 -- still until the clock has caught up; where it steps back far, the step is kept as an offset, so that nobody waits an
 -- hour for a clock that was once an hour ahead.
 local function tell_time(head)
   local clock = redis.call("TIME")
   local now = tonumber(clock[1]) * 1000000 + tonumber(clock[2]) + head.offset
-  if now >= head.seen then return now end
   if head.seen - now > CLOCK_HOLD_US then
     head.offset = head.offset + head.seen - now
     head.changed = true
   end
-  return head.seen
+  now = max(now, head.seen)
+  head.minute = floor(now / MINUTE_US)
+  return now
 end
 
 -- Begins a new epoch, in which every bucket starts empty. Its number is the time: counted, it could be one that was there

@@ -16,8 +16,9 @@
 --            entries     each: 0 settled | 1 settled before | 2 granted too long ago
 -- ERRORS   SCHEMA  a stored record is of an unknown version
 -- WRITES   head, answer (swept 10 min later), corrected buckets and those of leases (swept when nothing is owed), their counters,
---          named permits that are settled (swept 20 min later)
--- COST     TIME, HMGET, HSET; HGET and HSET for each bucket that had no record and is given one
+--          named permits that are settled (swept 20 min later), tallies of buckets without a record (swept after a minute)
+-- COST     TIME, HMGET, HSET; HGET and HSET for each bucket that had no record and is given one; HMGET if tokens are given back to
+--          one that has none
 
 local SETTLED, SETTLED_BEFORE, TOO_LATE = 0, 1, 2
 local SETTLE_WITHIN_US = 600000000  -- 10 min, for permits that have a name; swept after twice that
@@ -48,7 +49,7 @@ enter_epoch(head, server, now)
 -- since. What is charged more to it was granted before the change, too.
 for b = 1, #buckets do
   if stored[b + 2] then
-    local _, epoch, _, at, refill, credit = cmsgpack.unpack(stored[b + 2])
+    local _, epoch, _, _, _, at, refill, credit = cmsgpack.unpack(stored[b + 2])
     if epoch == head.epoch and buckets[b].terms.refill > 0 then
       buckets[b].terms = {refill = refill, credit = credit, capacity = 0, limit = buckets[b].terms.limit, is_of_record = true}
       if at <= head.ruled then buckets[b].as_of = head.ruled end
@@ -58,10 +59,13 @@ end
 problem = read_buckets(buckets, stored, 2, head, now)
 if problem then return problem end
 
--- Tokens given back are worth what their bucket has not earned since: had they never been spent, the bucket might have
+-- What calls have cost is counted, whatever that is worth to the bucket. Tokens given back are worth what it has not earned since: had they never been spent, the bucket might have
 -- stood full meanwhile and earned nothing. More than this could pass more than the limit allows in some interval. What the
 -- bucket has earned is known only since the last change of the policy: what was granted before it is not given back.
-local function correct(bucket, tokens, granted_at)
+local function correct(bucket, tokens, granted_at, epoch)
+  bucket.tokens = bucket.tokens - tokens
+  bucket.corrected = bucket.corrected or not bucket.new
+  if epoch ~= head.epoch then return end
   local credits = tokens * bucket.terms.credit
   if tokens > 0 then
     -- New: earned back and swept. Paused: it is to be empty at the end of that.
@@ -71,7 +75,7 @@ local function correct(bucket, tokens, granted_at)
   bucket.debt = math.min(math.max(0, bucket.debt - credits), CREDITS_MAX)
   if bucket.pace then bucket.pace.used = math.max(0, bucket.pace.used - tokens) end
   if credits < 0 then bucket.lost = 0 end
-  bucket.corrected = bucket.corrected or credits ~= 0
+  bucket.corrected = true
 end
 
 -- The calls of a permit that was settled are over, whatever is said of them later.
@@ -104,8 +108,8 @@ for n = 1, entry_count do
       permits[#permits + 1] = permit
     end
   end
-  if outcome == SETTLED and epoch == head.epoch then
-    for p = e + 4, last, 2 do correct(buckets[args[p]], args[p + 1], granted_at) end
+  if outcome == SETTLED then
+    for p = e + 4, last, 2 do correct(buckets[args[p]], args[p + 1], granted_at, epoch) end
   end
   if not (in_flight and outcome == SETTLED_BEFORE) then
     for l = last + 3, last_lease, 2 do see_to_lease(buckets[args[l]], args[l + 1], in_flight) end
@@ -115,18 +119,35 @@ for n = 1, entry_count do
 end
 reply = cmsgpack.pack(reply)
 
+-- What was given back to buckets that have no record any more is counted in tallies.
+local tallied, tallies_at, tallies = {}, {}, {}
+for b = 1, #buckets do
+  if not buckets[b].corrected and buckets[b].tokens ~= 0 then
+    tallied[#tallied + 1], tallies_at[#tallies_at + 1] = buckets[b], tally_field(head, buckets[b].field)
+  end
+end
+if #tallied > 0 then tallies = redis.call("HMGET", KEYS[1], unpack(tallies_at)) end
+for t = 1, #tallied do
+  tallies[t], problem = read_tally(tallies[t], tallies_at[t])
+  if problem then return problem end
+  tallies[t][T_TOKENS] = tallies[t][T_TOKENS] + tallied[t].tokens
+end
+
 local writes = {"head", pack_head(head, now), answer_field, pack_answer(number, now, reply)}
 local w = 4
 for b = 1, #buckets do
   if buckets[b].corrected then
-    writes[w + 1], writes[w + 2] = buckets[b].field, pack_bucket(head, now, buckets[b])
-    w = w + 2
+    w = put_bucket(writes, w, head, now, buckets[b])
     if buckets[b].new then
       local counter = buckets[b].terms.limit.counter
       local count = tonumber(redis.call("HGET", KEYS[1], counter) or 0)
       redis.call("HSET", KEYS[1], counter, string.format("%d", count + 1))
     end
   end
+end
+for t = 1, #tallied do
+  writes[w + 1], writes[w + 2] = tallies_at[t], pack_tally(tallies[t])
+  w = w + 2
 end
 for p = 1, #permits do
   writes[w + 1], writes[w + 2] = permits[p], cmsgpack.pack(SCHEMA, now, 1, head.epoch)

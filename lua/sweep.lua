@@ -1,9 +1,11 @@
 -- Removes what is no longer needed: buckets at which nothing is owed or in flight, old answers, permits and flows, old entries of
--- the audit trail. Tells there what was counted in the state, and the epochs that have begun. Does a bounded part of a pass a call
--- and remembers where it stands, so that the work of a fleet is one pass, however many replicas call.
+-- the audit trail. Tells there what was counted in the state, and the epochs that have begun. Enters in the books what buckets have
+-- counted in minutes that are over, and removes old pages. Does a bounded part of a pass a call and remembers where it stands, so
+-- that the work of a fleet is one pass, however many replicas call.
 --
 -- KEYS[1]  hash, the namespace's state
 -- KEYS[2]  stream, the namespace's audit trail
+-- KEYS[3]  hash, the namespace's books
 -- ARGV[1]  msgpack array, flat:
 --            looked      integer  about how many fields to look at, 1..1000
 --            fence       string   policy that the limits are of
@@ -17,10 +19,12 @@
 --            now         us, the namespace's time
 -- ERRORS   SCHEMA  a stored record is of an unknown version
 --          AUDIT   the key of the audit trail holds something else
--- WRITES   head, sweep, counters, buckets of which it is told that they have recovered; removes fields; tells
---          repeated, recovered, epoch, and removes old entries
--- COST     HMGET, TIME; when due HSCAN, HDEL and HSET; HMGET if a bucket is removed; EXISTS, XINFO, XTRIM at the end of a pass and if
---          something is told, and XADD for each
+-- WRITES   head, sweep, counters, buckets of which it is told that they have recovered, or that have counted something in an earlier
+--          minute; removes fields; pages of the books, and span at the end of a pass; tells repeated, recovered, epoch, and removes
+--          old entries
+-- COST     HMGET, TIME; when due HSCAN, HDEL and HSET; HMGET if a bucket is removed; HMGET and HSET if something is booked; at the end of
+--          a pass HGET and HSET, and HDEL if a page is removed; EXISTS, XINFO, XTRIM at the end of a pass and if something is told, and
+--          XADD for each
 
 local ANSWER_US = 600000000  -- 10 min, longer than any batch is repeated
 local PERMIT_US = 1200000000 -- 10 min, in which a name may be asked for again, and 10 more, in which that is settled
@@ -41,8 +45,9 @@ if not head then return cmsgpack.pack({LOST}) end
 if head.fence ~= fence then return cmsgpack.pack({STALE, head.fence}) end
 local now = tell_time(head)
 
-local schema, cursor, due = SCHEMA, "0", now
-if stored[2] then schema, cursor, due = cmsgpack.unpack(stored[2]) end
+-- Since when this pass goes on, and when the one before it began.
+local schema, cursor, due, began, before = SCHEMA, "0", now, now, 0
+if stored[2] then schema, cursor, due, began, before = cmsgpack.unpack(stored[2]) end
 if schema ~= SCHEMA then return unknown_schema("sweep", schema) end
 if due > now then return cmsgpack.pack({OK, 0, 0, due - now, now}) end
 
@@ -78,76 +83,132 @@ local function is_spent(bucket, counter)
 end
 
 -- What there is to tell of a bucket that goes at all of its rate again after a cut, or whose slower pace is forgotten with its
--- record; nil if there is nothing. And its record, once that is told.
+-- record; nil if there is nothing. From then on it is told.
 local function recovery_of(bucket, is_forgotten)
   local pace = bucket.pace and read_pace(bucket.pace)
   if not pace or pace.cut_to == 0 or not (is_forgotten or pace.share == SHARE_FULL) then return nil end
   local recovery = pack(SCHEMA, now, bucket.field, pace.cut_at, pace.cut_to, pace.share == SHARE_FULL and 0 or 1)
   pace.cut_to = 0
-  return recovery, pack(SCHEMA, bucket.epoch, bucket.debt, bucket.at, bucket.refill, bucket.credit, bucket.queue, bucket.leases,
-    pack_pace(pace))
+  bucket.pace = pack_pace(pace)
+  return recovery
+end
+
+-- The record of a bucket of which nothing has changed but what is counted and told.
+local function record_of(bucket)
+  return pack(SCHEMA, bucket.epoch, bucket.debt, bucket.calls, bucket.tokens, bucket.at, bucket.refill, bucket.credit, bucket.minute,
+    bucket.queue or false, bucket.leases or false, bucket.pace or false)
+end
+
+-- Of what is told the kind and the record, of what is written the field and the record.
+local removed, shrunk, told, writes, books = {}, {}, {}, {}, {}
+
+-- Each looks at a record of one kind. Returns whether it is to be removed, or nil and an error where it can't be read.
+local look_at = {}
+
+look_at["b:"] = function(field, record)
+  local version, epoch, debt, calls, tokens, at, refill, credit, minute, queue, leases, pace = cmsgpack.unpack(record)
+  if version ~= SCHEMA then return nil, unknown_schema(field, version) end
+  local bucket = {field = field, record = record, epoch = epoch, debt = debt, calls = calls, tokens = tokens, at = at, refill = refill,
+    credit = credit, minute = minute, queue = queue, leases = leases, pace = pace}
+  local counter = "n:" .. string.match(field, "^b:([^:]*)")
+  local spent = is_spent(bucket, counter)
+  local recovery = recovery_of(bucket, spent)
+  if recovery then told[#told + 1], told[#told + 2] = "recovered", recovery end
+  local is_past = (calls > 0 or tokens ~= 0) and (spent or minute < head.minute)
+  if is_past then
+    book(books, head, minute, string.sub(field, 3), {calls, tokens, 0, 0, 0, 0, 0, 0})
+    bucket.calls, bucket.tokens = 0, 0
+  end
+  if spent then
+    if not shrunk[counter] then shrunk[#shrunk + 1] = counter end
+    shrunk[counter] = (shrunk[counter] or 0) + 1
+  elseif recovery or is_past then
+    writes[#writes + 1], writes[#writes + 2] = field, record_of(bucket)
+  end
+  return spent
+end
+
+look_at["c:"] = function(field, record)
+  local version, calls, tokens = cmsgpack.unpack(record)
+  if version ~= SCHEMA then return nil, unknown_schema(field, version) end
+  local minute, bucket = string.match(field, "^c:(%d+):(.*)$")
+  book(books, head, tonumber(minute), bucket, {calls, tokens, 0, 0, 0, 0, 0, 0})
+  return true
+end
+
+look_at["t:"] = function(field, record)
+  local tally, unread = read_tally(record, field)
+  if not tally then return nil, unread end
+  local minute, bucket = string.match(field, "^t:(%d+):(.*)$")
+  minute = tonumber(minute)
+  if minute >= head.minute then return false end
+  book(books, head, minute, bucket, {0, unpack(tally)})
+  return true
+end
+
+look_at["a:"] = function(field, record)
+  local version, _, at = cmsgpack.unpack(record)
+  if version ~= SCHEMA then return nil, unknown_schema(field, version) end
+  return now - at > ANSWER_US
+end
+
+look_at["f:"] = function(field, record)
+  local version, _, _, at = cmsgpack.unpack(record)
+  if version ~= SCHEMA then return nil, unknown_schema(field, version) end
+  return now - at > FLOW_US
+end
+
+look_at["p:"] = function(field, record)
+  local version, at = cmsgpack.unpack(record)
+  if version ~= SCHEMA then return nil, unknown_schema(field, version) end
+  return now - at > PERMIT_US
+end
+
+look_at["u:"] = function(field, record)
+  local untold, unread = read_untold(record, field, now)
+  if not untold then return nil, unread end
+  if now - untold.since < UNTOLD_US then return false end
+  local bucket = "b:" .. string.sub(field, 3)
+  told[#told + 1] = "repeated"
+  told[#told + 1] = pack(SCHEMA, now, bucket, untold.since, untold.refused, untold.lowered, untold.paused)
+  return true
 end
 
 local page = redis.call("HSCAN", KEYS[1], cursor, "COUNT", string.format("%d", looked_most))
-local found = page[2]
+local found, is_last = page[2], page[1] == "0"
 local looked = #found / 2
--- Of what is told the kind and the record, of what is written the field and the record.
-local removed, shrunk, told, writes = {}, {}, {}, {}
 for f = 1, #found, 2 do
-  local field, record = found[f], found[f + 1]
-  local kind = string.sub(field, 1, 2)
-  local spent = false
-  if kind == "b:" then
-    local version, epoch, debt, at, refill, credit, queue, leases, pace = cmsgpack.unpack(record)
-    if version ~= SCHEMA then return unknown_schema(field, version) end
-    local bucket = {field = field, record = record, epoch = epoch, debt = debt, at = at, refill = refill, credit = credit,
-      queue = queue, leases = leases, pace = pace}
-    local counter = "n:" .. string.match(field, "^b:([^:]*)")
-    spent = is_spent(bucket, counter)
-    local recovery, afterwards = recovery_of(bucket, spent)
-    if recovery then
-      local t, w = #told, #writes
-      told[t + 1], told[t + 2] = "recovered", recovery
-      if not spent then writes[w + 1], writes[w + 2] = field, afterwards end
-    end
-    if spent then
-      if not shrunk[counter] then shrunk[#shrunk + 1] = counter end
-      shrunk[counter] = (shrunk[counter] or 0) + 1
-    end
-  elseif kind == "a:" then
-    local version, _, at = cmsgpack.unpack(record)
-    if version ~= SCHEMA then return unknown_schema(field, version) end
-    spent = now - at > ANSWER_US
-  elseif kind == "f:" then
-    local version, _, _, at = cmsgpack.unpack(record)
-    if version ~= SCHEMA then return unknown_schema(field, version) end
-    spent = now - at > FLOW_US
-  elseif kind == "p:" then
-    local version, at = cmsgpack.unpack(record)
-    if version ~= SCHEMA then return unknown_schema(field, version) end
-    spent = now - at > PERMIT_US
-  elseif kind == "u:" then
-    local untold
-    untold, problem = read_untold(record, field, now)
-    if problem then return problem end
-    spent = now - untold.since >= UNTOLD_US
-    if spent then
-      local t, bucket = #told, "b:" .. string.sub(field, 3)
-      told[t + 1] = "repeated"
-      told[t + 2] = pack(SCHEMA, now, bucket, untold.since, untold.refused, untold.lowered, untold.paused)
-    end
-  end
-  if spent then removed[#removed + 1] = field end
+  local look = look_at[string.sub(found[f], 1, 2)]
+  local spent, unread = false, nil
+  if look then spent, unread = look(found[f], found[f + 1]) end
+  if unread then return unread end
+  if spent then removed[#removed + 1] = found[f] end
+end
+
+local booked
+booked, problem = close_books(books, KEYS[3])
+if problem then return problem end
+local closed = {}
+if is_last then
+  local span = redis.call("HGET", KEYS[3], "span")
+  local hours_from = floor(head.minute / 60) - HOURS_KEPT
+  local version, minute, hour = SCHEMA, head.minute - MINUTES_KEPT, hours_from
+  if span then version, minute, hour = cmsgpack.unpack(span) end
+  if version ~= SCHEMA then return unknown_schema("span", version) end
+  minute = outlive("m", minute, head.minute - MINUTES_KEPT, closed)
+  hour = outlive("h", hour, hours_from, closed)
+  -- What was counted before a pass began is found in that or, if it was put aside meanwhile, in the next one.
+  booked[#booked + 1], booked[#booked + 2] = "span", pack(SCHEMA, minute, hour, floor(before / MINUTE_US) * MINUTE_US)
 end
 
 local trail
-if #told > 0 or head.begun or page[1] == "0" then
+if #told > 0 or head.begun or is_last then
   trail, problem = open_trail(KEYS[2])
   if problem then return problem end
 end
 
 local wait = CALL_GAP_US
-if page[1] == "0" then
+if is_last then
   wait = PASS_GAP_US
 elseif #removed * RICH >= looked then
   wait = 0
@@ -164,18 +225,29 @@ if #shrunk > 0 then
     end
   end
 end
+if is_last then began, before = now, began end
+writes[#writes + 1], writes[#writes + 2] = "sweep", pack(SCHEMA, page[1], now + wait, began, before)
+
+local function remove_fields(key, fields)
+  for f = 1, #fields, FIELDS_MOST do redis.call("HDEL", key, unpack(fields, f, min(#fields, f + FIELDS_MOST - 1))) end
+end
+
+local function write_fields(key, values)
+  for v = 1, #values, FIELDS_MOST do redis.call("HSET", key, unpack(values, v, min(#values, v + FIELDS_MOST - 1))) end
+end
 
 -- First of all, and also where there is nothing to remove but a field that never is: a full server does not refuse that, and after
 -- it refuses no write of this script.
 local gone = #removed
 removed[gone + 1] = NO_FIELD
-for r = 1, #removed, FIELDS_MOST do
-  redis.call("HDEL", KEYS[1], unpack(removed, r, min(#removed, r + FIELDS_MOST - 1)))
-end
+remove_fields(KEYS[1], removed)
+remove_fields(KEYS[3], closed)
 if trail then
   trim_trail(trail, now)
   tell_epochs(trail, head, now)
   for t = 1, #told, 2 do tell(trail, now, told[t], told[t + 1]) end
 end
-redis.call("HSET", KEYS[1], "head", pack_head(head, now), "sweep", pack(SCHEMA, page[1], now + wait), unpack(writes))
+write_fields(KEYS[3], booked)
+writes[#writes + 1], writes[#writes + 2] = "head", pack_head(head, now)
+write_fields(KEYS[1], writes)
 return cmsgpack.pack({OK, looked, gone, wait, now})

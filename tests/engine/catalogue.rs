@@ -21,6 +21,7 @@ use crate::recovery;
 use crate::refused_random;
 use crate::trace::Trace;
 use crate::twin::{Twin, fields_of};
+use crate::usage;
 
 const README: &str = include_str!("../../lua/README.md");
 
@@ -85,18 +86,18 @@ fn traces(seed: Seed) -> Vec<Trace> {
     (0..HISTORIES)
         .map(live)
         .chain(refused)
-        .chain([audit_foreign::story(), recovery::story(), hold::story()])
+        .chain([audit_foreign::story(), recovery::story(), hold::story(), usage::story()])
         .collect()
 }
 
-/// Lives through histories on every server version and looks at the whole database after each: two hashes without a TTL,
-/// every field in the catalogue with as many values as it says, and every field of the catalogue met. The third key is a stream, whose
+/// Lives through histories on every server version and looks at the whole database after each: three hashes without a TTL,
+/// every field in the catalogue with as many values as it says, and every field of the catalogue met. The last key is a stream, whose
 /// entries have one field each.
 #[test]
 fn keys_in_a_busy_redis_equal_the_catalogue() -> Result<()> {
     let traces = traces(Seed::for_this_test()?);
     let rows = Row::all();
-    ensure!(rows.len() == 22, "the catalogue is not read: {rows:#?}");
+    ensure!(rows.len() == 27, "the catalogue is not read: {rows:#?}");
     for mut twin in Twin::start_every_version()? {
         let mut met = BTreeSet::new();
         let mut connection = twin.connection()?;
@@ -155,6 +156,7 @@ fn every_field_is_written_by_the_scripts_that_the_catalogue_names() -> Result<()
                 let hashes = [
                     ("state", &before.state, &run.after.state),
                     ("policy", &before.policy, &run.after.policy),
+                    ("usage", &before.usage, &run.after.usage),
                 ];
                 for (hash, was, is) in hashes {
                     for (field, _) in is.iter().filter(|pair| !was.contains(pair)) {

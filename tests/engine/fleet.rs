@@ -163,6 +163,7 @@ impl Fleet {
             state: if state { Vec::new() } else { self.state.state.clone() },
             policy: if policy { Vec::new() } else { self.state.policy.clone() },
             // Whoever flushes a server spares nothing.
+            usage: if state && policy { Vec::new() } else { self.state.usage.clone() },
             audit: if state && policy { StreamDump::default() } else { self.state.audit.clone() },
         };
         self.replace(&lost, "lost")

@@ -17,6 +17,7 @@ pub(crate) struct Head {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Value {
     Integer(u64),
+    Negative(i64),
     Text(Vec<u8>),
     List(Vec<Value>),
 }
@@ -74,6 +75,12 @@ fn value(bytes: &[u8]) -> (Value, &[u8]) {
         // `false`: there is none, and others follow.
         0xc2 => (Value::List(Vec::new()), rest),
         0..=0x7f => (Value::Integer(marker.into()), rest),
+        0xe0..=0xff => (Value::Negative(i64::from(marker.cast_signed())), rest),
+        0xd0..=0xd3 => {
+            let (number, rest) = rest.split_at(1 << (marker - 0xd0));
+            let bits = 8 * u32::try_from(number.len()).expect("a few");
+            (Value::Negative((big_endian(number) << (64 - bits)).cast_signed() >> (64 - bits)), rest)
+        }
         0xcc..=0xcf => {
             let (number, rest) = rest.split_at(1 << (marker - 0xcc));
             (Value::Integer(big_endian(number)), rest)

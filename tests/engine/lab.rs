@@ -6,12 +6,13 @@ use tollgate::engine::{Keys, Script};
 use crate::head::Head;
 use crate::program::{Programs, REPLACED, RESTREAMED};
 
-/// The fields of the two hashes of a namespace, sorted, and its audit trail.
+/// The fields of the three hashes of a namespace, sorted, and its audit trail.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[expect(clippy::struct_field_names, reason = "as the keys are called")]
 pub(crate) struct State {
     pub(crate) state: Fields,
     pub(crate) policy: Fields,
+    pub(crate) usage: Fields,
     pub(crate) audit: StreamDump,
 }
 
@@ -72,6 +73,7 @@ impl Lab {
         for (key, kept) in self.dump() {
             match kept {
                 KeyDump::Hash(fields) if key == self.keys.state().as_bytes() => state.state = fields,
+                KeyDump::Hash(fields) if key == self.keys.usage().as_bytes() => state.usage = fields,
                 KeyDump::Hash(fields) => state.policy = fields,
                 KeyDump::Stream(audit) => state.audit = audit,
             }
@@ -86,6 +88,11 @@ impl Lab {
     /// Fields of all keys together.
     pub(crate) fn field_count(&self) -> usize {
         self.engine.keyspace().field_count()
+    }
+
+    /// Pages of the books, and how far they go.
+    pub(crate) fn usage_count(&self) -> usize {
+        self.engine.keyspace().hash_len(self.keys.usage().as_bytes())
     }
 
     /// Bytes that the Lua machine holds.
@@ -111,10 +118,11 @@ impl State {
     }
 
     /// The programs that make it what is stored: of each the name, the key and the arguments.
-    pub(crate) fn put_back<'k>(&self, keys: &'k Keys) -> [(&'static str, &'k str, Vec<Vec<u8>>); 3] {
+    pub(crate) fn put_back<'k>(&self, keys: &'k Keys) -> [(&'static str, &'k str, Vec<Vec<u8>>); 4] {
         [
             (REPLACED, keys.state(), flat(&self.state)),
             (REPLACED, keys.policy(), flat(&self.policy)),
+            (REPLACED, keys.usage(), flat(&self.usage)),
             (RESTREAMED, keys.audit(), flat_stream(&self.audit)),
         ]
     }

@@ -64,7 +64,7 @@ impl Store for Lab {
 
     fn fields(&mut self) -> Result<usize> {
         // The policy hash has the policy in force, its one version and the seal.
-        Ok(self.field_count() - 3)
+        Ok(self.field_count() - 3 - self.usage_count())
     }
 
     fn bytes(&mut self) -> Result<u64> {

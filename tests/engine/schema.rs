@@ -6,7 +6,7 @@ use anyhow::{Result, ensure};
 use tollgate::embedded::Reply as Raw;
 use tollgate::engine::{
     AcquireBatch, AuditRead, BackOff, BatchId, BucketsPage, CallState, Calls, Lower, Peek, PolicyRead,
-    QuotaLeft, Script, SettleBatch, Settlement, Versions,
+    QuotaLeft, Script, SettleBatch, Settlement, UsageRead, Versions,
 };
 use tollgate::{AuditOrder, Call};
 
@@ -16,7 +16,7 @@ use crate::namespace::Namespace;
 use crate::twin::Twin;
 
 /// Which scripts read which field of which hash.
-const READERS: [(&str, &[&str]); 9] = [
+const READERS: [(&str, &[&str]); 13] = [
     ("head", &["acquire", "settle", "back_off", "lower", "pause", "peek", "list", "sweep", "policy"]),
     ("b:org:acme", &["acquire", "settle", "back_off", "lower", "pause", "peek", "list", "sweep"]),
     ("a:r0:0", &["acquire", "sweep"]),
@@ -24,9 +24,15 @@ const READERS: [(&str, &[&str]); 9] = [
     ("p:request", &["acquire", "settle", "sweep"]),
     ("sweep", &["sweep"]),
     ("u:org:acme", &["back_off", "sweep"]),
+    ("c:28333334:org:acme", &["sweep"]),
+    ("t:28333335:org:acme", &["back_off", "pause", "sweep"]),
+    ("h:472222", &["sweep", "usage"]),
+    ("span", &["sweep", "usage"]),
     ("current", &["policy", "policy_read", "versions"]),
     ("v:1", &["policy_read", "versions"]),
 ];
+
+const MINUTE_US: u64 = 60_000_000;
 
 /// Records that nobody can have written: of a later version, empty, and a text.
 const STRANGE: [(&str, &[u8]); 3] =
@@ -35,17 +41,30 @@ const STRANGE: [(&str, &[u8]); 3] =
 /// A namespace that has one record of every kind.
 fn busy() -> Namespace {
     let mut namespace =
-        Namespace::new("limit = [{ name = \"org\", per = [\"org\"], rate = \"1/m\", burst = 9 }]");
-    for script in Script::ALL.into_iter().filter(|script| !["policy", "remove"].contains(&script.name())) {
-        let argument = argument(&mut namespace, script.name());
-        namespace.ask(script, argument);
-    }
+        Namespace::new("limit = [{ name = \"org\", per = [\"org\"], rate = \"1/s\", burst = 9 }]");
+    run_all(&mut namespace);
+    // What was granted is booked in the minute that follows, and put aside in the one after that.
+    namespace.clock_us += MINUTE_US;
+    namespace.sweep();
+    assert_eq!(namespace.acquire(&Call::get("/").org("acme"), 1).entries[0].granted, 1);
+    namespace.clock_us += MINUTE_US;
+    run_all(&mut namespace);
     // No news any more: it is counted.
     let argument = argument(&mut namespace, "back_off");
     namespace.ask(Script::BACK_OFF, argument);
     // The sweep has work again.
     namespace.clock_us += 10_000_001;
     namespace
+}
+
+/// Every script but those that end what the others need, and the sweep, which removes what the others write.
+fn run_all(namespace: &mut Namespace) {
+    for script in Script::ALL {
+        if !["policy", "remove", "sweep"].contains(&script.name()) {
+            let argument = argument(namespace, script.name());
+            namespace.ask(script, argument);
+        }
+    }
 }
 
 /// What a script is asked that reads every kind of record it can.
@@ -87,6 +106,7 @@ fn argument(namespace: &mut Namespace, script: &str) -> Vec<u8> {
         "audit" => AuditRead { first: None, last: None, count: 1, order: AuditOrder::OldestFirst }.encode(),
         "policy" => namespace.write(),
         "versions" => Versions { most: 100 }.encode(),
+        "usage" => UsageRead { hours: true, first: namespace.clock_us / (60 * MINUTE_US), count: 1 }.encode(),
         _ => PolicyRead(None).encode(),
     }
 }
@@ -124,6 +144,7 @@ fn with(sound: &State, field: &str, record: &[u8]) -> State {
         .state
         .iter_mut()
         .chain(&mut state.policy)
+        .chain(&mut state.usage)
         .find(|(known, _)| known == field.as_bytes())
         .unwrap_or_else(|| panic!("no {field} in a busy namespace"));
     assert!(!known.is_empty());

@@ -28,8 +28,8 @@ const MUTANTS: [Mutant; 29] = [
     Mutant {
         what: "time goes back with the clock",
         script: "prelude",
-        text: "  if now >= head.seen then return now end",
-        becomes: "  if true then return now end",
+        text: "  now = max(now, head.seen)\n",
+        becomes: "",
     },
     Mutant {
         what: "after a long step back time stands still",
@@ -172,7 +172,7 @@ const MUTANTS: [Mutant; 29] = [
     Mutant {
         what: "the sweep removes buckets in debt",
         script: "sweep",
-        text: "pay_off(debt, refill, now - at) == 0",
+        text: "pay_off(bucket.debt, bucket.refill, now - bucket.at) == 0",
         becomes: "true",
     },
     Mutant { what: "an epoch is not told", script: "prelude", text: "  head.begun = kept\n", becomes: "" },

@@ -5,10 +5,11 @@ use std::collections::BTreeMap;
 use anyhow::{Context, Result, ensure};
 use redis::{Connection, ConnectionLike, Pipeline, Value};
 use tollgate::embedded::{Reply, StreamDump};
-use tollgate::engine::{BucketsPage, Keys, Script};
+use tollgate::engine::{BucketsPage, Keys, Script, UsageRead};
 use tollgate_testkit::{ContainedRedis, Flavor, RedisServer, record_ran_on};
 
 use crate::lab::{Fields, State, keys_of};
+use crate::pages::rows;
 use crate::program::{Programs, REPLACED, RESTREAMED};
 use crate::trace::{Run, Trace};
 
@@ -87,12 +88,14 @@ impl Twin {
     /// Repeats a whole trace. Returns where this server differs from it, in words.
     pub(crate) fn differs(&mut self, trace: &Trace, every_step: bool) -> Result<Option<String>> {
         let mut pipeline = redis::pipe();
-        pipeline.cmd("DEL").arg(self.keys.state()).arg(self.keys.policy()).arg(self.keys.audit());
+        let keys = &self.keys;
+        pipeline.cmd("DEL").arg(keys.state()).arg(keys.policy()).arg(keys.usage()).arg(keys.audit());
         for (index, run) in trace.runs.iter().enumerate() {
             self.push_run(&mut pipeline, run)?;
             if every_step || index + 1 == trace.runs.len() {
                 pipeline.cmd("HGETALL").arg(self.keys.state());
                 pipeline.cmd("HGETALL").arg(self.keys.policy());
+                pipeline.cmd("HGETALL").arg(self.keys.usage());
                 pipeline.cmd("XRANGE").arg(self.keys.audit()).arg("-").arg("+");
                 pipeline.cmd("XINFO").arg("STREAM").arg(self.keys.audit());
             }
@@ -110,9 +113,13 @@ impl Twin {
                 return Ok(Some(self.difference(index, "answers", &format!("{reply:?}"))));
             }
             if every_step || index + 1 == trace.runs.len() {
-                let (state, policy) = (fields_of(next()?)?, fields_of(next()?)?);
-                let stored = State { state, policy, audit: stream_of(next()?, &next()?)? };
-                if stored != run.after {
+                let (state, policy, usage) = (fields_of(next()?)?, fields_of(next()?)?, fields_of(next()?)?);
+                let stored = State { state, policy, usage, audit: stream_of(next()?, &next()?)? };
+                // The rows of a page stand in the order in which a server has found the buckets.
+                let same = rows(&stored.usage) == rows(&run.after.usage)
+                    && State { usage: Vec::new(), ..stored.clone() }
+                        == State { usage: Vec::new(), ..run.after.clone() };
+                if !same {
                     let found = format!("{stored:?}, embedded {:?}", run.after);
                     return Ok(Some(self.difference(index, "stores", &found)));
                 }
@@ -150,9 +157,12 @@ impl Host {
     }
 }
 
-/// A reply in a form that has one way to be right: the order within a page of buckets is the server's own.
+/// A reply in a form that has one way to be right: the order within a page is the server's own.
 fn comparable(run: &Run, reply: Reply) -> Reply {
     let Reply::Bulk(bytes) = &reply else { return reply };
+    if run.program == "usage" {
+        return comparable_usage(bytes).unwrap_or(reply);
+    }
     match BucketsPage::decode(bytes) {
         Ok(tollgate::engine::Reply::Done(mut page)) if run.program == "list" => {
             page.buckets.sort_by(|one, other| one.name.cmp(&other.name));
@@ -160,6 +170,16 @@ fn comparable(run: &Run, reply: Reply) -> Reply {
         }
         _ => reply,
     }
+}
+
+/// The pages of the books, their rows sorted.
+fn comparable_usage(bytes: &[u8]) -> Option<Reply> {
+    let Ok(tollgate::engine::Reply::Done(mut books)) = UsageRead::decode(bytes) else { return None };
+    for page in &mut books.pages {
+        page.parts.sort_by(|one, other| one.counted_as.cmp(&other.counted_as));
+        page.parts.iter_mut().for_each(|part| part.rows.sort_by(|one, other| one.0.cmp(&other.0)));
+    }
+    Some(Reply::Status(format!("{books:?}")))
 }
 
 /// A server's reply as the embedded engine would give it. Redis puts its own position behind an error's text.

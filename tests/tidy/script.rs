@@ -8,7 +8,7 @@ use super::tree::{File, files, read};
 pub(super) const SECTIONS: [&str; 6] = ["KEYS", "ARGV", "RETURNS", "ERRORS", "WRITES", "COST"];
 
 /// The files that are no scripts of their own, but joined to some.
-const PARTS: [&str; 9] = [
+const PARTS: [&str; 11] = [
     "lua/prelude.lua",
     "lua/pace.lua",
     "lua/bucket.lua",
@@ -18,6 +18,8 @@ const PARTS: [&str; 9] = [
     "lua/queue.lua",
     "lua/audit_trail.lua",
     "lua/open.lua",
+    "lua/tally.lua",
+    "lua/booking.lua",
 ];
 
 /// One part of a head: `COST` and what it says.

@@ -60,6 +60,12 @@ impl Keyspace {
         self.keys.values().map(|kept| if let Kept::Hash(hash) = kept { hash.len() } else { 0 }).sum()
     }
 
+    /// How many fields a hash has, 0 if the key holds none.
+    #[must_use]
+    pub fn hash_len(&self, key: &[u8]) -> usize {
+        if let Some(Kept::Hash(hash)) = self.keys.get(key) { hash.len() } else { 0 }
+    }
+
     /// Forgets everything, as `FLUSHALL` does.
     pub fn flush(&mut self) {
         self.keys.clear();

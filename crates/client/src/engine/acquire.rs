@@ -149,10 +149,12 @@ impl AcquireBatch {
         args.count(permits().count());
         permits().for_each(|permit| args.joined(PERMIT, permit));
         self.table.write(&mut args, policy);
-        let costs = self.costs();
-        args.count(costs.len());
-        for cost in costs {
-            args.integer(cost);
+        let (costs, calls) = self.sums();
+        // Mostly each call costs a token wherever it passes, and the one list is the other.
+        let calls = if calls == costs { Vec::new() } else { calls };
+        for sums in [costs, calls] {
+            args.count(sums.len());
+            sums.into_iter().for_each(|sum| args.integer(sum));
         }
         args.finish()
     }
@@ -175,16 +177,18 @@ impl AcquireBatch {
         args.finish()
     }
 
-    /// Tokens that all calls together cost at each bucket.
-    fn costs(&self) -> Vec<u64> {
-        let mut sums = vec![0_u64; self.buckets().len()];
+    /// Tokens that all calls together cost at each bucket, and how many calls they are.
+    fn sums(&self) -> (Vec<u64>, Vec<u64>) {
+        let mut tokens = vec![0_u64; self.buckets().len()];
+        let mut calls = tokens.clone();
         for (index, entry) in self.entries.iter().enumerate() {
+            let count = u64::from(entry.calls.count);
             for (bucket, cost) in self.charges(index) {
-                let tokens = u64::from(entry.calls.count) * u64::from(cost);
-                sums[bucket] = sums[bucket].saturating_add(tokens);
+                tokens[bucket] = tokens[bucket].saturating_add(count * u64::from(cost));
+                calls[bucket] = calls[bucket].saturating_add(count);
             }
         }
-        sums
+        (tokens, calls)
     }
 
     /// Who asks: what the script needs to know only where calls wait, and reads only there.

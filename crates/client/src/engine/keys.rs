@@ -6,6 +6,7 @@ pub struct Keys {
     state: String,
     policy: String,
     audit: String,
+    usage: String,
 }
 
 impl Keys {
@@ -16,6 +17,7 @@ impl Keys {
             state: format!("tollgate:{{{namespace}}}:state"),
             policy: format!("tollgate:{{{namespace}}}:policy"),
             audit: format!("tollgate:{{{namespace}}}:audit"),
+            usage: format!("tollgate:{{{namespace}}}:usage"),
         }
     }
 
@@ -37,14 +39,23 @@ impl Keys {
         &self.audit
     }
 
+    /// Hash: the books, a page for each minute and for each hour.
+    #[must_use]
+    pub fn usage(&self) -> &str {
+        &self.usage
+    }
+
     /// The keys that a script of this name takes, in their order.
     #[must_use]
     pub fn of_script(&self, name: &str) -> Vec<&str> {
         match name {
-            "policy" | "remove" => vec![self.state(), self.policy(), self.audit()],
+            "policy" => vec![self.state(), self.policy(), self.audit()],
+            "remove" => vec![self.state(), self.policy(), self.audit(), self.usage()],
             "policy_read" | "versions" => vec![self.policy()],
             "audit" => vec![self.audit()],
-            "back_off" | "lower" | "pause" | "sweep" => vec![self.state(), self.audit()],
+            "usage" => vec![self.usage()],
+            "back_off" | "lower" | "pause" => vec![self.state(), self.audit()],
+            "sweep" => vec![self.state(), self.audit(), self.usage()],
             _ => vec![self.state()],
         }
     }

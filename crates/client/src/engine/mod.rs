@@ -21,6 +21,7 @@ mod reply;
 mod script;
 mod settle;
 mod sweep;
+mod usage;
 mod versions;
 
 pub use acquire::{AcquireBatch, AcquireReply, Calls, Entry, EntryReply, Leases, Ticket};
@@ -39,4 +40,5 @@ pub use reply::Reply;
 pub use script::Script;
 pub use settle::{CallState, SettleBatch, Settlement, SettlementReply};
 pub use sweep::{Sweep, SweepReply};
+pub use usage::{Counted, UsagePage, UsagePart, UsageRead, UsageReply};
 pub use versions::{VersionRecord, Versions};

@@ -56,11 +56,13 @@ impl Script {
     pub const POLICY_READ: &Self = &POLICY_READ;
     /// Lists the versions of a policy.
     pub const VERSIONS: &Self = &VERSIONS;
+    /// Reads what was granted, by the minute or by the hour.
+    pub const USAGE: &Self = &USAGE;
     /// Removes a namespace.
     pub const REMOVE: &Self = &REMOVE;
 
     /// Every script there is.
-    pub const ALL: [&Self; 13] = [
+    pub const ALL: [&Self; 14] = [
         Self::ACQUIRE,
         Self::SETTLE,
         Self::BACK_OFF,
@@ -73,6 +75,7 @@ impl Script {
         Self::POLICY,
         Self::POLICY_READ,
         Self::VERSIONS,
+        Self::USAGE,
         Self::REMOVE,
     ];
 
@@ -98,15 +101,16 @@ impl Script {
 // What only calls need that have to wait is behind what most batches end with: it is not made for the others.
 static ACQUIRE: Script =
     script!("acquire", before "in_flight", before "named", before "queue", before "in_turn");
-static SETTLE: Script = script!("settle", after "in_flight");
-static BACK_OFF: Script = script!("back_off", after "audit_trail", after "open");
+static SETTLE: Script = script!("settle", after "tally", after "in_flight");
+static BACK_OFF: Script = script!("back_off", after "audit_trail", after "tally", after "open");
 static LOWER: Script = script!("lower", after "audit_trail", after "open");
-static PAUSE: Script = script!("pause", after "audit_trail", after "open");
+static PAUSE: Script = script!("pause", after "audit_trail", after "tally", after "open");
 static PEEK: Script = script!("peek");
 static LIST: Script = script!("list");
-static SWEEP: Script = script!("sweep", after "audit_trail");
+static SWEEP: Script = script!("sweep", after "audit_trail", after "tally", after "booking");
 static AUDIT: Script = script!("audit", after "audit_trail");
 static POLICY: Script = script!("policy", after "audit_trail");
 static POLICY_READ: Script = script!("policy_read");
 static VERSIONS: Script = script!("versions");
+static USAGE: Script = script!("usage");
 static REMOVE: Script = script!("remove");

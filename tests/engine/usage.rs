@@ -1,0 +1,312 @@
+//! What was granted is counted by the minute and by the hour: each grant once, wherever it was counted first.
+
+use std::collections::BTreeMap;
+
+use anyhow::{Result, ensure};
+use tollgate::Call;
+use tollgate::engine::{Counted, Hold, HoldReply, Reply, Script, UsageRead, UsageReply};
+use tollgate::policy::Path;
+
+use crate::hold;
+use crate::namespace::{BEGINNING_US, Namespace};
+use crate::program::Programs;
+use crate::refused::refuse;
+use crate::trace::Trace;
+
+pub(crate) const SECOND_US: u64 = 1_000_000;
+pub(crate) const MINUTE_US: u64 = 60 * SECOND_US;
+const HOUR_US: u64 = 60 * MINUTE_US;
+
+/// A wide limit, and one for each organisation that earns a token in a minute.
+const LIMITS: &str = "limit = [\
+    { name = \"platform\", per = [], rate = \"1000/s\", burst = 1000 }, \
+    { name = \"org\", per = [\"org\"], rate = \"1/m\", burst = 200 }]";
+
+/// Of each minute or hour, limit and key what was counted.
+pub(crate) type Book = BTreeMap<(u64, String, String), Counted>;
+
+fn path_of(namespace: &Namespace, org: &str, cost: u32) -> Path {
+    namespace.path(&Call::get("/").org(org).cost(cost))
+}
+
+fn read(namespace: &mut Namespace, question: UsageRead) -> UsageReply {
+    match UsageRead::decode(&namespace.ask(Script::USAGE, question.encode())) {
+        Ok(Reply::Done(reply)) => reply,
+        other => panic!("the books answered {other:?}"),
+    }
+}
+
+/// All that is in the books of the last hours, with what has no key of its own under "*".
+pub(crate) fn book(namespace: &mut Namespace, hours: bool) -> Book {
+    let length_us = if hours { HOUR_US } else { MINUTE_US };
+    let first = BEGINNING_US / length_us;
+    let count = namespace.clock_us / length_us - first + 1;
+    let mut book = Book::new();
+    for page in read(namespace, UsageRead { hours, first, count: count.min(1_000) }).pages {
+        for part in page.parts {
+            let others = [("*".to_owned(), part.others)].into_iter().filter(|(_, row)| !row.is_nothing());
+            for (key, row) in part.rows.into_iter().chain(others) {
+                let before = book.insert((page.period, part.counted_as.clone(), key), row);
+                assert_eq!(before, None, "two rows");
+            }
+        }
+    }
+    book
+}
+
+/// Lets the sweep book all that was counted before now. Two passes: what is put aside while one goes on is found by the next.
+pub(crate) fn close(namespace: &mut Namespace) {
+    namespace.clock_us += MINUTE_US;
+    for _ in 0..3 {
+        namespace.clock_us += 10 * SECOND_US + 1;
+        while namespace.sweep().wait_us < SECOND_US {
+            namespace.clock_us += SECOND_US;
+        }
+    }
+}
+
+fn granted(calls: u64, tokens: i64) -> Counted {
+    Counted { granted: calls, tokens, ..Counted::default() }
+}
+
+fn row(book: &Book, period: u64, limit: &str, key: &str) -> Counted {
+    book.get(&(period, limit.to_owned(), key.to_owned())).copied().unwrap_or_default()
+}
+
+/// Calls and what they cost, in the minute in which they were granted, whether the bucket was charged again later or not.
+pub(crate) fn by_the_minute(programs: &Programs) -> Result<Namespace> {
+    let mut namespace = Namespace::under(programs, LIMITS);
+    let first = BEGINNING_US / MINUTE_US;
+    let (cheap, dear) = (path_of(&namespace, "acme", 1), path_of(&namespace, "acme", 5));
+    ensure!(namespace.acquire_on(&cheap, 3).entries[0].granted == 3);
+    ensure!(namespace.acquire_on(&dear, 2).entries[0].granted == 2);
+    namespace.clock_us += MINUTE_US;
+    ensure!(namespace.acquire_on(&dear, 1).entries[0].granted == 1);
+    ensure!(book(&mut namespace, false).is_empty(), "nothing is swept yet");
+    namespace.clock_us += MINUTE_US;
+    // A pause is counted, and puts aside what was granted in the minute before.
+    ensure!(pause(&mut namespace, &cheap, 30).is_changed);
+    close(&mut namespace);
+    let minutes = book(&mut namespace, false);
+    for limit in [("org", "acme"), ("platform", "")] {
+        ensure!(row(&minutes, first, limit.0, limit.1) == granted(5, 13), "{minutes:?}");
+        ensure!(row(&minutes, first + 1, limit.0, limit.1) == granted(1, 5), "{minutes:?}");
+    }
+    let paused = Counted { paused_us: 30_000_000, ..Counted::default() };
+    ensure!(row(&minutes, first + 2, "org", "acme") == paused, "{minutes:?}");
+    ensure!(minutes.len() == 5, "{minutes:?}");
+    let hours = book(&mut namespace, true);
+    let hour = BEGINNING_US / HOUR_US;
+    ensure!(row(&hours, hour, "platform", "") == granted(6, 18), "{hours:?}");
+    ensure!(
+        row(&hours, hour, "org", "acme") == Counted { paused_us: 30_000_000, ..granted(6, 18) },
+        "{hours:?}"
+    );
+    ensure!(hours.len() == 2, "{hours:?}");
+    Ok(namespace)
+}
+
+fn pause(namespace: &mut Namespace, path: &Path, seconds: u64) -> HoldReply {
+    let argument = hold::argument(namespace, path, seconds);
+    match Hold::decode(&namespace.ask(Script::PAUSE, argument)) {
+        Ok(Reply::Done(reply)) => reply,
+        other => panic!("a pause answered {other:?}"),
+    }
+}
+
+/// Tokens that are given back are counted when that is told, below nothing if need be; also where the bucket has none any more.
+pub(crate) fn what_is_given_back(programs: &Programs) -> Result<()> {
+    let mut namespace = Namespace::under(programs, LIMITS);
+    let first = BEGINNING_US / MINUTE_US;
+    let path = path_of(&namespace, "acme", 9);
+    let granted_at_us = namespace.acquire_on(&path, 1).now_us;
+    let policy = std::rc::Rc::new(namespace.policy().clone());
+    namespace.settle(&path, &policy, granted_at_us, &[2, 2]);
+    let again_us = namespace.acquire_on(&path, 1).now_us;
+    // The wide bucket is full again and swept, the organisation's is not.
+    namespace.clock_us += MINUTE_US;
+    namespace.sweep();
+    ensure!(namespace.lab.state().get("b:platform:").is_none(), "{:?}", namespace.lab.state());
+    namespace.settle(&path, &policy, again_us, &[4, 4]);
+    namespace.settle(&path, &policy, again_us, &[8, 8]);
+    close(&mut namespace);
+    let minutes = book(&mut namespace, false);
+    for limit in [("org", "acme"), ("platform", "")] {
+        ensure!(row(&minutes, first, limit.0, limit.1) == granted(2, 11), "{minutes:?}");
+        ensure!(row(&minutes, first + 1, limit.0, limit.1) == granted(0, -6), "{minutes:?}");
+    }
+    Ok(())
+}
+
+/// Refusals of the provider are counted at the bucket that is to blame, news or not.
+pub(crate) fn what_the_provider_refuses(programs: &Programs) -> Result<()> {
+    let mut namespace = Namespace::under(programs, LIMITS);
+    let path = path_of(&namespace, "acme", 1);
+    let granted_at_us = namespace.acquire_on(&path, 3).now_us;
+    refuse(&mut namespace, &path, &[1], granted_at_us);
+    namespace.clock_us += SECOND_US;
+    refuse(&mut namespace, &path, &[1], granted_at_us);
+    // Its end is a second later, and then sooner by all that is left.
+    ensure!(pause(&mut namespace, &path, 0).is_changed);
+    close(&mut namespace);
+    let minutes = book(&mut namespace, false);
+    let told = row(&minutes, BEGINNING_US / MINUTE_US, "org", "acme");
+    ensure!(told == Counted { throttled: 2, paused_us: 1_000_000, ..granted(3, 3) }, "{minutes:?}");
+    Ok(())
+}
+
+/// The stories, by name.
+type Story = (&'static str, fn(&Programs) -> Result<()>);
+
+const STORIES: [Story; 5] = [
+    ("by the minute", |programs| by_the_minute(programs).map(drop)),
+    ("given back", what_is_given_back),
+    ("refused", what_the_provider_refuses),
+    ("bounded", bounded),
+    ("kept", kept),
+];
+
+/// A page has the busiest hundred keys of a limit, and all others in one row: nothing is lost.
+pub(crate) fn bounded(programs: &Programs) -> Result<()> {
+    let mut namespace = Namespace::under(programs, LIMITS);
+    // The busiest come in the middle, so that they have to take somebody's place.
+    let calls = |org: u32| if (150..200).contains(&org) { 2 + org % 7 } else { 1 };
+    for org in 0..300 {
+        let path = path_of(&namespace, &format!("org-{org}:with:colons"), 1);
+        ensure!(namespace.acquire_on(&path, calls(org)).entries[0].granted == calls(org));
+    }
+    close(&mut namespace);
+    let first = BEGINNING_US / MINUTE_US;
+    let minutes = book(&mut namespace, false);
+    let of_orgs: BTreeMap<_, _> = minutes.iter().filter(|((_, limit, _), _)| limit == "org").collect();
+    ensure!(of_orgs.len() == 101, "{}", of_orgs.len());
+    for org in 150..200 {
+        let counted = row(&minutes, first, "org", &format!("org-{org}:with:colons"));
+        ensure!(counted == granted(calls(org).into(), calls(org).into()), "{org}: {counted:?}");
+    }
+    let all: u64 = of_orgs.values().map(|row| row.granted).sum();
+    ensure!(all == (0..300).map(|org| u64::from(calls(org))).sum::<u64>(), "{all}");
+    ensure!(row(&minutes, first, "platform", "").granted == all);
+    Ok(())
+}
+
+/// Minutes are kept for 48 hours and hours for 30 days, and then nothing is left of them.
+pub(crate) fn kept(programs: &Programs) -> Result<()> {
+    let mut namespace = Namespace::under(programs, LIMITS);
+    let path = path_of(&namespace, "acme", 1);
+    ensure!(namespace.acquire_on(&path, 1).entries[0].granted == 1);
+    close(&mut namespace);
+    let there = |namespace: &mut Namespace| {
+        let mut answer = |hours, length_us| {
+            read(namespace, UsageRead { hours, first: BEGINNING_US / length_us, count: 1 }).pages.len()
+        };
+        (answer(false, MINUTE_US), answer(true, HOUR_US))
+    };
+    ensure!(there(&mut namespace) == (1, 1));
+    for (after_us, expected) in [
+        // The hour began 13 minutes before.
+        (48 * HOUR_US + 13 * MINUTE_US, (1, 1)),
+        (48 * HOUR_US + 14 * MINUTE_US, (0, 1)),
+        (720 * HOUR_US, (0, 1)),
+        (721 * HOUR_US, (0, 0)),
+    ] {
+        let now_us = BEGINNING_US / HOUR_US * HOUR_US + after_us;
+        // A pass removes a thousand minutes, and there are 43,200 in 30 days.
+        for pass in (0..50).rev() {
+            namespace.clock_us = namespace.clock_us.max(now_us - pass * (10 * SECOND_US + 1));
+            namespace.sweep();
+        }
+        ensure!(there(&mut namespace) == expected, "after {after_us} us: {:?}", there(&mut namespace));
+    }
+    let left: Vec<_> = namespace.lab.state().usage.into_iter().map(|(field, _)| field).collect();
+    ensure!(left == [b"span".to_vec()], "{left:?}");
+    Ok(())
+}
+
+/// Up to when all is in the books is told as soon as it is so, and not before.
+#[test]
+fn what_is_complete_is_in_the_books() {
+    let mut namespace = Namespace::new(LIMITS);
+    let path = path_of(&namespace, "acme", 1);
+    let mut granted_in = BTreeMap::new();
+    for _ in 0..60 {
+        let now_us = namespace.acquire_on(&path, 1).now_us;
+        *granted_in.entry(now_us / MINUTE_US).or_insert(0_u64) += 1;
+        namespace.clock_us += 5 * SECOND_US;
+        namespace.sweep();
+        let question = UsageRead { hours: false, first: BEGINNING_US / MINUTE_US, count: 10 };
+        let reply = read(&mut namespace, question);
+        let complete = reply.complete_us / MINUTE_US;
+        assert!(reply.complete_us % MINUTE_US == 0 && reply.complete_us < namespace.clock_us);
+        for (minute, calls) in granted_in.iter().filter(|(minute, _)| **minute < complete) {
+            let page = reply.pages.iter().find(|page| page.period == *minute).expect("a page");
+            let part = page.parts.iter().find(|part| part.counted_as == "org").expect("a part");
+            assert_eq!(part.rows, [("acme".to_owned(), granted(*calls, (*calls).cast_signed()))]);
+        }
+    }
+    let question = UsageRead { hours: false, first: 0, count: 1 };
+    let complete_us = read(&mut namespace, question).complete_us;
+    assert!(complete_us + 2 * MINUTE_US > namespace.clock_us, "it is not told at all: {complete_us}");
+}
+
+/// A story for whoever looks at what is stored.
+pub(crate) fn story() -> Trace {
+    by_the_minute(&Programs::original()).expect("calls that are counted").trace
+}
+
+#[test]
+fn calls_are_counted_in_the_minute_in_which_they_were_granted() -> Result<()> {
+    by_the_minute(&Programs::original()).map(drop)
+}
+
+#[test]
+fn tokens_given_back_are_counted_when_that_is_told() -> Result<()> {
+    what_is_given_back(&Programs::original())
+}
+
+#[test]
+fn refusals_and_pauses_are_counted_at_the_bucket_that_is_to_blame() -> Result<()> {
+    what_the_provider_refuses(&Programs::original())
+}
+
+#[test]
+fn a_page_has_the_busiest_keys_and_all_others_in_one() -> Result<()> {
+    bounded(&Programs::original())
+}
+
+#[test]
+fn pages_are_kept_for_their_time_and_no_longer() -> Result<()> {
+    kept(&Programs::original())
+}
+
+/// Changes for the worse.
+const MUTANTS: [(&str, &str); 9] = [
+    ("  elseif calls > 0 or tokens ~= 0 then\n    bucket.past", "  elseif false then\n    bucket.past"),
+    ("bucket.calls + args[calls_at + b]", "bucket.calls + args[costs_at + b]"),
+    ("    bucket.calls, bucket.tokens = 0, 0\n", ""),
+    ("  bucket.tokens = bucket.tokens - tokens\n", ""),
+    (
+        "tallies[t][T_TOKENS] = tallies[t][T_TOKENS] + tallied[t].tokens",
+        "tallies[t][T_TOKENS] = tallied[t].tokens",
+    ),
+    ("tally[T_THROTTLED] = tally[T_THROTTLED] + 1", "tally[T_THROTTLED] = 1"),
+    ("      if busyness(row) > busyness(part.rows[quiet]) then", "      if false then"),
+    ("        add_row(part.other, row)\n", ""),
+    ("local MINUTES_KEPT = 2880 ", "local MINUTES_KEPT = 2881 "),
+];
+
+/// The stories are worth telling: each mutant makes one of them come out differently.
+#[test]
+fn every_mutant_of_the_books_is_found_out() -> Result<()> {
+    for (text, becomes) in MUTANTS {
+        let original = Programs::original();
+        ensure!(original.all().iter().any(|program| program.source.contains(text)), "{text:?} is nowhere");
+        let programs = Programs::edited(|_, source| source.replace(text, becomes));
+        let caught = STORIES.iter().any(|(_, story)| {
+            let told = std::panic::catch_unwind(|| story(&programs));
+            !matches!(told, Ok(Ok(())))
+        });
+        ensure!(caught, "SURVIVED: {text:?} -> {becomes:?}");
+    }
+    Ok(())
+}
