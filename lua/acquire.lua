@@ -89,7 +89,11 @@ local function write_all(writes, reply)
   local w = #writes
   for b = 1, #buckets do
     local bucket = buckets[b]
-    if bucket.kept then w = put_bucket(writes, w, head, now, bucket) end
+    if bucket.kept then
+      writes[w + 1], writes[w + 2] = bucket.field, pack_bucket(head, now, bucket)
+      w = w + 2
+      if bucket.past then w = put_past(writes, w, bucket) end
+    end
   end
   for l = 1, #limits do
     if limits[l].grown then
@@ -129,7 +133,7 @@ if debts then
     local bucket, cost = buckets[b], args[costs_at + b]
     if cost > 0 then
       bucket.debt, any_charged = debts[b], true
-      bucket.calls, bucket.tokens = bucket.calls + args[calls_at + b], bucket.tokens + cost
+      if calls_at == costs_at then bucket.calls = bucket.calls + cost else count(bucket, args[calls_at + b], cost) end
       if bucket.pace then bucket.pace.used = bucket.pace.used + cost end
       keep(bucket)
     end

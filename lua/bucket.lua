@@ -43,22 +43,22 @@ local function set_queue(bucket, queue, lost, head)
   end
 end
 
--- Takes up what a bucket has counted since its record was written anew in a minute. What is of an earlier one is put aside with the
--- next record.
-local function read_counts(bucket, minute, calls, tokens, head)
+-- Takes up what a bucket has counted: calls in the present minute, and the tokens that they have cost beyond one each. What is of an
+-- earlier minute is put aside with the next record.
+local function read_counts(bucket, minute, calls, extra, head)
   if minute == head.minute then
-    bucket.calls, bucket.tokens = calls, tokens
-  elseif calls > 0 or tokens ~= 0 then
-    bucket.past = {minute = minute, calls = calls, tokens = tokens}
+    bucket.calls, bucket.extra = calls, extra
+  elseif calls > 0 or extra then
+    bucket.past = {minute = minute, calls = calls, tokens = calls + (extra or 0)}
   end
 end
 
 -- Reads a bucket that counts calls in flight. Sets bucket.leases, .debt, .queue and .paused.
 local function read_in_flight(bucket, record, head, now)
-  local schema, epoch, calls, tokens, at, minute, queue, leases, pace, _ = SCHEMA, nil, 0, 0, 0, 0, false, false, false, nil
-  if record then schema, epoch, _, calls, tokens, at, _, _, minute, queue, leases, pace = cmsgpack.unpack(record) end
+  local schema, epoch, calls, at, minute, queue, leases, pace, extra, _ = SCHEMA, nil, 0, 0, 0, false, false, false, nil, nil
+  if record then schema, epoch, _, calls, at, _, _, minute, queue, leases, pace, extra = cmsgpack.unpack(record) end
   if schema ~= SCHEMA then return unknown_schema(bucket.field, schema) end
-  read_counts(bucket, minute, calls, tokens, head)
+  read_counts(bucket, minute, calls, extra, head)
   if pace then bucket.pace = go_on(read_pace(pace), bucket.terms, now) end
   bucket.leases = read_leases(epoch == head.epoch and leases, now)
   bucket.debt = max(#bucket.leases.ids, debt_unrecorded(head, now, bucket.terms))
@@ -72,7 +72,7 @@ end
 -- the debt up to whole tokens: a change never refills for free.
 -- Sets bucket.debt, where somebody waits .queue and .lost, the credits since the last charge that a full bucket could not
 -- hold, and where the provider has refused calls .paused, .pace, and .terms to what they come to at that pace. Sets what has been
--- counted: .calls and .tokens in the present minute, and .past in an earlier one.
+-- counted: .calls and, where calls have not cost one token each, .extra in the present minute, and .past in an earlier one.
 -- Returns an error where the record can't be read.
 local function read_bucket(bucket, record, head, now)
   local terms = bucket.terms
@@ -81,9 +81,13 @@ local function read_bucket(bucket, record, head, now)
     bucket.debt = debt_unrecorded(head, now, terms)
     return nil
   end
-  local schema, epoch, debt, calls, tokens, at, old_refill, old_credit, minute, queue, _, pace = read(record)
+  local schema, epoch, debt, calls, at, old_refill, old_credit, minute, queue, _, pace, extra = read(record)
   if schema ~= SCHEMA then return unknown_schema(bucket.field, schema) end
-  read_counts(bucket, minute, calls, tokens, head)
+  if minute == head.minute and not extra then
+    bucket.calls = calls
+  else
+    read_counts(bucket, minute, calls, extra, head)
+  end
   if pace then
     bucket.pace = read_pace(pace)
     if not terms.is_of_record then
@@ -139,14 +143,14 @@ end
 local function pack_bucket(head, now, bucket)
   local terms, queue, paused, pace = bucket.terms, bucket.queue, bucket.paused, bucket.pace
   if bucket.leases then
-    return pack(SCHEMA, head.epoch, 0, bucket.calls, bucket.tokens, max(now, paused or 0), 0, 1, head.minute, queue or false,
-      pack_leases(bucket.leases), pace and pack_pace(pace) or false)
+    return pack(SCHEMA, head.epoch, 0, bucket.calls, max(now, paused or 0), 0, 1, head.minute, queue or false,
+      pack_leases(bucket.leases), pace and pack_pace(pace) or false, bucket.extra or false)
   end
   if queue then queue[3] = bucket.lost end
   if paused or pace then
     local at = max(bucket.as_of or now, paused or 0)
-    return pack(SCHEMA, head.epoch, bucket.debt, bucket.calls, bucket.tokens, at, terms.refill, terms.credit, head.minute,
-      queue or false, false, pace and pack_pace(pace) or false)
+    return pack(SCHEMA, head.epoch, bucket.debt, bucket.calls, at, terms.refill, terms.credit, head.minute, queue or false, false,
+      pace and pack_pace(pace) or false, bucket.extra or false)
   end
   -- What all records of a batch begin with is packed once, and what those of the same terms end with. Only buckets with terms
   -- of their own are written as of another time than now.
@@ -154,19 +158,30 @@ local function pack_bucket(head, now, bucket)
     head.front = pack(SCHEMA, head.epoch)
     terms.rear = pack(bucket.as_of or now, terms.refill, terms.credit, head.minute)
   end
-  local record = head.front .. pack(bucket.debt, bucket.calls, bucket.tokens) .. terms.rear
+  local record = head.front .. pack(bucket.debt, bucket.calls) .. terms.rear
+  if bucket.extra then return record .. pack(queue or false, false, false, bucket.extra) end
   return queue and record .. pack(queue) or record
 end
 
--- Adds a bucket to the fields and records that are to be written; and what it has counted in an earlier minute, in a field of its own,
--- until the sweep books it. Returns how many values there are now.
+-- Counts calls that are granted at a bucket, and their tokens.
+local function count(bucket, calls, tokens)
+  bucket.calls = bucket.calls + calls
+  if tokens ~= calls then bucket.extra = (bucket.extra or 0) + tokens - calls end
+end
+
+-- Adds what a bucket has counted in an earlier minute to the fields and records that are to be written: in a field of its own, until the
+-- sweep books it. Returns how many values there are now.
+local function put_past(writes, w, bucket)
+  local past = bucket.past
+  writes[w + 1] = string.format("c:%d", past.minute) .. string.sub(bucket.field, 2)
+  writes[w + 2] = pack(SCHEMA, past.calls, past.tokens)
+  return w + 2
+end
+
+-- Adds a bucket to them, with that.
 local function put_bucket(writes, w, head, now, bucket)
   writes[w + 1], writes[w + 2] = bucket.field, pack_bucket(head, now, bucket)
-  local past = bucket.past
-  if not past then return w + 2 end
-  writes[w + 3] = string.format("c:%d", past.minute) .. string.sub(bucket.field, 2)
-  writes[w + 4] = pack(SCHEMA, past.calls, past.tokens)
-  return w + 4
+  return bucket.past and put_past(writes, w + 2, bucket) or w + 2
 end
 
 -- The limits, terms and buckets of a request from args[i] on, of which the fields are added to those that are to be read.
@@ -191,7 +206,7 @@ local function bind_buckets(args, i, fields)
   for b = 1, last do
     -- What every bucket has and no more: most batches are of many buckets at which nothing else is to be known.
     local field = args[i]
-    buckets[b] = {field = field, terms = terms[args[i + 1]], debt = 0, calls = 0, tokens = 0, kept = false}
+    buckets[b] = {field = field, terms = terms[args[i + 1]], debt = 0, calls = 0, kept = false}
     fields[before + b] = field
     i = i + 2
   end

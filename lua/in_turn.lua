@@ -104,7 +104,7 @@ end
 local function charge(bucket, calls, cost)
   local tokens = calls * cost
   bucket.debt = bucket.debt + tokens * bucket.terms.credit
-  bucket.calls, bucket.tokens = bucket.calls + calls, bucket.tokens + tokens
+  count(bucket, calls, tokens)
   if bucket.lost then bucket.lost = 0 end
   if bucket.pace then bucket.pace.used = bucket.pace.used + tokens end
   if not bucket.kept then keep(bucket) end

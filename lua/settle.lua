@@ -49,7 +49,7 @@ enter_epoch(head, server, now)
 -- since. What is charged more to it was granted before the change, too.
 for b = 1, #buckets do
   if stored[b + 2] then
-    local _, epoch, _, _, _, at, refill, credit = cmsgpack.unpack(stored[b + 2])
+    local _, epoch, _, _, at, refill, credit = cmsgpack.unpack(stored[b + 2])
     if epoch == head.epoch and buckets[b].terms.refill > 0 then
       buckets[b].terms = {refill = refill, credit = credit, capacity = 0, limit = buckets[b].terms.limit, is_of_record = true}
       if at <= head.ruled then buckets[b].as_of = head.ruled end
@@ -63,7 +63,7 @@ if problem then return problem end
 -- stood full meanwhile and earned nothing. More than this could pass more than the limit allows in some interval. What the
 -- bucket has earned is known only since the last change of the policy: what was granted before it is not given back.
 local function correct(bucket, tokens, granted_at, epoch)
-  bucket.tokens = bucket.tokens - tokens
+  count(bucket, 0, -tokens)
   bucket.corrected = bucket.corrected or not bucket.new
   if epoch ~= head.epoch then return end
   local credits = tokens * bucket.terms.credit
@@ -122,7 +122,7 @@ reply = cmsgpack.pack(reply)
 -- What was given back to buckets that have no record any more is counted in tallies.
 local tallied, tallies_at, tallies = {}, {}, {}
 for b = 1, #buckets do
-  if not buckets[b].corrected and buckets[b].tokens ~= 0 then
+  if buckets[b].extra and not buckets[b].corrected then
     tallied[#tallied + 1], tallies_at[#tallies_at + 1] = buckets[b], tally_field(head, buckets[b].field)
   end
 end
@@ -130,7 +130,7 @@ if #tallied > 0 then tallies = redis.call("HMGET", KEYS[1], unpack(tallies_at)) 
 for t = 1, #tallied do
   tallies[t], problem = read_tally(tallies[t], tallies_at[t])
   if problem then return problem end
-  tallies[t][T_TOKENS] = tallies[t][T_TOKENS] + tallied[t].tokens
+  tallies[t][T_TOKENS] = tallies[t][T_TOKENS] + tallied[t].extra
 end
 
 local writes = {"head", pack_head(head, now), answer_field, pack_answer(number, now, reply)}

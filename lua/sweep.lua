@@ -95,8 +95,8 @@ end
 
 -- The record of a bucket of which nothing has changed but what is counted and told.
 local function record_of(bucket)
-  return pack(SCHEMA, bucket.epoch, bucket.debt, bucket.calls, bucket.tokens, bucket.at, bucket.refill, bucket.credit, bucket.minute,
-    bucket.queue or false, bucket.leases or false, bucket.pace or false)
+  return pack(SCHEMA, bucket.epoch, bucket.debt, bucket.calls, bucket.at, bucket.refill, bucket.credit, bucket.minute,
+    bucket.queue or false, bucket.leases or false, bucket.pace or false, bucket.extra or false)
 end
 
 -- Of what is told the kind and the record, of what is written the field and the record.
@@ -106,18 +106,18 @@ local removed, shrunk, told, writes, books = {}, {}, {}, {}, {}
 local look_at = {}
 
 look_at["b:"] = function(field, record)
-  local version, epoch, debt, calls, tokens, at, refill, credit, minute, queue, leases, pace = cmsgpack.unpack(record)
+  local version, epoch, debt, calls, at, refill, credit, minute, queue, leases, pace, extra = cmsgpack.unpack(record)
   if version ~= SCHEMA then return nil, unknown_schema(field, version) end
-  local bucket = {field = field, record = record, epoch = epoch, debt = debt, calls = calls, tokens = tokens, at = at, refill = refill,
-    credit = credit, minute = minute, queue = queue, leases = leases, pace = pace}
+  local bucket = {field = field, record = record, epoch = epoch, debt = debt, calls = calls, at = at, refill = refill, credit = credit,
+    minute = minute, queue = queue, leases = leases, pace = pace, extra = extra}
   local counter = "n:" .. string.match(field, "^b:([^:]*)")
   local spent = is_spent(bucket, counter)
   local recovery = recovery_of(bucket, spent)
   if recovery then told[#told + 1], told[#told + 2] = "recovered", recovery end
-  local is_past = (calls > 0 or tokens ~= 0) and (spent or minute < head.minute)
+  local is_past = (calls > 0 or extra) and (spent or minute < head.minute)
   if is_past then
-    book(books, head, minute, string.sub(field, 3), {calls, tokens, 0, 0, 0, 0, 0, 0})
-    bucket.calls, bucket.tokens = 0, 0
+    book(books, head, minute, string.sub(field, 3), {calls, calls + (extra or 0), 0, 0, 0, 0, 0, 0})
+    bucket.calls, bucket.extra = 0, false
   end
   if spent then
     if not shrunk[counter] then shrunk[#shrunk + 1] = counter end

@@ -10,6 +10,7 @@ mod callers;
 mod rig;
 mod server_time;
 mod side_by_side;
+mod uncounted;
 
 use std::time::Duration;
 
@@ -38,6 +39,16 @@ criterion_group!(benches, throughput);
 fn main() {
     benches();
     Criterion::default().configure_from_args().final_summary();
-    side_by_side::report();
-    server_time::report();
+    if is_asked_for("side_by_side") {
+        side_by_side::report();
+    }
+    if is_asked_for("server_time") {
+        server_time::report();
+    }
+}
+
+/// Whether a table is to be made: the command line names it, or no benchmark at all.
+fn is_asked_for(table: &str) -> bool {
+    let mut named = std::env::args().skip(1).filter(|argument| !argument.starts_with('-')).peekable();
+    named.peek().is_none() || named.any(|name| table.contains(&name))
 }

@@ -10,6 +10,8 @@ use tollgate::engine::{AcquireBatch, BatchId, Calls, Keys, Repeated, Reply, Scri
 use tollgate::{Begin, Call, Decision, Policy, Tollgate};
 use tollgate_testkit::RedisServer;
 
+use crate::uncounted;
+
 /// Four limits a call, none of which ever binds.
 const POLICY: &str = "namespace = 'bench'
     limit = [{ name = 'org', per = ['org'], rate = '100000000/s' },
@@ -58,6 +60,9 @@ pub(crate) struct Batches {
     batch: AcquireBatch,
     answer: String,
     number: u64,
+    /// The script that takes them, by its digest, and the key of the state.
+    script: String,
+    state: String,
 }
 
 impl Subject {
@@ -122,7 +127,23 @@ impl Rig {
         // A name of its own for each, or one would be given the answers of another.
         let answer = format!("bench:{}", NAMES.fetch_add(1, Ordering::Relaxed));
         let (policy, fence, run_id) = (self.policy.clone(), self.fence.clone(), self.run_id.clone());
-        Batches { policy, fence, run_id, batch, answer, number: 0 }
+        let (script, state) = (Script::ACQUIRE.sha1().to_owned(), Keys::of("bench").state().to_owned());
+        Batches { policy, fence, run_id, batch, answer, number: 0, script, state }
+    }
+
+    /// The same for a script that counts nothing, with a state of its own: its records are others.
+    pub(crate) fn uncounted_batches(&self, calls: usize) -> Batches {
+        let mut connection = self.server.connection().expect("a connection");
+        let state = Keys::of("uncounted").state().to_owned();
+        let load = redis::cmd("SCRIPT").arg("LOAD").arg(uncounted::source()).query(&mut connection);
+        redis::cmd("DEL").arg(&state).exec(&mut connection).expect("DEL");
+        let head: Vec<u8> = redis::cmd("HGET")
+            .arg(Keys::of("bench").state())
+            .arg("head")
+            .query(&mut connection)
+            .expect("a namespace has a head");
+        redis::cmd("HSET").arg(&state).arg("head").arg(head).exec(&mut connection).expect("HSET");
+        Batches { script: load.expect("the script is loaded"), state, ..self.batches(calls) }
     }
 }
 
@@ -133,7 +154,7 @@ impl Batches {
         let id = BatchId { answer: &self.answer, number: self.number, server: &self.run_id };
         let argument = self.batch.encode(&id, Repeated::No, &self.policy, &self.fence);
         let mut command = redis::cmd("EVALSHA");
-        command.arg(Script::ACQUIRE.sha1()).arg(1).arg(Keys::of("bench").state()).arg(argument);
+        command.arg(&self.script).arg(1).arg(&self.state).arg(argument);
         command
     }
 

@@ -159,7 +159,7 @@ impl Fleet {
 /// Whether anybody but the holder of these tickets waits at a bucket.
 fn others_wait(state: &State, bucket: &str, own: &[engine::Ticket]) -> bool {
     let record = state.get(&format!("b:{bucket}")).map(values).unwrap_or_default();
-    let Some(Value::List(queue)) = record.get(9) else { return false };
+    let Some(Value::List(queue)) = record.get(8) else { return false };
     let own: Vec<_> = own.iter().filter(|own| queue.first() == Some(&Value::Integer(own.period))).collect();
     let mut tags = queue.iter().skip(3).step_by(3);
     tags.any(|tag| !own.iter().any(|own| *tag == Value::Integer(own.tag)))

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use anyhow::{Result, ensure};
 use tollgate::Call;
-use tollgate::engine::{Counted, Hold, HoldReply, Reply, Script, UsageRead, UsageReply};
+use tollgate::engine::{Hold, HoldReply, Reply, Script, UsageCounts, UsageRead, UsageReply};
 use tollgate::policy::Path;
 
 use crate::hold;
@@ -23,7 +23,7 @@ const LIMITS: &str = "limit = [\
     { name = \"org\", per = [\"org\"], rate = \"1/m\", burst = 200 }]";
 
 /// Of each minute or hour, limit and key what was counted.
-pub(crate) type Book = BTreeMap<(u64, String, String), Counted>;
+pub(crate) type Book = BTreeMap<(u64, String, String), UsageCounts>;
 
 fn path_of(namespace: &Namespace, org: &str, cost: u32) -> Path {
     namespace.path(&Call::get("/").org(org).cost(cost))
@@ -65,11 +65,11 @@ pub(crate) fn close(namespace: &mut Namespace) {
     }
 }
 
-fn granted(calls: u64, tokens: i64) -> Counted {
-    Counted { granted: calls, tokens, ..Counted::default() }
+fn granted(calls: u64, tokens: i64) -> UsageCounts {
+    UsageCounts { granted: calls, tokens, ..UsageCounts::default() }
 }
 
-fn row(book: &Book, period: u64, limit: &str, key: &str) -> Counted {
+fn row(book: &Book, period: u64, limit: &str, key: &str) -> UsageCounts {
     book.get(&(period, limit.to_owned(), key.to_owned())).copied().unwrap_or_default()
 }
 
@@ -92,14 +92,14 @@ pub(crate) fn by_the_minute(programs: &Programs) -> Result<Namespace> {
         ensure!(row(&minutes, first, limit.0, limit.1) == granted(5, 13), "{minutes:?}");
         ensure!(row(&minutes, first + 1, limit.0, limit.1) == granted(1, 5), "{minutes:?}");
     }
-    let paused = Counted { paused_us: 30_000_000, ..Counted::default() };
+    let paused = UsageCounts { paused_us: 30_000_000, ..UsageCounts::default() };
     ensure!(row(&minutes, first + 2, "org", "acme") == paused, "{minutes:?}");
     ensure!(minutes.len() == 5, "{minutes:?}");
     let hours = book(&mut namespace, true);
     let hour = BEGINNING_US / HOUR_US;
     ensure!(row(&hours, hour, "platform", "") == granted(6, 18), "{hours:?}");
     ensure!(
-        row(&hours, hour, "org", "acme") == Counted { paused_us: 30_000_000, ..granted(6, 18) },
+        row(&hours, hour, "org", "acme") == UsageCounts { paused_us: 30_000_000, ..granted(6, 18) },
         "{hours:?}"
     );
     ensure!(hours.len() == 2, "{hours:?}");
@@ -151,7 +151,7 @@ pub(crate) fn what_the_provider_refuses(programs: &Programs) -> Result<()> {
     close(&mut namespace);
     let minutes = book(&mut namespace, false);
     let told = row(&minutes, BEGINNING_US / MINUTE_US, "org", "acme");
-    ensure!(told == Counted { throttled: 2, paused_us: 1_000_000, ..granted(3, 3) }, "{minutes:?}");
+    ensure!(told == UsageCounts { throttled: 2, paused_us: 1_000_000, ..granted(3, 3) }, "{minutes:?}");
     Ok(())
 }
 
@@ -281,13 +281,13 @@ fn pages_are_kept_for_their_time_and_no_longer() -> Result<()> {
 
 /// Changes for the worse.
 const MUTANTS: [(&str, &str); 9] = [
-    ("  elseif calls > 0 or tokens ~= 0 then\n    bucket.past", "  elseif false then\n    bucket.past"),
-    ("bucket.calls + args[calls_at + b]", "bucket.calls + args[costs_at + b]"),
-    ("    bucket.calls, bucket.tokens = 0, 0\n", ""),
-    ("  bucket.tokens = bucket.tokens - tokens\n", ""),
+    ("  elseif calls > 0 or extra then\n    bucket.past", "  elseif false then\n    bucket.past"),
+    ("count(bucket, args[calls_at + b], cost)", "count(bucket, cost, cost)"),
+    ("    bucket.calls, bucket.extra = 0, false\n", ""),
+    ("  count(bucket, 0, -tokens)\n", ""),
     (
-        "tallies[t][T_TOKENS] = tallies[t][T_TOKENS] + tallied[t].tokens",
-        "tallies[t][T_TOKENS] = tallied[t].tokens",
+        "tallies[t][T_TOKENS] = tallies[t][T_TOKENS] + tallied[t].extra",
+        "tallies[t][T_TOKENS] = tallied[t].extra",
     ),
     ("tally[T_THROTTLED] = tally[T_THROTTLED] + 1", "tally[T_THROTTLED] = 1"),
     ("      if busyness(row) > busyness(part.rows[quiet]) then", "      if false then"),

@@ -8,7 +8,7 @@ use anyhow::Result;
 use proptest::prelude::*;
 use proptest::test_runner::{Config, RngAlgorithm, TestCaseError, TestRng, TestRunner};
 use tollgate::Call;
-use tollgate::engine::Counted;
+use tollgate::engine::UsageCounts;
 use tollgate::policy::Path;
 use tollgate_testkit::{Seed, Sizes};
 
@@ -66,7 +66,7 @@ struct Judge {
 }
 
 impl Judge {
-    fn row(&mut self, now_us: u64, name: &str) -> &mut Counted {
+    fn row(&mut self, now_us: u64, name: &str) -> &mut UsageCounts {
         let (limit, key) = name.split_once(':').expect("a bucket has a limit and a key");
         self.book.entry((now_us / MINUTE_US, limit.to_owned(), key.to_owned())).or_default()
     }

@@ -27,3 +27,4 @@ mod simulated_provider;
 mod stores;
 mod tls;
 mod two_replicas;
+mod usage;

@@ -18,7 +18,7 @@ async fn run(api: &Api, words: &[&str]) -> Result<(Option<i32>, String, String)>
 }
 
 /// What a command prints that succeeds.
-async fn done(api: &Api, words: &[&str]) -> Result<String> {
+pub(super) async fn done(api: &Api, words: &[&str]) -> Result<String> {
     let (code, printed, errors) = run(api, words).await?;
     assert_eq!((code, errors.as_str()), (Some(0), ""), "{words:?}");
     Ok(printed)

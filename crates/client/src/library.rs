@@ -5,8 +5,8 @@ use std::sync::Arc;
 use crate::change::Change;
 use crate::engine::{
     AuditRead, AuditReply, BackOff, BackOffReply, Begin, BucketsPage, BucketsReply, Hold, HoldReply, Keys,
-    Lower, Peek, PeekReply, PolicyRead, PolicyRecord, PolicyWrite, Remove, Reply, Script, VersionRecord,
-    Versions, WriteMode, WriteReply,
+    Lower, Peek, PeekReply, PolicyRead, PolicyRecord, PolicyWrite, Remove, Reply, Script, UsageRead,
+    UsageReply, VersionRecord, Versions, WriteMode, WriteReply,
 };
 use crate::identity;
 use crate::in_force::{InForce, fence};
@@ -37,6 +37,18 @@ impl Library {
     pub(crate) async fn versions(&self, question: Versions) -> Result<Reply<Vec<VersionRecord>>, StoreError> {
         let reply = self.ask(Script::VERSIONS, |_| question.encode()).await?;
         Versions::decode(&reply).map_err(|error| StoreError::answer(Script::VERSIONS, &error))
+    }
+
+    /// Pages of the books.
+    pub(crate) async fn usage(&self, read: UsageRead) -> Result<UsageReply, StoreError> {
+        let reply = self.ask(Script::USAGE, |_| read.encode()).await?;
+        match UsageRead::decode(&reply).map_err(|error| StoreError::answer(Script::USAGE, &error))? {
+            Reply::Done(reply) => Ok(reply),
+            other => {
+                let detail = format!("answered {other:?}");
+                Err(StoreError::Answer { script: Script::USAGE.name(), detail })
+            }
+        }
     }
 
     /// What buckets owe, or whether the policy is still the same.

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 use crate::commands::{
-    audit, check_policy, demo, genesys, health, pauses, policy, quota, serve, simulate_provider,
+    audit, check_policy, demo, genesys, health, pauses, policy, quota, serve, simulate_provider, usage,
 };
 
 /// Limits what a fleet sends to other people's APIs, together: token buckets in Redis, charged at once or not at all.
@@ -24,6 +24,7 @@ enum Command {
     Quota(quota::Arguments),
     Pause(pauses::PauseArguments),
     Resume(pauses::ResumeArguments),
+    Usage(usage::Arguments),
     Audit(Box<audit::Arguments>),
     Health(health::Arguments),
     CheckPolicy(check_policy::Arguments),
@@ -41,6 +42,7 @@ pub fn run() -> ExitCode {
         Command::Quota(arguments) => quota::run(&arguments),
         Command::Pause(arguments) => pauses::pause_bucket(&arguments),
         Command::Resume(arguments) => pauses::resume_bucket(&arguments),
+        Command::Usage(arguments) => usage::run(&arguments),
         Command::Audit(arguments) => audit::run(&arguments),
         Command::Health(arguments) => health::run(&arguments),
         Command::CheckPolicy(arguments) => check_policy::run(&arguments),

@@ -14,7 +14,8 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use crate::api::{
-    acquire, audit, buckets, docs, health, limits, observe, overrides, pauses, permits, policy, versions,
+    acquire, audit, buckets, docs, health, limits, observe, overrides, pauses, permits, policy, usage,
+    versions,
 };
 use crate::app::App;
 use crate::description;
@@ -80,6 +81,7 @@ fn of_namespace() -> OpenApiRouter<App> {
         .routes(routes!(overrides::get, overrides::put, overrides::delete))
         .routes(routes!(buckets::get))
         .routes(routes!(pauses::list, pauses::pause, pauses::resume))
+        .routes(routes!(usage::get))
         .routes(routes!(audit::get))
         .routes(routes!(audit::follow))
 }

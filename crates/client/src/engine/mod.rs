@@ -40,5 +40,5 @@ pub use reply::Reply;
 pub use script::Script;
 pub use settle::{CallState, SettleBatch, Settlement, SettlementReply};
 pub use sweep::{Sweep, SweepReply};
-pub use usage::{Counted, UsagePage, UsagePart, UsageRead, UsageReply};
+pub use usage::{UsageCounts, UsagePage, UsagePart, UsageRead, UsageReply};
 pub use versions::{VersionRecord, Versions};

@@ -38,14 +38,14 @@ pub struct UsagePart {
     /// `limit`, `limit/spacing` or `limit/concurrent`.
     pub counted_as: String,
     /// At each of its busiest keys.
-    pub rows: Vec<(String, Counted)>,
+    pub rows: Vec<(String, UsageCounts)>,
     /// At all others together.
-    pub others: Counted,
+    pub others: UsageCounts,
 }
 
 /// What was counted at a bucket, or at several together.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Counted {
+pub struct UsageCounts {
     /// Calls that were granted.
     pub granted: u64,
     /// Tokens that they cost, less those that were given back in that time.
@@ -94,16 +94,16 @@ impl UsagePart {
     fn read(reader: &mut Reader<'_>) -> Result<Self, Malformed> {
         let counted_as = reader.text()?.to_owned();
         let mut part = Reader::new(reader.blob()?)?;
-        let others = Counted::read(&mut part)?;
+        let others = UsageCounts::read(&mut part)?;
         let mut rows = Vec::new();
         while part.left() > 0 {
-            rows.push((part.text()?.to_owned(), Counted::read(&mut part)?));
+            rows.push((part.text()?.to_owned(), UsageCounts::read(&mut part)?));
         }
         Ok(Self { counted_as, rows, others })
     }
 }
 
-impl Counted {
+impl UsageCounts {
     fn read(reader: &mut Reader<'_>) -> Result<Self, Malformed> {
         Ok(Self {
             granted: reader.integer()?,

@@ -40,7 +40,7 @@ impl Measure {
     pub(super) const ALL: [Measure; 3] = [Measure::Tokens, Measure::Spacing, Measure::InFlight];
 
     /// Follows the name of the limit in the names of its buckets. No name of a limit has a slash in it.
-    pub(super) const fn suffix(self) -> &'static str {
+    pub(crate) const fn suffix(self) -> &'static str {
         match self {
             Measure::Tokens => "",
             Measure::Spacing => "/spacing",

@@ -15,6 +15,8 @@ pub(crate) mod permits;
 pub(crate) mod policy;
 mod policy_answer;
 mod rfc3339;
+mod time_param;
+pub(crate) mod usage;
 pub(crate) mod versions;
 
 use std::time::Duration;

@@ -3,6 +3,7 @@
 pub(crate) mod audit;
 mod by;
 pub(crate) mod check_policy;
+mod columns;
 pub(crate) mod demo;
 pub(crate) mod genesys;
 pub(crate) mod health;
@@ -14,6 +15,8 @@ pub(crate) mod quota;
 pub(crate) mod serve;
 mod service;
 pub(crate) mod simulate_provider;
+mod time;
+pub(crate) mod usage;
 
 use std::future::Future;
 use std::io::{self, Write};

@@ -1,12 +1,12 @@
 //! Which entries of the audit trail are asked for.
 
 use axum::http::{HeaderMap, HeaderName};
-use jiff::Timestamp;
 use serde::Deserialize;
 use tollgate::{AuditId, AuditKind, AuditOrder, AuditQuery};
 use utoipa::IntoParams;
 use utoipa::openapi::schema::{Object, ObjectBuilder, Type};
 
+use super::super::time_param;
 use crate::problem::{Kind, Problem};
 
 /// Most entries of a page.
@@ -24,10 +24,10 @@ const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
 #[serde(deny_unknown_fields)]
 pub(crate) struct Asked {
     /// From this time on: RFC 3339, or microseconds since 1970.
-    #[param(schema_with = times, required = false)]
+    #[param(schema_with = time_param::schema, required = false)]
     from: Option<String>,
     /// Up to this time, written as `from`.
-    #[param(schema_with = times, required = false)]
+    #[param(schema_with = time_param::schema, required = false)]
     to: Option<String>,
     /// Only what calls of this organisation have brought about.
     #[param(min_length = 1, max_length = 256)]
@@ -55,7 +55,7 @@ pub(crate) struct Asked {
 #[serde(deny_unknown_fields)]
 pub(crate) struct Followed {
     /// From this time on: RFC 3339, or microseconds since 1970.
-    #[param(schema_with = times, required = false)]
+    #[param(schema_with = time_param::schema, required = false)]
     from: Option<String>,
     /// Only what calls of this organisation have brought about.
     #[param(min_length = 1, max_length = 256)]
@@ -72,8 +72,8 @@ impl Asked {
     pub(super) fn query(self) -> Result<AuditQuery, Problem> {
         let defaults = AuditQuery::default();
         let query = AuditQuery {
-            from_us: self.from.map(|text| time("from", &text)).transpose()?,
-            to_us: self.to.map(|text| time("to", &text)).transpose()?,
+            from_us: self.from.map(|text| time_param::read("from", &text)).transpose()?,
+            to_us: self.to.map(|text| time_param::read("to", &text)).transpose()?,
             org: self.org.map(|text| name("org", text)).transpose()?,
             limit: self.limit.map(|text| name("limit", text)).transpose()?,
             kind: self.kind.map(|text| read("kind", &text)).transpose()?,
@@ -96,7 +96,7 @@ impl Followed {
             None => None,
         };
         Ok(AuditQuery {
-            from_us: self.from.map(|text| time("from", &text)).transpose()?,
+            from_us: self.from.map(|text| time_param::read("from", &text)).transpose()?,
             org: self.org.map(|text| name("org", text)).transpose()?,
             limit: self.limit.map(|text| name("limit", text)).transpose()?,
             kind: self.kind.map(|text| read("kind", &text)).transpose()?,
@@ -111,17 +111,6 @@ fn kinds() -> Object {
     words(AuditKind::ALL.map(AuditKind::as_str)).build()
 }
 
-/// Which days a month has, a pattern does not tell.
-fn times() -> Object {
-    let rfc3339 =
-        "[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\\.[0-9]{1,9})?(Z|[+-][0-9]{2}:[0-9]{2})";
-    ObjectBuilder::new()
-        .schema_type(Type::String)
-        .pattern(Some(format!("^([0-9]{{1,19}}|{rfc3339})$")))
-        .examples(["2026-11-26T07:00:00Z"])
-        .build()
-}
-
 fn orders() -> Object {
     words(["oldest", "newest"]).default(Some("oldest".into())).build()
 }
@@ -132,20 +121,6 @@ fn words<const N: usize>(words: [&'static str; N]) -> ObjectBuilder {
 
 fn invalid(field: &str, detail: String) -> Problem {
     Problem::new(Kind::INVALID_VALUE, detail).field(field)
-}
-
-/// A point in time: RFC 3339, or microseconds since 1970.
-fn time(field: &str, text: &str) -> Result<u64, Problem> {
-    let digits = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
-    let us = if digits {
-        text.parse().ok()
-    } else {
-        text.parse::<Timestamp>().ok().and_then(|time| u64::try_from(time.as_microsecond()).ok())
-    };
-    us.ok_or_else(|| {
-        let expected = "expected a time such as 2026-11-26T07:00:00Z, or microseconds since 1970";
-        invalid(field, format!("{text:?}, {expected}"))
-    })
 }
 
 fn name(field: &str, text: String) -> Result<String, Problem> {

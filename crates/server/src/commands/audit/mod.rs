@@ -5,19 +5,18 @@ mod trail;
 
 use std::io::{self, Write};
 use std::process::ExitCode;
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use clap::Args;
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use serde_json::Value;
 use tokio::time::timeout;
 use tollgate::AuditKind;
 
 use self::trail::Asked;
 use super::service::{self, Place, Service};
-use super::{USAGE, failed, length, run_to_end};
-use crate::clock;
+use super::{USAGE, failed, run_to_end, time};
 
 /// Entries of a page that is asked for where all are wanted.
 const PAGE: usize = 1_000;
@@ -43,10 +42,10 @@ pub(crate) struct Arguments {
     #[command(flatten)]
     place: Place,
     /// From when on: a time such as 2026-11-26T07:00:00Z, or how long ago, such as 90m or 7d [default: the last entries]
-    #[arg(long, value_name = "TIME", value_parser = time)]
+    #[arg(long, value_name = "TIME", value_parser = time::read)]
     from: Option<Timestamp>,
     /// Up to when, written as --from
-    #[arg(long, value_name = "TIME", value_parser = time, conflicts_with = "follow")]
+    #[arg(long, value_name = "TIME", value_parser = time::read, conflicts_with = "follow")]
     to: Option<Timestamp>,
     /// Only what calls of this organisation have brought about
     #[arg(long)]
@@ -183,36 +182,7 @@ fn tell_broken(error: &anyhow::Error) {
     eprintln!("the service can't be followed, trying again: {}", super::told(error));
 }
 
-/// A point in time, or how long ago it was by the clock of this machine.
-fn time(text: &str) -> Result<Timestamp> {
-    if let Ok(time) = text.parse::<Timestamp>() {
-        return Ok(time);
-    }
-    let expected = "expected a time such as 2026-11-26T07:00:00Z, or how long ago, such as 90m or 7d";
-    let ago = length::parse(text).context(expected)?;
-    let now = clock::now().duration_since(SystemTime::UNIX_EPOCH).context("the clock is before 1970")?;
-    let now = Timestamp::UNIX_EPOCH.checked_add(now).context("the clock is past the year 9999")?;
-    let ago = SignedDuration::try_from(ago).context("too long ago")?;
-    now.checked_sub(ago).context("too long ago")
-}
-
 /// Time itself is what is waited for.
 async fn pause(length: Duration) {
     let _ = timeout(length, std::future::pending::<()>()).await;
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_time_is_a_point_or_how_long_ago_it_was() {
-        assert_eq!(time("1970-01-02T00:00:00Z").ok(), Some(Timestamp::constant(86_400, 0)));
-        assert_eq!(time("1970-01-02T01:00:00+01:00").ok(), Some(Timestamp::constant(86_400, 0)));
-        let (hour, day) = (time("24h").expect("a time"), time("1d").expect("a time"));
-        assert!(day.duration_since(hour).abs() < SignedDuration::from_secs(60));
-        for text in ["", "1", "h", "1w", "-1h", "1.5h", "99999999999999999h", "9999999999d", "yesterday"] {
-            assert!(time(text).is_err(), "{text}");
-        }
-    }
 }

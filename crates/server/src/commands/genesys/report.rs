@@ -1,9 +1,10 @@
 //! What was found, and what was done: as a table for people, as one object for programs.
 
-use std::fmt::{self, Write as _};
+use std::fmt;
 
 use serde::Serialize;
 
+use super::super::columns::columns;
 use super::proposal::Proposal;
 use super::row::{Row, Verdict};
 use super::snippet::Unknown;
@@ -120,20 +121,10 @@ fn plural(count: usize, noun: &str) -> String {
     format!("{count} {noun}{}", if count == 1 { "" } else { "s" })
 }
 
-/// In columns as wide as what stands in them; the last one is free.
 fn table(rows: &[Row]) -> String {
     let heads = ["LIMIT", "PROVIDER'S NAME", "NOW", "PROVIDER", "BECOMES"].map(str::to_owned);
     let lines: Vec<[String; 5]> = std::iter::once(heads).chain(rows.iter().map(cells)).collect();
-    let width = |column: usize| {
-        lines.iter().map(|line: &[String; 5]| line[column].chars().count()).max().unwrap_or_default()
-    };
-    let widths: [usize; 5] = std::array::from_fn(width);
-    let mut text = String::new();
-    for [limit, name, now, provider, becomes] in &lines {
-        let [a, b, c, d, _] = widths;
-        let _ = writeln!(text, "{limit:a$}  {name:b$}  {now:c$}  {provider:d$}  {becomes}");
-    }
-    text
+    columns(&lines)
 }
 
 fn cells(row: &Row) -> [String; 5] {

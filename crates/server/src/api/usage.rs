@@ -1,0 +1,248 @@
+//! `GET /v1/{ns}/usage`: who has used what, by the minute or by the hour.
+
+use std::ops::Range;
+use std::time::SystemTime;
+
+use axum::Json;
+use axum::extract::State;
+use serde::{Deserialize, Serialize};
+use tollgate::policy::Attribute;
+use tollgate::{Error, Measure, Policy, UsageCounts, UsageRow, UsageStep};
+use utoipa::{IntoParams, ToSchema};
+
+use super::{rfc3339, time_param};
+use crate::app::App;
+use crate::clock;
+use crate::description::{IN_NAMESPACE, OF_STORE, problems};
+use crate::params::Query;
+use crate::problem::{Kind, Problem};
+
+/// Most rows of an answer.
+const ROWS_MAX: usize = 20_000;
+
+/// How far an answer goes back, unless it is said.
+const HOUR_US: u64 = 3_600_000_000;
+
+/// Of when, and of whom.
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Asked {
+    /// The minutes or hours that begin from this time on: RFC 3339, or microseconds since 1970. An hour before `to` by default.
+    #[param(schema_with = time_param::schema, required = false)]
+    from: Option<String>,
+    /// Those that begin before this time, written as `from`. Now by default.
+    #[param(schema_with = time_param::schema, required = false)]
+    to: Option<String>,
+    /// How long the time is that a row is about. Minutes are kept for 48 hours, hours for 30 days.
+    #[serde(default)]
+    #[param(inline, default = "minute")]
+    step: Step,
+    /// What there is a row for.
+    #[serde(default)]
+    #[param(inline, default = "key")]
+    by: By,
+    /// Only this limit; not with `by=org` or `by=client`.
+    #[param(min_length = 1, max_length = 256)]
+    limit: Option<String>,
+    /// Only this key.
+    #[param(max_length = 1_024)]
+    key: Option<String>,
+}
+
+#[derive(Clone, Copy, Debug, Default, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+enum Step {
+    #[default]
+    Minute,
+    Hour,
+}
+
+/// `key`: each key of each limit. `limit`: each limit. `org`, `client`: each organisation or client, by the first limit that is counted per
+/// that alone.
+#[derive(Clone, Copy, Debug, Default, Deserialize, ToSchema, PartialEq, Eq)]
+#[serde(rename_all = "snake_case")]
+enum By {
+    #[default]
+    Key,
+    Limit,
+    Org,
+    Client,
+}
+
+/// What was used.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Usage)]
+pub(crate) struct Used {
+    /// Up to when all is in it: what was granted later may be missing. Missing if that is not known yet.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false, format = DateTime)]
+    complete_until: Option<String>,
+    rows: Vec<Row>,
+}
+
+/// What was used at a limit in a minute or an hour.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = UsageRow)]
+struct Row {
+    /// When it begins, by the store's clock.
+    #[schema(format = DateTime)]
+    at: String,
+    limit: String,
+    measure: Measure,
+    /// Whose row it is. Missing with `by=limit`, and of all together that are not among the hundred busiest.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    key: Option<String>,
+    /// Calls that were granted.
+    granted: u64,
+    /// Tokens that they cost, less those that were given back in that time.
+    cost: i64,
+    /// Calls that were refused.
+    refused: u64,
+    /// Calls that were granted after they had waited.
+    waited: u64,
+    /// For how long together, in microseconds.
+    waited_us: u64,
+    /// The longest of them, in microseconds.
+    longest_wait_us: u64,
+    /// Refusals of the provider that were put down to it.
+    throttled: u64,
+    /// By how much its pauses were made longer, less what was taken back, in microseconds.
+    paused_us: i64,
+}
+
+problems!(NotRead: IN_NAMESPACE, OF_STORE, &[Kind::INVALID_VALUE]);
+
+/// Who has used what: calls granted and their cost, calls refused and made to wait, the provider's refusals.
+///
+/// The hundred busiest keys of a limit have a row of their own in each minute and hour; all others share one.
+#[utoipa::path(
+    get,
+    path = "/usage",
+    operation_id = "usage",
+    tag = "usage",
+    params(Asked),
+    responses((status = 200, description = "What was used, by time, limit and key.", body = Used), NotRead)
+)]
+pub(crate) async fn get(State(app): State<App>, Query(asked): Query<Asked>) -> Result<Json<Used>, Problem> {
+    let step = UsageStep::from(asked.step);
+    let span_us = asked.span_us(step)?;
+    let limit = match asked.by {
+        By::Key | By::Limit => asked.limit,
+        By::Org => Some(limit_per(&app, &asked, &Attribute::Org).await?),
+        By::Client => Some(limit_per(&app, &asked, &Attribute::Client).await?),
+    };
+    let usage = app.gate.usage(step, span_us).await?;
+    let mut rows = usage.rows;
+    rows.retain(|row| limit.as_ref().is_none_or(|limit| row.limit == *limit));
+    rows.retain(|row| asked.key.is_none() || row.key == asked.key);
+    if matches!(asked.by, By::Org | By::Client) {
+        rows.retain(|row| row.measure == Measure::Tokens);
+    }
+    if asked.by == By::Limit {
+        rows = by_limit(rows);
+    }
+    if rows.len() > ROWS_MAX {
+        let detail = format!(
+            "{} rows, expected at most {ROWS_MAX}: ask for a shorter time, longer steps, one limit or one key",
+            rows.len()
+        );
+        return Err(Problem::new(Kind::INVALID_VALUE, detail).field("from"));
+    }
+    let complete_until = (usage.complete_until_us > 0).then(|| rfc3339::of_us(usage.complete_until_us));
+    Ok(Json(Used { complete_until, rows: rows.into_iter().map(Row::from).collect() }))
+}
+
+impl Asked {
+    fn span_us(&self, step: UsageStep) -> Result<Range<u64>, Problem> {
+        let time = |field, text: &Option<String>| {
+            text.as_ref().map(|text| time_param::read(field, text)).transpose()
+        };
+        let to = time("to", &self.to)?.unwrap_or_else(now_us);
+        let from = time("from", &self.from)?.unwrap_or_else(|| to.saturating_sub(HOUR_US));
+        if from > to {
+            let detail = "it is before `from`, expected a time that is not";
+            return Err(Problem::new(Kind::INVALID_VALUE, detail).field("to"));
+        }
+        let most_us = step.kept() * step.length_us();
+        if to - from > most_us {
+            let hours = most_us / HOUR_US;
+            let detail =
+                format!("it is more than {hours} hours before `to`: so long steps of this length are kept");
+            return Err(Problem::new(Kind::INVALID_VALUE, detail).field("from"));
+        }
+        Ok(from..to)
+    }
+}
+
+fn now_us() -> u64 {
+    let now = clock::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    u64::try_from(now.as_micros()).unwrap_or(u64::MAX)
+}
+
+/// The first limit that is counted per one thing alone.
+async fn limit_per(app: &App, asked: &Asked, attribute: &Attribute) -> Result<String, Problem> {
+    if asked.limit.is_some() {
+        let detail = "it is not for by=org or by=client, which choose the limit themselves";
+        return Err(Problem::new(Kind::INVALID_VALUE, detail).field("limit"));
+    }
+    let stored = app.policy().await?;
+    let policy = Policy::from_json(&stored.document).map_err(Error::Policy)?;
+    let limit = policy.limits().iter().find(|limit| limit.per() == [attribute.clone()]);
+    let limit = limit.ok_or_else(|| {
+        let detail =
+            "no limit is counted per that alone; one with mode = \"observe\" counts and refuses nothing";
+        Problem::new(Kind::INVALID_VALUE, detail).field("by")
+    })?;
+    Ok(limit.name().to_owned())
+}
+
+/// Adds up what the keys of a limit have used.
+fn by_limit(rows: Vec<UsageRow>) -> Vec<UsageRow> {
+    let mut sums: Vec<UsageRow> = Vec::new();
+    for mut row in rows {
+        let of_same = |sum: &&mut UsageRow| {
+            (sum.at_us, &sum.limit, sum.measure) == (row.at_us, &row.limit, row.measure)
+        };
+        // Rows of one limit stand together.
+        match sums.last_mut().filter(of_same) {
+            Some(sum) => sum.counts.add(&row.counts),
+            None => {
+                row.key = None;
+                sums.push(row);
+            }
+        }
+    }
+    sums
+}
+
+impl From<Step> for UsageStep {
+    fn from(step: Step) -> Self {
+        match step {
+            Step::Minute => Self::Minute,
+            Step::Hour => Self::Hour,
+        }
+    }
+}
+
+impl From<UsageRow> for Row {
+    fn from(row: UsageRow) -> Self {
+        let UsageCounts { granted, tokens, refused, waits, waited_us, longest_us, throttled, paused_us } =
+            row.counts;
+        Self {
+            at: rfc3339::of_us(row.at_us),
+            limit: row.limit,
+            measure: row.measure,
+            key: row.key,
+            granted,
+            cost: tokens,
+            refused,
+            waited: waits,
+            waited_us,
+            longest_wait_us: longest_us,
+            throttled,
+            paused_us,
+        }
+    }
+}
