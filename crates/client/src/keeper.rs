@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use crate::change::Change;
@@ -29,13 +29,16 @@ pub(crate) struct Keeper {
     meters: Arc<Meters>,
     /// The last epoch that was seen: where the store is lost the next one begins.
     epoch: AtomicU64,
+    /// Whether one was: the first of a namespace that began full is 0.
+    has_seen_epoch: AtomicBool,
     /// When an operator has last ended a pause, as far as is known, in microseconds.
     eased_us: AtomicU64,
 }
 
 impl Keeper {
     pub(crate) fn new(library: Library, current: Current, meters: Arc<Meters>) -> Self {
-        Self { library, current, meters, epoch: AtomicU64::new(0), eased_us: AtomicU64::new(0) }
+        let (epoch, eased_us) = (AtomicU64::new(0), AtomicU64::new(0));
+        Self { library, current, meters, epoch, has_seen_epoch: AtomicBool::new(false), eased_us }
     }
 
     pub(crate) fn meters(&self) -> &Meters {
@@ -53,11 +56,12 @@ impl Keeper {
 
     pub(crate) fn saw_epoch(&self, epoch: u64) {
         self.epoch.fetch_max(epoch, Ordering::Relaxed);
+        self.has_seen_epoch.store(true, Ordering::Relaxed);
     }
 
-    /// The last epoch that was seen, 0 before the first.
-    pub(crate) fn epoch(&self) -> u64 {
-        self.epoch.load(Ordering::Relaxed)
+    /// The last epoch that was seen, if one was.
+    pub(crate) fn epoch(&self) -> Option<u64> {
+        self.has_seen_epoch.load(Ordering::Relaxed).then(|| self.epoch.load(Ordering::Relaxed))
     }
 
     /// When an operator has last ended a pause, as far as is known: those who wait may go sooner than they were told then.
@@ -88,7 +92,7 @@ impl Keeper {
             {
                 return self.adopt(stored);
             }
-            let epoch = self.epoch();
+            let epoch = self.epoch().unwrap_or(0);
             match self.library.restore(&held.record, epoch).await? {
                 WriteReply::Written(fence) if fence == held.record.fence => return Ok(()),
                 WriteReply::Written(_) | WriteReply::Conflict(_) => {}

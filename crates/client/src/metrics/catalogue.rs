@@ -129,7 +129,7 @@ pub(crate) const STATE_EPOCH: Description = metric(
     MetricKind::Gauge,
     "tollgate_state_epoch",
     OF_ALL,
-    "Epoch of the counters, which rises when the store may have lost some; not told before a call was decided on",
+    "Number of the epoch of the counters, which rises when the store may have lost some; not told before a call was decided on",
 );
 
 /// Every metric there is, in the order in which they are told.

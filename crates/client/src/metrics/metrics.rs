@@ -61,8 +61,7 @@ impl Metrics {
         families.extend(self.of_store(namespace));
         families.push(single(&of::POLICY_VERSION, namespace, held.record.version));
         // Not told before it is known: a replica that starts would look as if the state had been lost.
-        let epoch = Some(self.keeper.epoch()).filter(|epoch| *epoch > 0);
-        let epoch = epoch.map(|epoch| Sample::new([namespace], epoch.into()));
+        let epoch = self.keeper.epoch().map(|epoch| Sample::new([namespace], epoch.into()));
         families.push(family(&of::STATE_EPOCH, epoch.into_iter().collect()));
         families
     }
