@@ -36,8 +36,8 @@ pub(super) fn counted(gate: &Tollgate, name: &str, labels: &[(&str, &str)]) -> R
 
 #[track_caller]
 fn check(gate: &Tollgate, name: &str, labels: &[(&str, &str)], expected: u64) {
-    let found = counted(gate, name, labels).unwrap_or_else(|error| panic!("{error:#}"));
-    assert_eq!(found, expected, "{name} {labels:?}");
+    let found = counted(gate, name, labels).map_err(|error| format!("{error:#}"));
+    assert_eq!(found, Ok(expected), "{name} {labels:?}");
 }
 
 /// What the callers of a limiter know themselves.
@@ -205,7 +205,7 @@ async fn observed_limits_count_what_they_would_have_refused() -> Result<()> {
     let mut book = Book::default();
     let calls: Vec<Call> = (0..12).map(|_| call("acme")).collect();
     // At once, so that equal calls share an entry of a batch.
-    for decision in futures(&gate, &calls).await? {
+    for decision in at_once(&gate, calls).await? {
         book.note(&decision);
     }
     ensure!((book.granted, book.refused, book.over) == (10, 2, 6), "{book:?}");
@@ -232,9 +232,9 @@ async fn observed_limits_count_what_they_would_have_refused() -> Result<()> {
 }
 
 /// Asks for all calls at once.
-async fn futures(gate: &Tollgate, calls: &[Call]) -> Result<Vec<Decision>> {
+async fn at_once(gate: &Tollgate, calls: Vec<Call>) -> Result<Vec<Decision>> {
     let mut callers = JoinSet::new();
-    for call in calls.iter().cloned() {
+    for call in calls {
         let gate = gate.clone();
         callers.spawn(async move { gate.try_acquire(&call).await });
     }

@@ -51,6 +51,13 @@ impl Exposition {
         Ok(values.iter().sum())
     }
 
+    /// The same of what is a whole number.
+    pub(crate) fn count(&self, name: &str, labels: &[(&str, &str)]) -> Result<u64> {
+        let value = self.value(name, labels)?;
+        // As it was written: no fraction, no sign.
+        value.to_string().parse().with_context(|| format!("{name} {labels:?} is {value}"))
+    }
+
     /// The names of the labels that samples of a metric have, `le` left out.
     pub(crate) fn labels(&self, metric: &str) -> Vec<String> {
         let of_metric = |name: &str| {

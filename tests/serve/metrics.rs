@@ -45,7 +45,7 @@ async fn it_is_written_in_the_format_that_is_asked_for() -> Result<()> {
 async fn the_counters_are_what_was_answered() -> Result<()> {
     let server = RedisServer::start()?;
     let api = Api::with_ten(&server.url()).await?;
-    let (mut granted, mut refused, mut tokens) = (0.0, 0.0, 0.0);
+    let (mut granted, mut refused, mut tokens) = (0, 0, 0);
     let mut permits = Vec::new();
     for number in 0..30_u64 {
         let org = ["acme", "zeta"][usize::from(number % 3 == 0)];
@@ -54,15 +54,15 @@ async fn the_counters_are_what_was_answered() -> Result<()> {
             api.acquire(&if number % 4 == 0 { with(asked, "max_wait", "5ms") } else { asked }).await?;
         match answer.status {
             200 => {
-                granted += 1.0;
-                tokens += f64::from(u32::try_from(1 + number % 2)?);
+                granted += 1;
+                tokens += 1 + number % 2;
                 permits.push(answer.expect(200)["permit"].as_str().context("a permit")?.to_owned());
             }
-            429 => refused += 1.0,
+            429 => refused += 1,
             _ => anyhow::bail!("{answer:?}"),
         }
     }
-    ensure!(granted > 10.0 && refused > 3.0, "{granted} {refused}");
+    ensure!(granted > 10 && refused > 3, "{granted} {refused}");
     let settle = format!("/v1/shop/permits/{}/settle", permits[0]);
     api.post(&settle, &json!({"cost": 1})).await?.expect(204);
     api.post(&settle, &json!({"cost": 1})).await?.expect_problem(409, "settled-before", "");
@@ -74,31 +74,31 @@ async fn the_counters_are_what_was_answered() -> Result<()> {
 
     let told = Exposition::of(&api).await?;
     let org = [("namespace", "shop"), ("limit", "org")];
-    let value = |name: &str, labels: &[(&str, &str)]| told.value(name, labels);
+    let value = |name: &str, labels: &[(&str, &str)]| told.count(name, labels);
     assert_eq!(value("tollgate_granted_calls_total", &org)?, granted);
     assert_eq!(value("tollgate_granted_tokens_total", &org)?, tokens);
     assert_eq!(value("tollgate_refused_calls_total", &org)?, refused);
     assert_eq!(value("tollgate_wait_seconds_count", &[("priority", "normal")])?, granted);
-    assert_eq!(value("tollgate_acquires_total", &[("outcome", "invalid")])?, 1.0);
+    assert_eq!(value("tollgate_acquires_total", &[("outcome", "invalid")])?, 1);
     let correction = |purpose, outcome| [("purpose", purpose), ("outcome", outcome)];
-    assert_eq!(value("tollgate_permit_corrections_total", &correction("settle", "made"))?, 1.0);
-    assert_eq!(value("tollgate_permit_corrections_total", &correction("settle", "settled_before"))?, 1.0);
-    assert_eq!(value("tollgate_permit_corrections_total", &correction("give_back", "made"))?, 1.0);
+    assert_eq!(value("tollgate_permit_corrections_total", &correction("settle", "made"))?, 1);
+    assert_eq!(value("tollgate_permit_corrections_total", &correction("settle", "settled_before"))?, 1);
+    assert_eq!(value("tollgate_permit_corrections_total", &correction("give_back", "made"))?, 1);
     let request = |method, route, status| {
         value("tollgate_http_requests_total", &[("method", method), ("route", route), ("status", status)])
     };
     let acquire = "/v1/{ns}/acquire";
     assert_eq!(request("POST", acquire, "2xx")?, granted);
-    assert_eq!(request("POST", acquire, "4xx")?, refused + 2.0);
-    assert_eq!(request("GET", "unknown", "4xx")?, 1.0);
-    assert_eq!(request("other", "/healthz", "4xx")?, 1.0);
-    assert_eq!(value("tollgate_http_request_seconds_count", &[("route", acquire)])?, granted + refused + 2.0);
-    assert_eq!(value("tollgate_store_up", &[])?, 1.0);
-    assert_eq!(value("tollgate_policy_version", &[])?, 1.0);
+    assert_eq!(request("POST", acquire, "4xx")?, refused + 2);
+    assert_eq!(request("GET", "unknown", "4xx")?, 1);
+    assert_eq!(request("other", "/healthz", "4xx")?, 1);
+    assert_eq!(value("tollgate_http_request_seconds_count", &[("route", acquire)])?, granted + refused + 2);
+    assert_eq!(value("tollgate_store_up", &[])?, 1);
+    assert_eq!(value("tollgate_policy_version", &[])?, 1);
     for name in ["process_cpu_seconds_total", "process_resident_memory_bytes", "process_open_fds"] {
-        ensure!(value(name, &[])? > 0.0, "{name}");
+        ensure!(told.value(name, &[])? > 0.0, "{name}");
     }
-    assert_eq!(value("tollgate_build_info", &[("version", env!("CARGO_PKG_VERSION"))])?, 1.0);
+    assert_eq!(value("tollgate_build_info", &[("version", env!("CARGO_PKG_VERSION"))])?, 1);
 
     // Nothing of what callers have sent is a label.
     let sent = ["acme", "zeta", "secret-path", "QUERY", permits[0].as_str(), "/orders"];
@@ -118,21 +118,21 @@ async fn a_client_that_hangs_up_is_counted() -> Result<()> {
     let waiting =
         api.request(Method::POST, "/v1/shop/acquire").json(&with(call_of("acme", 1), "max_wait", "1h"));
     let waiting = tokio::spawn(waiting.send());
-    let told = async |name: &str, labels: &[(&str, &str)], expected: f64| {
+    let told = async |name: &str, labels: &[(&str, &str)], expected: u64| {
         eventually(&format!("{name} {labels:?}"), PATIENCE, async || {
             let told = Exposition::of(&api).await.map_err(|error| error.to_string())?;
-            match told.value(name, labels) {
-                Ok(found) if (found - expected).abs() < 0.1 => Ok(()),
+            match told.count(name, labels) {
+                Ok(found) if found == expected => Ok(()),
                 other => Err(format!("{other:?}")),
             }
         })
         .await
     };
-    told("tollgate_waiting_calls", &[("limit", "org")], 1.0).await?;
+    told("tollgate_waiting_calls", &[("limit", "org")], 1).await?;
     waiting.abort();
-    told("tollgate_waiting_calls", &[("limit", "org")], 0.0).await?;
-    told("tollgate_acquires_total", &[("outcome", "dropped")], 1.0).await?;
-    told("tollgate_http_requests_total", &[("route", "/v1/{ns}/acquire"), ("status", "none")], 1.0).await
+    told("tollgate_waiting_calls", &[("limit", "org")], 0).await?;
+    told("tollgate_acquires_total", &[("outcome", "dropped")], 1).await?;
+    told("tollgate_http_requests_total", &[("route", "/v1/{ns}/acquire"), ("status", "none")], 1).await
 }
 
 /// Goal: an outage of the store is told, and its end. Method: the server stands still.
@@ -145,17 +145,17 @@ async fn an_outage_is_told() -> Result<()> {
     server.stop()?;
     api.acquire(&call_of("acme", 1)).await?.expect(503);
     let told = Exposition::of(&api).await?;
-    assert_eq!(told.value("tollgate_store_up", &[])?, 0.0);
-    assert_eq!(told.value("tollgate_acquires_total", &[("outcome", "store")])?, 1.0);
-    assert_eq!(told.value("tollgate_granted_calls_total", &[])?, 0.0);
+    assert_eq!(told.count("tollgate_store_up", &[])?, 0);
+    assert_eq!(told.count("tollgate_acquires_total", &[("outcome", "store")])?, 1);
+    assert_eq!(told.count("tollgate_granted_calls_total", &[])?, 0);
     let unanswered = [("script", "acquire"), ("outcome", "unanswered")];
-    ensure!(told.value("tollgate_store_calls_total", &unanswered)? >= 1.0);
+    ensure!(told.count("tollgate_store_calls_total", &unanswered)? >= 1);
     server.cont()?;
     eventually("the end of the outage", PATIENCE, async || {
         let _ = api.acquire(&call_of("zeta", 1)).await;
         let told = Exposition::of(&api).await.map_err(|error| error.to_string())?;
-        let up = told.value("tollgate_store_up", &[]).map_err(|error| error.to_string())?;
-        if up > 0.5 { Ok(()) } else { Err("it is down".to_owned()) }
+        let up = told.count("tollgate_store_up", &[]).map_err(|error| error.to_string())?;
+        if up == 1 { Ok(()) } else { Err("it is down".to_owned()) }
     })
     .await
 }

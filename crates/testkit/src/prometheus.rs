@@ -108,8 +108,8 @@ fn version(program: &PathBuf) -> Result<String> {
     // Some builds say so on one stream, some on the other.
     let said =
         [output.stdout, output.stderr].map(|bytes| String::from_utf8_lossy(&bytes).into_owned()).concat();
-    let words = said.split_whitespace().skip_while(|word| *word != "version");
-    let version = words.skip(1).next().context("prometheus --version tells none")?;
+    let mut words = said.split_whitespace().skip_while(|word| *word != "version");
+    let version = words.nth(1).context("prometheus --version tells none")?;
     Ok(format!("Prometheus {}", version.split('+').next().unwrap_or(version)))
 }
 

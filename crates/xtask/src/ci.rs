@@ -15,7 +15,7 @@ type Outcome = (&'static str, Result<()>, Duration);
 pub(crate) fn run() -> Result<()> {
     let outcomes = [
         step("test", || Test::default().run()),
-        // A build that few need: beside what is built by then it takes a minute.
+        // A build that few need. Beside what is built by then it takes a minute and a half on two cores.
         step("traces", || {
             step::run(cargo().args([
                 "test",

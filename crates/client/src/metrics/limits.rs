@@ -182,7 +182,7 @@ impl Limits {
         let meters: Box<[_]> = limits.collect();
         // What no policy, permit or waiting call holds any more is forgotten first.
         let mut rest: Vec<_> = by_name.into_values().collect();
-        rest.sort_unstable_by_key(|meter| Arc::strong_count(meter));
+        rest.sort_unstable_by_key(Arc::strong_count);
         let too_many = (rest.len() + meters.len()).saturating_sub(KEPT_MOST);
         known.extend(rest.into_iter().skip(too_many));
         known.extend(meters.iter().cloned());

@@ -11,7 +11,7 @@ use tracing::level_filters::LevelFilter;
 use tracing::{Span, Subscriber};
 use tracing_opentelemetry::OpenTelemetrySpanExt;
 use tracing_subscriber::Layer;
-use tracing_subscriber::filter::Targets;
+use tracing_subscriber::filter::filter_fn;
 use tracing_subscriber::registry::LookupSpan;
 
 use super::endpoint;
@@ -50,12 +50,11 @@ impl Traces {
         S: Subscriber + for<'lookup> LookupSpan<'lookup>,
     {
         let tracer = self.provider.as_ref()?.tracer(SERVICE);
-        let own = ["tollgate", "tollgate_server"].map(|target| (target, LevelFilter::DEBUG));
         // Where a span is in the source, and which thread it began on, says nothing of the call.
         let layer =
             tracing_opentelemetry::layer().with_tracer(tracer).with_location(false).with_threads(false);
-        let spans = tracing_subscriber::filter::filter_fn(tracing::Metadata::is_span);
-        Some(layer.with_filter(Targets::new().with_targets(own)).with_filter(spans))
+        let spans = filter_fn(|metadata| metadata.is_span() && is_own(metadata.target()));
+        Some(layer.with_filter(spans.with_max_level_hint(LevelFilter::DEBUG)))
     }
 
     /// Says that there are traces.
@@ -73,6 +72,11 @@ impl Traces {
             tracing::warn!("the last spans could not be exported");
         }
     }
+}
+
+/// Whether a module is one of Tollgate's.
+fn is_own(target: &str) -> bool {
+    matches!(target.split("::").next(), Some("tollgate" | "tollgate_server"))
 }
 
 /// What is told of the service with each batch of spans.

@@ -49,11 +49,13 @@ impl Transport {
 impl HttpClient for Transport {
     async fn send_bytes(&self, request: Request<Bytes>) -> Result<Response<Bytes>, HttpError> {
         let client = self.client.clone();
-        let sent = self.runtime.spawn(timeout(WITHIN, async move {
+        let answered = async move {
             let (parts, body) = client.request(request.map(Full::new)).await?.into_parts();
             let body = Limited::new(body, ANSWER_BYTES_MAX).collect().await?.to_bytes();
             Ok(Response::from_parts(parts, body))
-        }));
+        };
+        // The time limit too is made on the runtime: where this is called from there is no timer.
+        let sent = self.runtime.spawn(async move { timeout(WITHIN, answered).await });
         sent.await??
     }
 }
