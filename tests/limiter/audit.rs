@@ -19,26 +19,26 @@ const AUDIT: &str = "tollgate:{test}:audit";
 const PLENTY: &str = "rate = '1000/s'\nburst = 1000";
 
 /// The provider refuses a call.
-struct Refusal(HeaderMap);
+pub(super) struct Refusal(HeaderMap);
 
 impl Refusal {
-    fn for_seconds(seconds: u64) -> Self {
+    pub(super) fn for_seconds(seconds: u64) -> Self {
         Self(HeaderMap::from_iter([(RETRY_AFTER, seconds.into())]))
     }
 
-    fn answer(&self) -> Answer<'_> {
+    pub(super) fn answer(&self) -> Answer<'_> {
         let received_at = SystemTime::UNIX_EPOCH;
         Answer { status: 429, headers: &self.0, body: None, received_at }
     }
 }
 
-async fn trail(gate: &Tollgate) -> Result<Vec<AuditEntry>> {
+pub(super) async fn trail(gate: &Tollgate) -> Result<Vec<AuditEntry>> {
     let page = gate.audit(&AuditQuery { most: 1_000, ..AuditQuery::default() }).await?;
     ensure!(page.next.is_none(), "a trail of this test fits a page");
     Ok(page.entries)
 }
 
-fn count(trail: &[AuditEntry], kind: AuditKind) -> usize {
+pub(super) fn count(trail: &[AuditEntry], kind: AuditKind) -> usize {
     trail.iter().filter(|entry| entry.event.kind() == Some(kind)).count()
 }
 

@@ -16,7 +16,7 @@ use super::{call, gate, granted, holds, per_org, spent_exactly};
 const SCARCE: &str = "rate = '1/1h'\nburst = 20";
 
 /// Polls `future` so many times, with the other tasks running in between, and drops it. Says whether it was done.
-async fn dropped_after(polls: u32, future: impl Future) -> bool {
+pub(super) async fn dropped_after(polls: u32, future: impl Future) -> bool {
     let mut future = pin!(future);
     let mut context = Context::from_waker(Waker::noop());
     for _ in 0..polls {

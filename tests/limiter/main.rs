@@ -5,12 +5,14 @@ mod cancellation;
 mod deadlines;
 mod exactly_once;
 mod hold;
+mod metrics;
 mod outage;
 mod permits;
 mod policy_change;
 mod policy_versions;
 mod removal;
 mod state_loss;
+mod tracing_spans;
 mod unfit_stores;
 mod waiting;
 

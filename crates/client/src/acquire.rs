@@ -9,6 +9,8 @@ use std::time::Duration;
 use sha2::{Digest, Sha256};
 use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::oneshot;
+use tracing::field::Empty;
+use tracing::{Instrument, Span};
 
 use crate::call::Call;
 use crate::clock::{self, Instant};
@@ -17,6 +19,7 @@ use crate::dispatcher::{Answer, Charge, GoneOut, Grant, LineKey, Patience, Reque
 use crate::error::Error;
 use crate::gate::Tollgate;
 use crate::identity;
+use crate::metrics::{Asking, PolicyMeters};
 use crate::permit::Permit;
 use crate::policy::{Bucket, Path};
 use crate::store::StoreError;
@@ -78,15 +81,34 @@ impl<'a> Acquire<'a> {
     /// # Errors
     /// As for the type, but for [`Error::Refused`].
     pub async fn decide(self) -> Result<Decision, Error> {
+        let Self { gate, call, .. } = &self;
+        // Off, it costs a look at a flag. Its fields are of the policy and of this crate: nothing in it tells whose call it was.
+        let span =
+            tracing::debug_span!("tollgate.acquire", outcome = Empty, limit = Empty, waited_us = Empty);
+        let asking = Asking::begin(&gate.keeper().meters().acquires, call.priority, span.clone());
+        let result = self.decided(&span).instrument(span.clone()).await;
+        asking.end(&result);
+        result
+    }
+
+    /// Asks until there is an answer, and counts it at the limits: nothing is awaited between that and the caller.
+    async fn decided(&self, span: &Span) -> Result<Decision, Error> {
         let began = clock::now();
         let mut asked = began;
         loop {
             match self.in_time(began, self.ask(asked)).await? {
-                Answer::Granted(grant) => {
+                Answer::Granted(grant, held_by) => {
+                    grant.count();
+                    let held_by = held_by.and_then(|limit| grant.charge().meters.limit(limit));
+                    held_by.inspect(|meter| _ = span.record("limit", meter.name()));
                     let waited = clock::now().saturating_duration_since(began);
                     return Ok(Decision::Granted(Permit::new(grant, waited)));
                 }
-                Answer::Refused(refused) => return Ok(Decision::Refused(refused)),
+                Answer::Refused(refused, meter) => {
+                    meter.inspect(|meter| meter.refused(refused.reason));
+                    span.record("limit", refused.limit.as_str());
+                    return Ok(Decision::Refused(refused));
+                }
                 Answer::Outdated => asked = clock::now(),
             }
         }
@@ -96,6 +118,9 @@ impl<'a> Acquire<'a> {
     async fn ask(&self, now: Instant) -> Result<Answer, Error> {
         let in_force = self.gate.current().load();
         let (path, generation) = (in_force.path(self.call), in_force.generation());
+        // Needed for a call that is free alone.
+        let meters =
+            path.as_ref().is_ok_and(|path| path.buckets().is_empty()).then(|| Arc::clone(in_force.meters()));
         drop(in_force);
         // Decided here, without the store, which would have known whether the policy is still the same.
         let is_decided = path.as_ref().map_or(true, |path| path.buckets().is_empty());
@@ -104,14 +129,14 @@ impl<'a> Acquire<'a> {
         }
         let path = path?;
         let name = self.call.request_id.as_deref().map(|id| permit_name(id, &path));
-        if path.buckets().is_empty() {
-            return Ok(Answer::Granted(self.free(path, name)));
+        if let Some(meters) = meters {
+            return Ok(Answer::Granted(self.free(path, name, meters), None));
         }
         let (reply, answer) = oneshot::channel();
         let patience = self.patience;
         let line = LineKey { generation, path, waits: patience != Patience::None, name };
         let mut stay = Stay { answer, line: line.waits.then(|| line.clone()), gone: self.gate.gone() };
-        self.put_in(Request { line, patience, queued_at: now, reply, place: None }).await?;
+        self.put_in(Request { line, patience, queued_at: now, reply, place: None, held_by: None }).await?;
         let answer = (&mut stay.answer).await;
         stay.line = None;
         answer.map_err(|_| Error::Closed)?
@@ -128,7 +153,7 @@ impl<'a> Acquire<'a> {
     }
 
     /// The grant of a call that no limit applies to.
-    fn free(&self, path: Arc<Path>, name: Option<Box<str>>) -> Grant {
+    fn free(&self, path: Arc<Path>, name: Option<Box<str>>, meters: Arc<PolicyMeters>) -> Grant {
         let outbox = self.gate.outbox().clone();
         let debts = Arc::new([]);
         let charge = Charge {
@@ -140,6 +165,7 @@ impl<'a> Acquire<'a> {
             granted_at_us: 0,
             name,
             leases: [].into(),
+            meters,
             outbox,
         };
         Grant::new(Arc::new(charge), 0, false)

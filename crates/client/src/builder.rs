@@ -14,6 +14,7 @@ use crate::identity;
 use crate::in_force::InForce;
 use crate::keeper::{AUTHOR, Keeper};
 use crate::library::Library;
+use crate::metrics::Meters;
 use crate::policy::{Policy, is_name};
 use crate::store::{Store, StoreAddress, StoreTls};
 
@@ -144,8 +145,9 @@ impl Builder {
         let library = self.library()?;
         // Boxed: it is done once, and would make every future that connects as large as itself.
         let record = Box::pin(self.agree(&library)).await?;
-        let current = Arc::new(ArcSwap::from_pointee(InForce::compile(record)?));
-        let keeper = Keeper::new(library, Arc::clone(&current));
+        let meters = Arc::new(Meters::default());
+        let current = Arc::new(ArcSwap::from_pointee(InForce::compile(record, &meters)?));
+        let keeper = Keeper::new(library, Arc::clone(&current), meters);
         Ok(Tollgate::start(keeper, current, self.timeout, self.waiting_most))
     }
 
@@ -174,7 +176,7 @@ impl Builder {
         let store = match self.address {
             StoreAddress::Embedded => {
                 let own = || EmbeddedStore::new(self.clock.clone());
-                Store::Embedded(self.embedded.clone().unwrap_or_else(own))
+                Store::in_process(self.embedded.clone().unwrap_or_else(own))
             }
             ref address => Store::open(address, &self.tls, self.timeout / 2)?,
         };

@@ -149,6 +149,11 @@ impl Tollgate {
         &self.inner.keeper
     }
 
+    /// The same, for who may outlive the limiter.
+    pub(crate) fn shared_keeper(&self) -> Arc<Keeper> {
+        Arc::clone(&self.inner.keeper)
+    }
+
     /// Looks whether the policy is still the store's, unless a call has just had that done. Whether it has looked.
     ///
     /// Calls that the store decides on carry the policy's fence with them. This is for those it is never asked about: they

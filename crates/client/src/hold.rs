@@ -6,6 +6,7 @@ use crate::change::Change;
 use crate::engine::{Hold, HoldReply, Reply};
 use crate::error::Error;
 use crate::gate::Tollgate;
+use crate::metrics::PausedBy;
 
 /// A policy that another replica writes at the same moment is met again on the next try; more than a few in a row are none.
 const TRIES: usize = 5;
@@ -67,7 +68,13 @@ impl Tollgate {
             let mut hold = Hold::new(&bucket, pause);
             (hold.change, hold.replica) = (change.clone(), self.replica().to_owned());
             match self.keeper().library().hold(&hold, &in_force).await? {
-                Reply::Done(reply) if reply.is_kept => return Ok(reply),
+                Reply::Done(reply) if reply.is_kept => {
+                    if reply.is_changed && !hold.pause.is_zero() {
+                        let meter = in_force.meters().limit(bucket.limit());
+                        meter.inspect(|meter| meter.paused(PausedBy::Operator, hold.pause));
+                    }
+                    return Ok(reply);
+                }
                 Reply::Done(_) => return Err(Error::TooManyBuckets { limit: limit.to_owned() }),
                 _ => self.keeper().renew().await?,
             }

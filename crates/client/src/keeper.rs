@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use crate::change::Change;
@@ -10,6 +10,8 @@ use crate::engine::{Begin, Peek, PolicyRecord, Reply, WriteReply};
 use crate::error::Error;
 use crate::in_force::{Current, InForce};
 use crate::library::Library;
+use crate::metrics::Meters;
+use crate::observe::percent;
 use crate::policy::Expired;
 
 /// A policy that another replica writes at the same moment is met again on the next try; more than a few in a row are none.
@@ -23,15 +25,24 @@ pub(crate) const AUTHOR: &str = "tollgate";
 pub(crate) struct Keeper {
     library: Library,
     current: Current,
+    /// What the limiter counts.
+    meters: Arc<Meters>,
     /// The last epoch that was seen: where the store is lost the next one begins.
     epoch: AtomicU64,
+    /// Whether one was: the first of a namespace that began full is 0.
+    has_seen_epoch: AtomicBool,
     /// When an operator has last ended a pause, as far as is known, in microseconds.
     eased_us: AtomicU64,
 }
 
 impl Keeper {
-    pub(crate) fn new(library: Library, current: Current) -> Self {
-        Self { library, current, epoch: AtomicU64::new(0), eased_us: AtomicU64::new(0) }
+    pub(crate) fn new(library: Library, current: Current, meters: Arc<Meters>) -> Self {
+        let (epoch, eased_us) = (AtomicU64::new(0), AtomicU64::new(0));
+        Self { library, current, meters, epoch, has_seen_epoch: AtomicBool::new(false), eased_us }
+    }
+
+    pub(crate) fn meters(&self) -> &Meters {
+        &self.meters
     }
 
     pub(crate) fn library(&self) -> &Library {
@@ -45,6 +56,12 @@ impl Keeper {
 
     pub(crate) fn saw_epoch(&self, epoch: u64) {
         self.epoch.fetch_max(epoch, Ordering::Relaxed);
+        self.has_seen_epoch.store(true, Ordering::Relaxed);
+    }
+
+    /// The last epoch that was seen, if one was.
+    pub(crate) fn epoch(&self) -> Option<u64> {
+        self.has_seen_epoch.load(Ordering::Relaxed).then(|| self.epoch.load(Ordering::Relaxed))
     }
 
     /// When an operator has last ended a pause, as far as is known: those who wait may go sooner than they were told then.
@@ -57,6 +74,7 @@ impl Keeper {
         let current = self.current.load_full();
         match self.library.peek(&Peek::default(), &current).await? {
             Reply::Done(reply) => {
+                self.saw_epoch(reply.epoch);
                 self.eased_us.fetch_max(reply.eased_us, Ordering::Relaxed);
                 Ok(())
             }
@@ -74,7 +92,7 @@ impl Keeper {
             {
                 return self.adopt(stored);
             }
-            let epoch = self.epoch.load(Ordering::Relaxed);
+            let epoch = self.epoch().unwrap_or(0);
             match self.library.restore(&held.record, epoch).await? {
                 WriteReply::Written(fence) if fence == held.record.fence => return Ok(()),
                 WriteReply::Written(_) | WriteReply::Conflict(_) => {}
@@ -102,9 +120,33 @@ impl Keeper {
             .map(|at_us| Duration::from_micros(at_us.saturating_sub(now_us))))
     }
 
+    /// Looks at which pace the buckets go now that the provider has refused last: they speed up again by themselves.
+    pub(crate) async fn follow_paces(&self) -> Result<(), Error> {
+        let held = self.held();
+        let (mut question, mut slow) = (Peek::default(), Vec::new());
+        for limit in self.meters.limits.all() {
+            let Some(bucket) = limit.slow_bucket() else { continue };
+            if let Some(bucket) = held.policy.bucket(bucket.counted_as(), bucket.key()) {
+                question.push(&bucket);
+                slow.push((limit, bucket));
+            } else {
+                limit.forget_pace();
+            }
+        }
+        if slow.is_empty() {
+            return Ok(());
+        }
+        if let Reply::Done(reply) = self.library.peek(&question, &held).await? {
+            for ((limit, bucket), standing) in slow.into_iter().zip(reply.buckets) {
+                limit.set_pace(percent(standing.share), bucket);
+            }
+        }
+        Ok(())
+    }
+
     /// Puts a stored policy into force, unless a later one is already.
     pub(crate) fn adopt(&self, record: PolicyRecord) -> Result<(), Error> {
-        let adopted = Arc::new(InForce::compile(record)?);
+        let adopted = Arc::new(InForce::compile(record, &self.meters)?);
         self.current.rcu(|held| {
             if held.record.version > adopted.record.version { Arc::clone(held) } else { Arc::clone(&adopted) }
         });

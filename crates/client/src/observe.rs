@@ -263,7 +263,16 @@ impl Telling {
             back_off.push(bucket, *window);
         }
         let reply = self.keeper().library().back_off(&back_off, in_force).await?;
-        Ok(reply.map(|reply| reply.bucket.map(|bucket| Pause::of(&back_off.buckets()[bucket], reply))))
+        let paused = |reply: BackOffReply| {
+            let bucket = &back_off.buckets()[reply.bucket?];
+            let pause = Pause::of(bucket, reply);
+            in_force
+                .meters()
+                .limit(bucket.limit())
+                .inspect(|meter| meter.refused_by_provider(&pause, bucket));
+            Some(pause)
+        };
+        Ok(reply.map(paused))
     }
 
     /// Has the policy know the limit that refused the call, which the provider has `named` or not. What can't be learned is no

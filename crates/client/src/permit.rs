@@ -8,6 +8,7 @@ use tokio::sync::oneshot;
 use crate::dispatcher::{Charge, Grant, Lease};
 use crate::engine::SettlementReply;
 use crate::error::Error;
+use crate::metrics::Purpose;
 use crate::policy::{Bucket, Measure, Mode, Terms};
 
 /// A grant to send one call.
@@ -148,6 +149,8 @@ impl Permit {
         // Where no limit applied there is nothing to correct, and no grant in the store that it could be the second of.
         let is_free = self.charge().path.buckets().is_empty();
         if is_free || (self.charge().name.is_none() && self.grant.has_cost(cost)) {
+            let corrections = &self.charge().meters.all().corrections;
+            corrections.count(Purpose::of_cost(cost), &Ok(SettlementReply::Settled));
             return Ok(());
         }
         let (reply, answer) = oneshot::channel();

@@ -131,6 +131,7 @@ impl Tollgate {
             granted_at_us: content.t,
             name: Some(content.n),
             leases: leases.collect(),
+            meters: Arc::clone(in_force.meters()),
             outbox: self.outbox().clone(),
         };
         Ok(Arc::new(charge))

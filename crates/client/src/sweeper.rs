@@ -41,6 +41,10 @@ async fn step(keeper: &Keeper) -> Result<Duration, Error> {
     match sweep(keeper).await? {
         Reply::Done(reply) => {
             let due = Duration::from_micros(reply.wait_us);
+            // Not while there is much to sweep: that comes first.
+            if !due.is_zero() {
+                keeper.follow_paces().await?;
+            }
             let expiry = keeper.expire(reply.now_us).await?.unwrap_or(PAUSE_LONGEST);
             Ok(due.min(expiry).min(PAUSE_LONGEST))
         }

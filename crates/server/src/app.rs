@@ -6,6 +6,7 @@ use axum::body::Bytes;
 use tokio::sync::Semaphore;
 use tollgate::{Error, PolicyVersion, Tollgate};
 
+use crate::metrics::ServiceMetrics;
 use crate::outage_log::OutageLog;
 use crate::shutdown::Shutdown;
 
@@ -19,6 +20,8 @@ pub(crate) struct App {
     pub(crate) followers: Arc<Semaphore>,
     /// What the API says of itself.
     pub(crate) description: Bytes,
+    /// What is told at `/metrics`.
+    pub(crate) metrics: Arc<ServiceMetrics>,
 }
 
 /// Those who follow the audit trail at once. Each asks the store twice a second.
@@ -27,7 +30,8 @@ const FOLLOWERS_MOST: usize = 64;
 impl App {
     pub(crate) fn new(gate: Tollgate, shutdown: Shutdown, description: Bytes) -> Self {
         let followers = Arc::new(Semaphore::new(FOLLOWERS_MOST));
-        Self { gate, shutdown, outage: OutageLog::default(), followers, description }
+        let metrics = Arc::new(ServiceMetrics::of(gate.metrics()));
+        Self { gate, shutdown, outage: OutageLog::default(), followers, description, metrics }
     }
 
     /// The policy in force. A store that has lost it is given it back first, which otherwise the next call would do.

@@ -15,6 +15,7 @@ mod entity_tag;
 mod host;
 mod listen;
 mod logging;
+mod metrics;
 mod object;
 mod outage_log;
 mod params;
@@ -26,6 +27,7 @@ mod server;
 mod settings;
 mod shutdown;
 mod span;
+mod telemetry;
 mod whole;
 
 pub use cli::run;

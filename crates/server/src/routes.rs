@@ -14,8 +14,8 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use crate::api::{
-    acquire, audit, buckets, docs, health, limits, observe, overrides, pauses, permits, policy, usage,
-    versions,
+    acquire, audit, buckets, docs, health, limits, metrics, observe, overrides, pauses, permits, policy,
+    usage, versions,
 };
 use crate::app::App;
 use crate::description;
@@ -59,7 +59,8 @@ pub(crate) fn with_shutdown(gate: Tollgate, shutdown: Shutdown, hosts: Hosts) ->
         Hosts::Loopback => api.layer(from_fn(host::only_loopback)),
         Hosts::Any => api,
     };
-    api.layer(TraceLayer::new_for_http().make_span_with(span_of).on_failure(()))
+    api.layer(from_fn_with_state(app.clone(), crate::metrics::note))
+        .layer(TraceLayer::new_for_http().make_span_with(span_of).on_failure(()))
         .layer(CatchPanicLayer::custom(panicked))
         .with_state(app)
 }
@@ -91,6 +92,7 @@ fn of_service() -> OpenApiRouter<App> {
     OpenApiRouter::with_openapi(description::frame())
         .routes(routes!(health::healthz))
         .routes(routes!(health::readyz))
+        .routes(routes!(metrics::metrics))
         .routes(routes!(docs::openapi))
         .routes(routes!(docs::page))
         .routes(routes!(docs::part))

@@ -2,6 +2,7 @@
 
 use std::io::{BufRead, BufReader, Write};
 use std::net::TcpStream;
+use std::path::PathBuf;
 use std::process::{Command, ExitStatus};
 use std::time::Duration;
 
@@ -34,6 +35,7 @@ pub struct Replica {
 pub struct ReplicaBuilder {
     arguments: Vec<String>,
     environment: Vec<(String, String)>,
+    binary: Option<PathBuf>,
     policy: Option<String>,
 }
 
@@ -71,6 +73,13 @@ impl ReplicaBuilder {
         self
     }
 
+    /// The binary, where it is not the one that all tests run.
+    #[must_use]
+    pub fn binary(mut self, path: impl Into<PathBuf>) -> Self {
+        self.binary = Some(path.into());
+        self
+    }
+
     /// Starts it and waits until it is ready.
     ///
     /// # Errors
@@ -81,7 +90,11 @@ impl ReplicaBuilder {
     }
 
     fn start_blocking(self) -> Result<Replica> {
-        let mut command = Command::new(replica_binary()?);
+        let binary = match self.binary {
+            Some(binary) => binary,
+            None => replica_binary()?.to_owned(),
+        };
+        let mut command = Command::new(binary);
         command.args(["serve", "--listen", "127.0.0.1:0"]).args(&self.arguments).envs(self.environment);
         let policy = self.policy.as_deref().map(policy_file).transpose()?;
         if let Some(file) = &policy {

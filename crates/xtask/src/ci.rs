@@ -15,6 +15,17 @@ type Outcome = (&'static str, Result<()>, Duration);
 pub(crate) fn run() -> Result<()> {
     let outcomes = [
         step("test", || Test::default().run()),
+        // A build that few need. Beside what is built by then it takes a minute and a half on two cores.
+        step("traces", || {
+            step::run(cargo().args([
+                "test",
+                "--workspace",
+                "--features",
+                "tollgate-server/otlp",
+                "--test",
+                "otlp",
+            ]))
+        }),
         step("format", || step::run(cargo().args(["fmt", "--all", "--check"]))),
         step("clippy", || {
             step::run(cargo().args(["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"]))

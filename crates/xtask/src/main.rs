@@ -4,6 +4,7 @@ mod bench;
 mod ci;
 mod docker;
 mod images;
+mod prometheus;
 mod ran_on;
 mod schemathesis;
 mod servers;

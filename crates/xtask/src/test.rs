@@ -7,6 +7,7 @@ use anyhow::{Context, Result};
 use clap::Args;
 
 use crate::images;
+use crate::prometheus;
 use crate::ran_on::RanOn;
 use crate::schemathesis;
 use crate::servers::Servers;
@@ -38,6 +39,11 @@ impl Test {
             say(format_args!("no schemathesis, and so its suite will fail: {reason:#}"));
         }
 
+        let prometheus = prometheus::find();
+        if let Err(reason) = &prometheus {
+            say(format_args!("no prometheus, and so its suite will fail: {reason:#}"));
+        }
+
         let ran_on = RanOn::begin()?;
         let mut command = cargo();
         command.args(["test", "--workspace", "--no-fail-fast"]);
@@ -47,6 +53,10 @@ impl Test {
         match schemathesis {
             Ok(program) => command.env("TOLLGATE_SCHEMATHESIS", program),
             Err(reason) => command.env("TOLLGATE_SCHEMATHESIS_MISSING", format!("{reason:#}")),
+        };
+        match prometheus {
+            Ok(program) => command.env("TOLLGATE_PROMETHEUS", program),
+            Err(reason) => command.env("TOLLGATE_PROMETHEUS_MISSING", format!("{reason:#}")),
         };
         if images.is_ok() {
             command.env("TOLLGATE_TEST_REDIS_IMAGE", images::REDIS_IMAGE);

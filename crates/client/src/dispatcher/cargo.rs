@@ -33,6 +33,11 @@ impl Acquires {
 }
 
 impl Acquires {
+    /// How many calls there are to charge.
+    pub(super) fn calls(&self) -> u64 {
+        self.parties.iter().map(|party| u64::from(party.count())).sum()
+    }
+
     /// Since when the call waits for this batch that has waited longest; `None` if there is no call.
     pub(super) fn waiting_since(&self) -> Option<Instant> {
         self.parties.iter().flat_map(|party| &party.requests).map(|request| request.queued_at).min()

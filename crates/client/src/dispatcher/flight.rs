@@ -76,6 +76,9 @@ impl Route {
         let took_off = clock::now();
         let mut at_once = true;
         loop {
+            if repeated == Repeated::Yes {
+                self.store.meter().repeats.add(1);
+            }
             let (round_trip, reply) = self.attempt(&lane, &cargo, repeated).await;
             let error = match reply {
                 Err(error) if error.is_unanswered() => error,

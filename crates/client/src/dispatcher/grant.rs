@@ -6,6 +6,7 @@ use super::lease::{Lease, Leases};
 use super::notice::{Notice, Outbox, SettleReply, SettleRequest};
 use crate::engine::{CallState, Settlement};
 use crate::error::Error;
+use crate::metrics::{PolicyMeters, Purpose};
 use crate::policy::{Bucket, Path};
 
 /// What was charged for each of the calls that were granted together.
@@ -24,6 +25,8 @@ pub(crate) struct Charge {
     pub(crate) name: Option<Box<str>>,
     /// Their leases, at each bucket that counts calls in flight.
     pub(crate) leases: Box<[Leases]>,
+    /// What is counted at the limits on the path.
+    pub(crate) meters: Arc<PolicyMeters>,
     /// Where corrections go.
     pub(crate) outbox: Outbox,
 }
@@ -73,6 +76,11 @@ impl Grant {
         self
     }
 
+    /// Counts it as one that its caller has.
+    pub(crate) fn count(&self) {
+        self.charge.meters.granted(&self.charge, self.over);
+    }
+
     pub(crate) fn shared_charge(&self) -> Arc<Charge> {
         Arc::clone(&self.charge)
     }
@@ -108,12 +116,12 @@ impl Grant {
     /// Sends a correction of what was charged to `cost`. The call is over.
     pub(crate) fn settle(mut self, cost: u32, reply: SettleReply) -> Result<(), Error> {
         self.state = GrantState::Done;
-        self.tell(Notice::Settle(self.correction(cost, Some(reply))))
+        self.tell(Notice::Settle(self.correction(Purpose::of_cost(cost), cost, Some(reply))))
     }
 
-    fn correction(&self, cost: u32, reply: Option<SettleReply>) -> SettleRequest {
+    fn correction(&self, purpose: Purpose, cost: u32, reply: Option<SettleReply>) -> SettleRequest {
         let corrections = self.charge.path.corrections(cost).filter(|(bucket, _)| self.was_charged(bucket));
-        SettleRequest::correction(&self.charge, corrections, self.leases(), reply)
+        SettleRequest::correction(&self.charge, corrections, self.leases(), reply).with_purpose(purpose)
     }
 
     /// Says that the call goes on, for whoever holds the permit's id.
@@ -143,7 +151,7 @@ impl Drop for Grant {
         let notice = match self.state {
             // Asked for again under its name, it has been paid for, and is in flight.
             GrantState::Given if is_named => Notice::HandedOver(self.leases()),
-            GrantState::Given => Notice::Settle(self.correction(0, None)),
+            GrantState::Given => Notice::Settle(self.correction(Purpose::Unclaimed, 0, None)),
             GrantState::Taken if self.charge.leases.is_empty() => return,
             GrantState::Taken => Notice::Dropped(SettleRequest::over(&self.charge, self.leases())),
             GrantState::Done => return,

@@ -90,6 +90,7 @@ impl Dispatcher {
             granted_at_us: reply.now_us,
             name: party.name.clone(),
             leases: entry.leases.iter().filter_map(|&leases| leases_at(&party.path, leases)).collect(),
+            meters: Arc::clone(cargo.in_force.meters()),
             outbox,
         };
         let grants = party.grants(&Arc::new(charge), entry.granted, entry.over);
@@ -109,6 +110,7 @@ impl Dispatcher {
             wait: Duration::from_micros(entry.wait_us),
             way: self.lanes.way().unwrap_or_default(),
             crowded: entry.crowded,
+            meters: Arc::clone(cargo.in_force.meters()),
         };
         if Arc::ptr_eq(&cargo.in_force, &self.in_force) {
             self.waiting.park(party.line, party.left(), told);
@@ -139,8 +141,10 @@ impl Dispatcher {
         for (request, outcome) in cargo.requests.into_iter().zip(outcomes) {
             // Whoever waits for the end of a call need not wait for its time to look.
             request.ended_leases().iter().for_each(|lease| self.waiting.look_again(&lease.bucket));
+            let outcome = outcome.map_err(Error::Store);
+            self.keeper.meters().corrections.count(request.purpose, &outcome);
             if let Some(reply) = request.reply {
-                let _ = reply.send(outcome.map_err(Error::Store));
+                let _ = reply.send(outcome);
             }
         }
     }
@@ -184,7 +188,7 @@ mod tests {
     fn in_force(version: u64, limits: &str) -> InForce {
         let policy = Policy::from_toml(&format!("namespace = 'test'\n{limits}")).unwrap();
         let text = String::new;
-        InForce::compile(PolicyRecord {
+        let record = PolicyRecord {
             version,
             fence: crate::in_force::fence(version, &policy),
             written_at_us: 0,
@@ -192,8 +196,8 @@ mod tests {
             reason: text(),
             document: policy.to_json(),
             seal: text(),
-        })
-        .unwrap()
+        };
+        InForce::compile(record, &Arc::default()).unwrap()
     }
 
     fn request(in_force: &InForce) -> (Request, oneshot::Receiver<Result<Answer, Error>>) {
@@ -209,6 +213,7 @@ mod tests {
             queued_at: clock::now(),
             reply,
             place: None,
+            held_by: None,
         };
         (request, answer)
     }
@@ -226,7 +231,7 @@ mod tests {
         let keys = Keys::of("test");
         let replica = "r".to_owned();
         let library = Library { store: Arc::clone(&store), keys: keys.clone(), replica: replica.clone() };
-        let keeper = Arc::new(Keeper::new(library, Arc::clone(&current)));
+        let keeper = Arc::new(Keeper::new(library, Arc::clone(&current), Arc::default()));
         let (_doors, ways) = ways();
         let timeout = Duration::from_secs(1);
         let setup =

@@ -8,6 +8,7 @@ mod grant;
 mod landing;
 mod lanes;
 mod lease;
+mod line;
 mod notice;
 mod party;
 mod request;
@@ -282,6 +283,7 @@ impl Dispatcher {
             return self.lanes.put_back(lane);
         }
         let since = cargo.waiting_since().unwrap_or(now);
+        self.keeper.meters().batches.observe(cargo.calls());
         let route = self.route.clone();
         self.flights.push(Box::pin(async move { Event::Acquired(route.fly(lane, cargo, since).await) }));
     }

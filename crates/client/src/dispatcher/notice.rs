@@ -9,6 +9,7 @@ use super::lease::Lease;
 use crate::engine::{CallState, Settlement, SettlementReply};
 use crate::error::Error;
 use crate::in_force::InForce;
+use crate::metrics::Purpose;
 use crate::policy::Bucket;
 
 /// The way in for what holders of permits tell; unbounded, because a dropped grant can't wait. Grants bound it.
@@ -38,6 +39,8 @@ pub(crate) struct SettleRequest {
     leases: Box<[Lease]>,
     generation: u64,
     pub(super) settlement: Settlement,
+    /// What it is for.
+    pub(super) purpose: Purpose,
     /// Nobody waits for the correction of a grant that was dropped.
     pub(super) reply: Option<SettleReply>,
 }
@@ -57,27 +60,41 @@ impl SettleRequest {
             leases,
             generation: charge.generation,
             settlement: charge.settlement(charge.name.clone(), CallState::Over),
+            purpose: Purpose::Settle,
             reply,
         }
+    }
+
+    pub(super) fn with_purpose(self, purpose: Purpose) -> Self {
+        Self { purpose, ..self }
     }
 
     /// The call is over and has cost what was charged. It may still be settled by its name.
     pub(super) fn over(charge: &Charge, leases: Box<[Lease]>) -> Self {
         let settlement = charge.settlement(None, CallState::Over);
-        Self { given_back: [].into(), leases, generation: charge.generation, settlement, reply: None }
+        Self::about_leases(leases, charge.generation, settlement, None)
     }
 
     /// The call of a permit goes on.
     pub(super) fn goes_on(charge: &Charge, leases: Box<[Lease]>, reply: SettleReply) -> Self {
         let settlement = charge.settlement(charge.name.clone(), CallState::InFlight);
-        Self { given_back: [].into(), leases, generation: charge.generation, settlement, reply: Some(reply) }
+        Self::about_leases(leases, charge.generation, settlement, Some(reply))
     }
 
     /// The calls that hold these leases go on.
     pub(super) fn renewal(leases: Box<[Lease]>) -> Self {
         let settlement = Settlement { permit: None, epoch: 0, granted_at_us: 0, call: CallState::InFlight };
         // Of several policies, perhaps: generation 0 is none.
-        Self { given_back: [].into(), leases, generation: 0, settlement, reply: None }
+        Self::about_leases(leases, 0, settlement, None)
+    }
+
+    fn about_leases(
+        leases: Box<[Lease]>,
+        generation: u64,
+        settlement: Settlement,
+        reply: Option<SettleReply>,
+    ) -> Self {
+        Self { given_back: [].into(), leases, generation, settlement, purpose: Purpose::Lease, reply }
     }
 
     /// With those leases alone of which it is true; `None` if there are none.

@@ -82,7 +82,8 @@ impl Party {
             std::mem::take(&mut self.requests).into_iter().filter(|request| !request.is_abandoned());
         for grant in grants {
             if let Some(request) = requests.next() {
-                request.answer(Ok(Answer::Granted(grant)));
+                let held_by = request.held_by;
+                request.answer(Ok(Answer::Granted(grant, held_by)));
             }
         }
         self.requests = requests.collect();

@@ -9,6 +9,7 @@ use super::grant::Grant;
 use crate::clock::Instant;
 use crate::decision::Refused;
 use crate::error::Error;
+use crate::metrics::LimitMeter;
 use crate::policy::Path;
 
 /// The way in for acquires; bounded, so that a store that stands still does not fill the memory.
@@ -39,6 +40,8 @@ pub(crate) struct Request {
     pub(crate) reply: oneshot::Sender<Result<Answer, Error>>,
     /// Its place among those of its flow that wait, once it has one.
     pub(crate) place: Option<Arc<()>>,
+    /// The limit that has made it wait last, by where it stands in the policy.
+    pub(crate) held_by: Option<u16>,
 }
 
 /// How long a call may wait.
@@ -55,8 +58,10 @@ pub(crate) enum Patience {
 /// What a caller is told.
 #[derive(Debug)]
 pub(crate) enum Answer {
-    Granted(Grant),
-    Refused(Refused),
+    /// With the limit that has made the call wait last, if one has.
+    Granted(Grant, Option<u16>),
+    /// With what is counted at the limit that binds.
+    Refused(Refused, Option<Arc<LimitMeter>>),
     /// Another policy came into force: the path is to be found anew.
     Outdated,
 }

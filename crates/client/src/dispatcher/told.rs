@@ -3,9 +3,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::request::Patience;
+use super::request::{Answer, Patience};
 use crate::clock::Instant;
 use crate::decision::{Reason, Refused};
+use crate::metrics::{LimitMeter, PolicyMeters};
 use crate::policy::{Bucket, Measure, Path};
 
 /// Longest wait that is told apart: more would not fit on the clock, and nobody waits for it.
@@ -30,6 +31,8 @@ pub(super) struct Told {
     pub(super) way: Duration,
     /// That bucket can't be made because its limit has as many as it may.
     pub(super) crowded: bool,
+    /// What is counted at the limits on the path.
+    pub(super) meters: Arc<PolicyMeters>,
 }
 
 impl Told {
@@ -39,17 +42,19 @@ impl Told {
     }
 
     /// The refusal of that call, as of `now`.
-    pub(super) fn refusal(&self, ahead: usize, now: Instant) -> Refused {
+    pub(super) fn refusal(&self, ahead: usize, now: Instant) -> Answer {
         let (bucket, wait) = self.wait(ahead);
         let bucket = &self.path.buckets()[bucket];
-        Refused {
+        let meter = self.meters.limit(bucket.limit()).cloned();
+        let refused = Refused {
             limit: bucket.limit_name().to_owned(),
             key: bucket.key().to_owned(),
             terms: bucket.terms(),
             measure: bucket.measure(),
             reason: self.reason(bucket),
             retry_after: (self.at + wait).saturating_duration_since(now),
-        }
+        };
+        Answer::Refused(refused, meter)
     }
 
     fn reason(&self, bucket: &Bucket) -> Reason {
@@ -64,6 +69,11 @@ impl Told {
     /// The bucket that binds.
     pub(super) fn bucket(&self) -> &Bucket {
         &self.path.buckets()[self.by]
+    }
+
+    /// What is counted at its limit.
+    pub(super) fn meter(&self) -> Option<&Arc<LimitMeter>> {
+        self.meters.limit(self.bucket().limit())
     }
 
     /// Whether a call with this patience, that has `ahead` equal ones before it, can't be granted in time. Where calls wait

@@ -8,11 +8,11 @@ use std::time::Duration;
 
 use slab::Slab;
 
+use super::line::{Line, LineState, refuse_hopeless};
 use super::party::{Left, Party};
 use super::request::{Answer, LineKey, Request};
 use super::told::Told;
 use crate::clock::{self, Instant};
-use crate::engine::Ticket;
 use crate::error::Error;
 use crate::hashed::QuickMap;
 use crate::policy::{Bucket, HashedName};
@@ -23,28 +23,6 @@ const GONE_PART: usize = 8;
 
 /// Names a line; valid until the line is empty.
 pub(super) type LineId = usize;
-
-/// Equal calls, the longest waiting first.
-#[derive(Debug)]
-struct Line {
-    key: LineKey,
-    queue: VecDeque<Request>,
-    /// Its places in the queues of the store, to be brought along or given up.
-    tickets: Vec<Ticket>,
-    state: LineState,
-    /// How many callers have gone since it was parked.
-    gone: usize,
-}
-
-#[derive(Debug)]
-enum LineState {
-    /// To be asked for with the next batch.
-    Ready,
-    /// A batch with its calls is on its way.
-    Asked,
-    /// Told to come back; it is asked for again then.
-    Parked { told: Told, due: Instant },
-}
 
 /// All lines of a process.
 #[derive(Debug)]
@@ -107,6 +85,7 @@ impl Waiting {
                 self.parked.insert((sooner, id));
                 *due = sooner;
             }
+            line.count_waiting();
         }
     }
 
@@ -123,13 +102,7 @@ impl Waiting {
     }
 
     fn open(&mut self, key: LineKey) -> LineId {
-        let id = self.lines.insert(Line {
-            key: key.clone(),
-            queue: VecDeque::new(),
-            tickets: Vec::new(),
-            state: LineState::Ready,
-            gone: 0,
-        });
+        let id = self.lines.insert(Line::new(key.clone()));
         self.index.insert(key, id);
         self.ready.push_back(id);
         id
@@ -147,6 +120,7 @@ impl Waiting {
                 continue;
             }
             line.state = LineState::Asked;
+            line.count_waiting();
             let LineKey { path, name, .. } = line.key.clone();
             return Some(Party { line: id, path, name, requests, tickets });
         }
@@ -161,10 +135,7 @@ impl Waiting {
         if line.queue.is_empty() {
             return self.end(id);
         }
-        let due = line.queue.iter().map(|request| told.asks_by(request.patience)).min();
-        let due = due.unwrap_or(told.at);
-        line.gone = 0;
-        line.state = LineState::Parked { told, due };
+        let due = line.park(told);
         self.parked.insert((due, id));
     }
 
@@ -200,6 +171,7 @@ impl Waiting {
         }
         line.gone = 0;
         line.queue.retain(|request| !request.is_abandoned());
+        line.count_waiting();
         if line.queue.is_empty() {
             self.parked.remove(&(due, id));
             self.end(id);
@@ -242,6 +214,7 @@ impl Waiting {
     fn make_ready(&mut self, id: LineId, now: Instant) {
         let line = &mut self.lines[id];
         line.state = LineState::Ready;
+        line.count_waiting();
         for request in &mut line.queue {
             request.queued_at = now;
         }
@@ -333,31 +306,6 @@ impl Waiting {
     }
 }
 
-impl Line {
-    fn put_back(&mut self, left: Left) {
-        for request in left.requests.into_iter().rev() {
-            self.queue.push_front(request);
-        }
-        self.tickets = left.tickets;
-    }
-}
-
-/// Refuses the calls that can't be granted as long as they can wait, and forgets those whose callers have gone.
-fn refuse_hopeless(queue: &mut VecDeque<Request>, told: &Told, now: Instant) {
-    let mut ahead = 0;
-    for request in std::mem::take(queue) {
-        if request.is_abandoned() {
-            continue;
-        }
-        if told.is_hopeless(request.patience, ahead, now) {
-            request.answer(Ok(Answer::Refused(told.refusal(ahead, now))));
-        } else {
-            queue.push_back(request);
-            ahead += 1;
-        }
-    }
-}
-
 #[cfg(test)]
 #[allow(clippy::unwrap_used, reason = "a test ends where what it relies on is not so")]
 mod tests {
@@ -380,7 +328,7 @@ mod tests {
             let (reply, answer) = oneshot::channel();
             let line = LineKey { generation: 1, path: Arc::clone(&path), waits: true, name: None };
             let (patience, queued_at) = (Patience::Endless, clock::now());
-            waiting.join(Request { line, patience, queued_at, reply, place: None });
+            waiting.join(Request { line, patience, queued_at, reply, place: None, held_by: None });
             answer
         };
         let _asked = join(&mut waiting);

@@ -107,4 +107,13 @@ impl StoreError {
     pub(crate) fn is_unanswered(&self) -> bool {
         matches!(self, Self::Unreachable { .. } | Self::Timeout { .. })
     }
+
+    /// Whether no call of whatever kind would do better now: nobody answers, nobody is let in, or nothing can be written.
+    pub(crate) fn is_outage(&self) -> bool {
+        let is_closed = matches!(
+            self,
+            Self::Unauthorized { .. } | Self::Refused { .. } | Self::TooOld { .. } | Self::NotWritable { .. }
+        );
+        is_closed || self.is_unanswered()
+    }
 }

@@ -10,6 +10,7 @@ pub use address::{ServerAddress, StoreAddress, StoreAddressError};
 pub use error::StoreError;
 pub use tls::{StoreTls, StoreTlsError};
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use self::embedded::EmbeddedSession;
@@ -17,22 +18,39 @@ pub use self::embedded::{EmbeddedStore, Passage};
 use self::redis::{RedisSession, RedisStore};
 use crate::embedded::Clock;
 use crate::engine::Script;
+use crate::metrics::StoreMeter;
 
-/// A place where the scripts run.
+/// Where a limiter's scripts run, and how they do there.
 #[derive(Debug)]
-pub(crate) enum Store {
+pub(crate) struct Store {
+    place: Place,
+    meter: Arc<StoreMeter>,
+}
+
+#[derive(Debug)]
+enum Place {
     Redis(RedisStore),
     Embedded(EmbeddedStore),
 }
 
 /// A connection to one server process. A new one is asked for after every error.
 #[derive(Debug)]
-pub(crate) enum Session {
+pub(crate) struct Session {
+    connection: Connection,
+    meter: Arc<StoreMeter>,
+}
+
+#[derive(Debug)]
+enum Connection {
     Redis(RedisSession),
     Embedded(EmbeddedSession),
 }
 
 impl Store {
+    fn at(place: Place) -> Self {
+        Self { place, meter: Arc::default() }
+    }
+
     /// Prepares the store at `address`. Nothing is connected yet.
     pub(crate) fn open(
         address: &StoreAddress,
@@ -42,43 +60,55 @@ impl Store {
         match address {
             StoreAddress::Embedded => Ok(Self::embedded(Clock::System)),
             StoreAddress::Redis(server) => {
-                RedisStore::open(server.connection_info(), tls, timeout).map(Self::Redis)
+                Ok(Self::at(Place::Redis(RedisStore::open(server.connection_info(), tls, timeout)?)))
             }
         }
     }
 
     pub(crate) fn embedded(clock: Clock) -> Self {
-        Self::Embedded(EmbeddedStore::new(clock))
+        Self::in_process(EmbeddedStore::new(clock))
+    }
+
+    /// A store of this process, which others may share.
+    pub(crate) fn in_process(store: EmbeddedStore) -> Self {
+        Self::at(Place::Embedded(store))
     }
 
     /// Whether other processes share what it holds.
     pub(crate) fn is_shared(&self) -> bool {
-        matches!(self, Self::Redis(_))
+        matches!(self.place, Place::Redis(_))
+    }
+
+    /// What was asked of it here, and how that went.
+    pub(crate) fn meter(&self) -> &StoreMeter {
+        &self.meter
     }
 
     /// The connection in use, or a new one.
     pub(crate) async fn session(&self) -> Result<Session, StoreError> {
-        match self {
-            Self::Redis(store) => store.session().await.map(Session::Redis),
-            Self::Embedded(store) => Ok(Session::Embedded(store.session())),
-        }
+        let connection = match &self.place {
+            Place::Redis(store) => store.session().await.map(Connection::Redis),
+            Place::Embedded(store) => Ok(Connection::Embedded(store.session())),
+        };
+        let connection = connection.inspect_err(|error| self.meter.not_connected(error))?;
+        Ok(Session { connection, meter: Arc::clone(&self.meter) })
     }
 }
 
 impl Session {
     /// The run id of the server process: when it changes, what was stored may be from an earlier time.
     pub(crate) fn server(&self) -> &str {
-        match self {
-            Self::Redis(session) => session.server(),
-            Self::Embedded(session) => session.server(),
+        match &self.connection {
+            Connection::Redis(session) => session.server(),
+            Connection::Embedded(session) => session.server(),
         }
     }
 
     /// How long the way there and back took when it was connected, with nothing else to do.
     pub(crate) fn round_trip(&self) -> Duration {
-        match self {
-            Self::Redis(session) => session.round_trip(),
-            Self::Embedded(session) => session.round_trip(),
+        match &self.connection {
+            Connection::Redis(session) => session.round_trip(),
+            Connection::Embedded(session) => session.round_trip(),
         }
     }
 
@@ -89,9 +119,12 @@ impl Session {
         keys: &[&str],
         argument: &[u8],
     ) -> Result<Vec<u8>, StoreError> {
-        match self {
-            Self::Redis(session) => session.call(script, keys, argument).await,
-            Self::Embedded(session) => session.call(script, keys, argument).await,
-        }
+        let counted = self.meter.call(script);
+        let result = match &self.connection {
+            Connection::Redis(session) => session.call(script, keys, argument).await,
+            Connection::Embedded(session) => session.call(script, keys, argument).await,
+        };
+        counted.end(&result);
+        result
     }
 }

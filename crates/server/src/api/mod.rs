@@ -8,6 +8,7 @@ mod change;
 pub(crate) mod docs;
 pub(crate) mod health;
 pub(crate) mod limits;
+pub(crate) mod metrics;
 pub(crate) mod observe;
 pub(crate) mod overrides;
 pub(crate) mod pauses;

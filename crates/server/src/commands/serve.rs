@@ -16,6 +16,7 @@ use crate::logging;
 use crate::server::Server;
 use crate::settings::Settings;
 use crate::shutdown::Signals;
+use crate::telemetry::Traces;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -85,7 +86,9 @@ async fn serve(settings: Settings) -> anyhow::Result<()> {
         log_format,
         log,
     } = settings;
-    logging::start(log_format, log);
+    let traces = Traces::from_environment()?;
+    logging::start(log_format, log, &traces);
+    traces.announce();
     let signals = Signals::install().context("can't take signals")?;
     if matches!(store, StoreAddress::Embedded) {
         tracing::warn!(
@@ -113,6 +116,7 @@ async fn serve(settings: Settings) -> anyhow::Result<()> {
         suggest(address, &namespace);
     }
     server.run().await;
+    traces.end().await;
     tracing::info!("ended");
     Ok(())
 }

@@ -1,7 +1,7 @@
-//! Redis from the Debian archive, without the service that the package would start.
+//! Programs from the Debian archive, without the services that their packages would start.
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{Context, Result, ensure};
@@ -15,13 +15,18 @@ const SERVICE_POLICY: &str = "/usr/sbin/policy-rc.d";
 
 /// Installs `redis-server`, where this is a Debian and we may.
 pub(super) fn install() -> Result<Server> {
+    Server::at(&install_package("redis-server")?)
+}
+
+/// Installs a package whose program has its name, where this is a Debian and we may. Returns the program; no service is started.
+pub(crate) fn install_package(name: &str) -> Result<PathBuf> {
     ensure!(in_path("apt-get").is_some(), "there is no apt-get");
     ensure!(output_of(Command::new("id").arg("-u"))? == "0", "installing a package needs root");
     let _no_service = NoService::declare()?;
     run(Command::new("apt-get").args(["--quiet", "update"]))?;
-    let packages = ["install", "--quiet", "--yes", "--no-install-recommends", "redis-server"];
+    let packages = ["install", "--quiet", "--yes", "--no-install-recommends", name];
     run(Command::new("apt-get").args(packages).env("DEBIAN_FRONTEND", "noninteractive"))?;
-    Server::at(&in_path("redis-server").context("the package brought no redis-server")?)
+    in_path(name).with_context(|| format!("the package brought no {name}"))
 }
 
 /// Keeps services from being started, as long as it lives; a policy that is there already is left alone.

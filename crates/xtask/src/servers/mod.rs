@@ -6,4 +6,5 @@ mod gather;
 mod pypi;
 mod server;
 
+pub(crate) use debian::install_package;
 pub(crate) use gather::Servers;
