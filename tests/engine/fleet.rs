@@ -164,6 +164,8 @@ impl Fleet {
             policy: if policy { Vec::new() } else { self.state.policy.clone() },
             // Whoever flushes a server spares nothing.
             audit: if state && policy { StreamDump::default() } else { self.state.audit.clone() },
+            // Random histories make none.
+            keys: Vec::new(),
         };
         self.replace(&lost, "lost")
     }

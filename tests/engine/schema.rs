@@ -5,19 +5,37 @@ use std::time::Duration;
 use anyhow::{Result, ensure};
 use tollgate::embedded::Reply as Raw;
 use tollgate::engine::{
-    AcquireBatch, AuditRead, BackOff, BatchId, BucketsPage, CallState, Calls, Lower, Peek, PolicyRead,
-    QuotaLeft, Script, SettleBatch, Settlement, Versions,
+    AcquireBatch, AuditRead, BackOff, BatchId, BucketsPage, CallState, Calls, KeysRead, Lower, Peek,
+    PolicyRead, QuotaLeft, Script, SettleBatch, Settlement, Versions,
 };
 use tollgate::{AuditOrder, Call};
 
 use crate::hold;
+use crate::keys;
 use crate::lab::State;
 use crate::namespace::Namespace;
 use crate::twin::Twin;
 
 /// Which scripts read which field of which hash.
-const READERS: [(&str, &[&str]); 9] = [
-    ("head", &["acquire", "settle", "back_off", "lower", "pause", "peek", "list", "sweep", "policy"]),
+const READERS: [(&str, &[&str]); 12] = [
+    (
+        "head",
+        &[
+            "acquire",
+            "settle",
+            "back_off",
+            "lower",
+            "pause",
+            "peek",
+            "list",
+            "sweep",
+            "policy",
+            "key_make",
+            "key_revoke",
+            "keys",
+            "key_touch",
+        ],
+    ),
     ("b:org:acme", &["acquire", "settle", "back_off", "lower", "pause", "peek", "list", "sweep"]),
     ("a:r0:0", &["acquire", "sweep"]),
     ("a:r0:s", &["settle", "sweep"]),
@@ -26,6 +44,9 @@ const READERS: [(&str, &[&str]); 9] = [
     ("u:org:acme", &["back_off", "sweep"]),
     ("current", &["policy", "policy_read", "versions"]),
     ("v:1", &["policy_read", "versions"]),
+    ("index", &["key_make", "key_revoke", "keys"]),
+    ("k:0", &["key_make", "key_revoke", "keys"]),
+    ("l:0", &["keys", "key_touch"]),
 ];
 
 /// Records that nobody can have written: of a later version, empty, and a text.
@@ -36,7 +57,7 @@ const STRANGE: [(&str, &[u8]); 3] =
 fn busy() -> Namespace {
     let mut namespace =
         Namespace::new("limit = [{ name = \"org\", per = [\"org\"], rate = \"1/m\", burst = 9 }]");
-    for script in Script::ALL.into_iter().filter(|script| !["policy", "remove"].contains(&script.name())) {
+    for script in Script::ALL.into_iter().filter(|script| !["policy", "key_revoke", "remove"].contains(&script.name())) {
         let argument = argument(&mut namespace, script.name());
         namespace.ask(script, argument);
     }
@@ -87,6 +108,10 @@ fn argument(namespace: &mut Namespace, script: &str) -> Vec<u8> {
         "audit" => AuditRead { first: None, last: None, count: 1, order: AuditOrder::OldestFirst }.encode(),
         "policy" => namespace.write(),
         "versions" => Versions { most: 100 }.encode(),
+        "key_make" => keys::make("0", "admin").encode(),
+        "key_revoke" => keys::revoke("0").encode(),
+        "keys" => KeysRead::default().encode(),
+        "key_touch" => keys::touch(&["0"]),
         _ => PolicyRead(None).encode(),
     }
 }
@@ -124,6 +149,7 @@ fn with(sound: &State, field: &str, record: &[u8]) -> State {
         .state
         .iter_mut()
         .chain(&mut state.policy)
+        .chain(&mut state.keys)
         .find(|(known, _)| known == field.as_bytes())
         .unwrap_or_else(|| panic!("no {field} in a busy namespace"));
     assert!(!known.is_empty());

@@ -87,7 +87,8 @@ impl Twin {
     /// Repeats a whole trace. Returns where this server differs from it, in words.
     pub(crate) fn differs(&mut self, trace: &Trace, every_step: bool) -> Result<Option<String>> {
         let mut pipeline = redis::pipe();
-        pipeline.cmd("DEL").arg(self.keys.state()).arg(self.keys.policy()).arg(self.keys.audit());
+        let all = [self.keys.state(), self.keys.policy(), self.keys.audit(), self.keys.access()];
+        pipeline.cmd("DEL").arg(&all);
         for (index, run) in trace.runs.iter().enumerate() {
             self.push_run(&mut pipeline, run)?;
             if every_step || index + 1 == trace.runs.len() {
@@ -95,6 +96,7 @@ impl Twin {
                 pipeline.cmd("HGETALL").arg(self.keys.policy());
                 pipeline.cmd("XRANGE").arg(self.keys.audit()).arg("-").arg("+");
                 pipeline.cmd("XINFO").arg("STREAM").arg(self.keys.audit());
+                pipeline.cmd("HGETALL").arg(self.keys.access());
             }
         }
         let replies = self.connection.req_packed_commands(
@@ -111,7 +113,8 @@ impl Twin {
             }
             if every_step || index + 1 == trace.runs.len() {
                 let (state, policy) = (fields_of(next()?)?, fields_of(next()?)?);
-                let stored = State { state, policy, audit: stream_of(next()?, &next()?)? };
+                let audit = stream_of(next()?, &next()?)?;
+                let stored = State { state, policy, audit, keys: fields_of(next()?)? };
                 if stored != run.after {
                     let found = format!("{stored:?}, embedded {:?}", run.after);
                     return Ok(Some(self.difference(index, "stores", &found)));

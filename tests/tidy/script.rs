@@ -8,7 +8,7 @@ use super::tree::{File, files, read};
 pub(super) const SECTIONS: [&str; 6] = ["KEYS", "ARGV", "RETURNS", "ERRORS", "WRITES", "COST"];
 
 /// The files that are no scripts of their own, but joined to some.
-const PARTS: [&str; 8] = [
+const PARTS: [&str; 9] = [
     "lua/prelude.lua",
     "lua/pace.lua",
     "lua/bucket.lua",
@@ -17,6 +17,7 @@ const PARTS: [&str; 8] = [
     "lua/named.lua",
     "lua/queue.lua",
     "lua/audit_trail.lua",
+    "lua/key_index.lua",
 ];
 
 /// One part of a head: `COST` and what it says.

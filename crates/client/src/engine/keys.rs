@@ -6,6 +6,7 @@ pub struct Keys {
     state: String,
     policy: String,
     audit: String,
+    access: String,
 }
 
 impl Keys {
@@ -16,6 +17,7 @@ impl Keys {
             state: format!("tollgate:{{{namespace}}}:state"),
             policy: format!("tollgate:{{{namespace}}}:policy"),
             audit: format!("tollgate:{{{namespace}}}:audit"),
+            access: format!("tollgate:{{{namespace}}}:keys"),
         }
     }
 
@@ -37,11 +39,20 @@ impl Keys {
         &self.audit
     }
 
+    /// Hash: the API keys.
+    #[must_use]
+    pub fn access(&self) -> &str {
+        &self.access
+    }
+
     /// The keys that a script of this name takes, in their order.
     #[must_use]
     pub fn of_script(&self, name: &str) -> Vec<&str> {
         match name {
-            "policy" | "remove" => vec![self.state(), self.policy(), self.audit()],
+            "policy" => vec![self.state(), self.policy(), self.audit()],
+            "remove" => vec![self.state(), self.policy(), self.audit(), self.access()],
+            "key_make" | "key_revoke" => vec![self.state(), self.access(), self.audit()],
+            "keys" | "key_touch" => vec![self.state(), self.access()],
             "policy_read" | "versions" => vec![self.policy()],
             "audit" => vec![self.audit()],
             "back_off" | "lower" | "pause" | "sweep" => vec![self.state(), self.audit()],

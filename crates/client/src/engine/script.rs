@@ -56,11 +56,19 @@ impl Script {
     pub const POLICY_READ: &Self = &POLICY_READ;
     /// Lists the versions of a policy.
     pub const VERSIONS: &Self = &VERSIONS;
+    /// Makes an API key.
+    pub const KEY_MAKE: &Self = &KEY_MAKE;
+    /// Revokes an API key.
+    pub const KEY_REVOKE: &Self = &KEY_REVOKE;
+    /// Reads the API keys.
+    pub const KEYS: &Self = &KEYS;
+    /// Notes that API keys were used.
+    pub const KEY_TOUCH: &Self = &KEY_TOUCH;
     /// Removes a namespace.
     pub const REMOVE: &Self = &REMOVE;
 
     /// Every script there is.
-    pub const ALL: [&Self; 13] = [
+    pub const ALL: [&Self; 17] = [
         Self::ACQUIRE,
         Self::SETTLE,
         Self::BACK_OFF,
@@ -73,6 +81,10 @@ impl Script {
         Self::POLICY,
         Self::POLICY_READ,
         Self::VERSIONS,
+        Self::KEY_MAKE,
+        Self::KEY_REVOKE,
+        Self::KEYS,
+        Self::KEY_TOUCH,
         Self::REMOVE,
     ];
 
@@ -109,4 +121,8 @@ static AUDIT: Script = script!("audit", after "audit_trail");
 static POLICY: Script = script!("policy", after "audit_trail");
 static POLICY_READ: Script = script!("policy_read");
 static VERSIONS: Script = script!("versions");
+static KEY_MAKE: Script = script!("key_make", after "audit_trail", after "key_index");
+static KEY_REVOKE: Script = script!("key_revoke", after "audit_trail", after "key_index");
+static KEYS: Script = script!("keys", after "key_index");
+static KEY_TOUCH: Script = script!("key_touch", after "key_index");
 static REMOVE: Script = script!("remove");
