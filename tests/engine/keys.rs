@@ -246,7 +246,10 @@ const MUTANTS: [(&str, &str); 9] = [
     ("expires <= now then", "expires < now then"),
     ("known == digest and MADE or TAKEN", "MADE"),
     ("pack(SCHEMA, max(used, now))", "pack(SCHEMA, now)"),
-    ("redis.call(\"HDEL\", KEYS[2], key_field(id), use_field(id))", "redis.call(\"HDEL\", KEYS[2], key_field(id))"),
+    (
+        "redis.call(\"HDEL\", KEYS[2], key_field(id), use_field(id))",
+        "redis.call(\"HDEL\", KEYS[2], key_field(id))",
+    ),
     ("table.remove(index.ids, place)", "table.remove(index.ids)"),
     ("if index.tag == known or", "if known ~= \"-\" or"),
     ("  if records[2 * i - 1] then\n", "  if true then\n"),

@@ -57,7 +57,9 @@ const STRANGE: [(&str, &[u8]); 3] =
 fn busy() -> Namespace {
     let mut namespace =
         Namespace::new("limit = [{ name = \"org\", per = [\"org\"], rate = \"1/m\", burst = 9 }]");
-    for script in Script::ALL.into_iter().filter(|script| !["policy", "key_revoke", "remove"].contains(&script.name())) {
+    for script in
+        Script::ALL.into_iter().filter(|script| !["policy", "key_revoke", "remove"].contains(&script.name()))
+    {
         let argument = argument(&mut namespace, script.name());
         namespace.ask(script, argument);
     }

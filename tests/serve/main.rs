@@ -2,8 +2,10 @@
 
 #![expect(clippy::expect_used, reason = "helpers of tests panic as tests do")]
 
+mod access;
 mod acquire;
 mod audit;
+mod authority;
 mod bad_input;
 mod buckets;
 mod client;
@@ -12,6 +14,8 @@ mod description;
 mod disconnect;
 mod genesys;
 mod hostile;
+mod https;
+mod keys;
 mod observe;
 mod observe_bad_input;
 mod operate;
@@ -22,6 +26,7 @@ mod permits;
 mod policy;
 mod policy_versions;
 mod ready;
+mod roles;
 mod shutdown;
 mod simulated_provider;
 mod stores;

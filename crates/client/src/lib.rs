@@ -32,9 +32,7 @@ mod store;
 mod sweeper;
 mod versions;
 
-pub use access::{
-    ApiKey, ApiKeys, KeyError, KeyToken, KeysSeen, MadeKey, NewKey, NoRole, Presented, Role,
-};
+pub use access::{ApiKey, ApiKeys, KeyError, KeyToken, KeysSeen, MadeKey, NewKey, NoRole, Presented, Role};
 pub use acquire::Acquire;
 pub use admin::{BucketState, Buckets, PolicyVersion};
 pub use audit::{

@@ -6,6 +6,7 @@ use axum::body::Bytes;
 use tokio::sync::Semaphore;
 use tollgate::{Error, PolicyVersion, Tollgate};
 
+use crate::access::Access;
 use crate::outage_log::OutageLog;
 use crate::shutdown::Shutdown;
 
@@ -17,6 +18,8 @@ pub(crate) struct App {
     pub(crate) outage: OutageLog,
     /// Places for those who follow the audit trail.
     pub(crate) followers: Arc<Semaphore>,
+    /// Who may do what.
+    pub(crate) access: Access,
     /// What the API says of itself.
     pub(crate) description: Bytes,
 }
@@ -25,9 +28,9 @@ pub(crate) struct App {
 const FOLLOWERS_MOST: usize = 64;
 
 impl App {
-    pub(crate) fn new(gate: Tollgate, shutdown: Shutdown, description: Bytes) -> Self {
+    pub(crate) fn new(gate: Tollgate, shutdown: Shutdown, access: Access, description: Bytes) -> Self {
         let followers = Arc::new(Semaphore::new(FOLLOWERS_MOST));
-        Self { gate, shutdown, outage: OutageLog::default(), followers, description }
+        Self { gate, shutdown, outage: OutageLog::default(), followers, access, description }
     }
 
     /// The policy in force. A store that has lost it is given it back first, which otherwise the next call would do.

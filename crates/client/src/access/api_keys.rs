@@ -190,12 +190,10 @@ impl ApiKeys {
         decode: impl FnOnce(&[u8]) -> Result<Reply<T>, Malformed>,
     ) -> Result<T, StoreError> {
         let reply = self.library.ask(script, |_| argument.to_vec()).await?;
-        match decode(&reply).map_err(|error| StoreError::answer(script, &error))? {
-            Reply::Done(reply) => Ok(reply),
-            _ => {
-                let detail = "a status that it does not have".to_owned();
-                Err(StoreError::Answer { script: script.name(), detail })
-            }
-        }
+        let Reply::Done(reply) = decode(&reply).map_err(|error| StoreError::answer(script, &error))? else {
+            let detail = "a status that it does not have".to_owned();
+            return Err(StoreError::Answer { script: script.name(), detail });
+        };
+        Ok(reply)
     }
 }

@@ -73,7 +73,14 @@ mod tests {
         assert!(right.opens(Some(&key)) && !right.opens(None));
         let other = KeyToken::of("0123456789abcdef", &format!("{}b", "a".repeat(SECRET_DIGITS - 1)));
         assert!(!Presented::read(other.expose().as_bytes()).opens(Some(&key)));
-        for text in ["", "tg_", "tg__", token.expose().trim_end_matches('a'), &token.expose().to_uppercase(), "\u{e4}"] {
+        for text in [
+            "",
+            "tg_",
+            "tg__",
+            token.expose().trim_end_matches('a'),
+            &token.expose().to_uppercase(),
+            "\u{e4}",
+        ] {
             let wrong = Presented::read(text.as_bytes());
             assert!(wrong.id().is_empty() && !wrong.opens(Some(&key)) && !wrong.opens(None), "{text}");
         }

@@ -189,6 +189,9 @@ impl KeyTouch<'_> {
 
     /// The script's reply: how many of the keys are there.
     pub fn decode(reply: &[u8]) -> Result<Reply<u64>, Malformed> {
-        Reply::read(reply, |reader| reader.integer())
+        Reply::read(reply, |reader| {
+            let noted = reader.integer()?;
+            Ok(noted)
+        })
     }
 }

@@ -7,6 +7,7 @@ mod call;
 mod change;
 pub(crate) mod docs;
 pub(crate) mod health;
+pub(crate) mod keys;
 pub(crate) mod limits;
 pub(crate) mod observe;
 pub(crate) mod overrides;
@@ -14,7 +15,6 @@ pub(crate) mod pauses;
 pub(crate) mod permits;
 pub(crate) mod policy;
 mod policy_answer;
-mod rfc3339;
 pub(crate) mod versions;
 
 use std::time::Duration;

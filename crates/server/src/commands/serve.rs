@@ -14,7 +14,7 @@ use crate::config::Config;
 use crate::listen::Insecure;
 use crate::logging;
 use crate::server::Server;
-use crate::settings::Settings;
+use crate::settings::{Settings, SettingsError};
 use crate::shutdown::Signals;
 
 const EXAMPLES: &str = "\
@@ -79,6 +79,8 @@ async fn serve(settings: Settings) -> anyhow::Result<()> {
         is_example,
         begin,
         store_timeout,
+        tls,
+        max_bad_logins,
         max_connections,
         max_waiting,
         drain,
@@ -102,15 +104,24 @@ async fn serve(settings: Settings) -> anyhow::Result<()> {
         builder = builder.begin(begin);
     }
     let gate = builder.connect().await.map_err(|error| why_not_set_up(error, &namespace, &store))?;
+    let is_keyed = !gate.api_keys().list().await.context("can't read the API keys")?.is_empty();
+    if !is_keyed && insecure == Insecure::Refused && !listen.ip().to_canonical().is_loopback() {
+        return Err(SettingsError::Open(listen).into());
+    }
     let replica = gate.replica().to_owned();
     let server = Server::bind(listen, gate).await.with_context(|| format!("can't listen on {listen}"))?;
+    let scheme = if tls.is_some() { "https" } else { "http" };
     let server = server.drain(drain).max_connections(max_connections);
+    let server = server.max_bad_logins(max_bad_logins).tls(tls);
     let server = if insecure == Insecure::Allowed { server.any_host() } else { server };
+    let server = if is_keyed { server.always_ask() } else { server };
     let address = server.address().context("can't tell the port")?;
     tokio::spawn(signals.carry_out(server.shutdown()));
-    announce(address, &namespace, &store, &replica);
+    let url = format!("{scheme}://{address}");
+    announce(&url, &namespace, &store, &replica);
+    tell_access(address, is_keyed);
     if is_example {
-        suggest(address, &namespace);
+        suggest(&url, &namespace);
     }
     server.run().await;
     tracing::info!("ended");
@@ -128,23 +139,33 @@ fn why_not_set_up(error: Error, namespace: &str, store: &StoreAddress) -> anyhow
 }
 
 /// Tells scripts, and people, where it is.
-fn announce(address: SocketAddr, namespace: &str, store: &StoreAddress, replica: &str) {
+fn announce(url: &str, namespace: &str, store: &StoreAddress, replica: &str) {
     // Nobody may be reading, which is no reason to end.
-    let _ = writeln!(io::stdout(), "listening on http://{address}");
-    tracing::info!(%store, namespace, replica, "listening on http://{address}");
-    if !address.ip().to_canonical().is_loopback() {
+    let _ = writeln!(io::stdout(), "listening on {url}");
+    tracing::info!(%store, namespace, replica, "listening on {url}");
+}
+
+/// Tells whether callers are asked who they are.
+fn tell_access(address: SocketAddr, is_keyed: bool) {
+    if is_keyed {
+        tracing::info!("the namespace has API keys: every request below /v1 needs one");
+    } else if !address.ip().to_canonical().is_loopback() {
         tracing::warn!(
             "INSECURE: {address} is open to others than this machine and nobody is asked who they are; whoever reaches it \
              takes permits and changes the policy"
+        );
+    } else {
+        tracing::info!(
+            "no API key: whoever is on this machine may do everything, and nobody else; `tollgate keys create` makes one"
         );
     }
 }
 
 /// Gives somebody who has nothing yet something to try.
-fn suggest(address: SocketAddr, namespace: &str) {
+fn suggest(url: &str, namespace: &str) {
     tracing::info!(
         "no policy was given: an example is in force, for namespace {namespace}. Try it:\n\n  \
-         curl -i http://{address}/v1/{namespace}/acquire -H 'content-type: application/json' \
+         curl -i {url}/v1/{namespace}/acquire -H 'content-type: application/json' \
          -d '{{\"call\":{{\"method\":\"GET\",\"path\":\"/api/v2/users\",\"org\":\"acme\",\"client\":\"app-1\"}}}}'\n"
     );
 }

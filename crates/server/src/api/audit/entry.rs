@@ -8,7 +8,7 @@ use utoipa::ToSchema;
 use utoipa::openapi::schema::{Object, ObjectBuilder, Type};
 
 use crate::api::ms_rounded_up;
-use crate::api::rfc3339::of_us as time;
+use crate::rfc3339::of_us as time;
 
 /// What unreadable entries are called: their own word for it may be anything.
 pub(super) const UNREADABLE: &str = "unreadable";

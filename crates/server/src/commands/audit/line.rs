@@ -36,7 +36,8 @@ pub(super) fn of(entry: &Value) -> String {
             format!("{} refused {refused} and lowered {lowered} times more since {}", bucket(), text("since"))
         }
         "key" | "revoked" => {
-            let end = entry["expires_at"].as_str().map(|end| format!(" until {}", plain(end))).unwrap_or_default();
+            let end =
+                entry["expires_at"].as_str().map(|end| format!(" until {}", plain(end))).unwrap_or_default();
             let (id, role, label) = (text("key_id"), text("role"), text("label"));
             format!("{id} of {label}, {role}{end}, by {}{}", text("author"), reason(entry))
         }
