@@ -128,6 +128,7 @@ async fn a_key_holds_at_every_replica_and_its_end_too() -> Result<()> {
     status(None, 401).await?;
     let late = Api::joining(&server.url()).await?;
     late.get("/v1/shop/policy").await?.expect_problem(401, "unauthorized", "");
+    log_with(&late.replica, "all API keys of the namespace are revoked", 1).await?;
     Ok(())
 }
 

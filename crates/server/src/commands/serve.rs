@@ -104,8 +104,8 @@ async fn serve(settings: Settings) -> anyhow::Result<()> {
         builder = builder.begin(begin);
     }
     let gate = builder.connect().await.map_err(|error| why_not_set_up(error, &namespace, &store))?;
-    let is_keyed = !gate.api_keys().list().await.context("can't read the API keys")?.is_empty();
-    if !is_keyed && insecure == Insecure::Refused && !listen.ip().to_canonical().is_loopback() {
+    let keys = Keys::of(&gate).await.context("can't read the API keys")?;
+    if keys != Keys::Some && insecure == Insecure::Refused && !listen.ip().to_canonical().is_loopback() {
         return Err(SettingsError::Open(listen).into());
     }
     let replica = gate.replica().to_owned();
@@ -114,12 +114,12 @@ async fn serve(settings: Settings) -> anyhow::Result<()> {
     let server = server.drain(drain).max_connections(max_connections);
     let server = server.max_bad_logins(max_bad_logins).tls(tls);
     let server = if insecure == Insecure::Allowed { server.any_host() } else { server };
-    let server = if is_keyed { server.always_ask() } else { server };
+    let server = if keys == Keys::Never { server } else { server.always_ask() };
     let address = server.address().context("can't tell the port")?;
     tokio::spawn(signals.carry_out(server.shutdown()));
     let url = format!("{scheme}://{address}");
     announce(&url, &namespace, &store, &replica);
-    tell_access(address, is_keyed);
+    tell_access(address, keys);
     if is_example {
         suggest(&url, &namespace);
     }
@@ -145,10 +145,36 @@ fn announce(url: &str, namespace: &str, store: &StoreAddress, replica: &str) {
     tracing::info!(%store, namespace, replica, "listening on {url}");
 }
 
+/// Whether the namespace has API keys.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Keys {
+    /// It never had one: nobody is asked.
+    Never,
+    /// All of them are revoked: nobody is let in.
+    NoneLeft,
+    Some,
+}
+
+impl Keys {
+    async fn of(gate: &Tollgate) -> Result<Self, Error> {
+        let seen = gate.api_keys().read(None).await?;
+        Ok(match seen.keys {
+            _ if seen.tag.is_empty() => Self::Never,
+            Some(keys) if !keys.is_empty() => Self::Some,
+            _ => Self::NoneLeft,
+        })
+    }
+}
+
 /// Tells whether callers are asked who they are.
-fn tell_access(address: SocketAddr, is_keyed: bool) {
-    if is_keyed {
+fn tell_access(address: SocketAddr, keys: Keys) {
+    if keys == Keys::Some {
         tracing::info!("the namespace has API keys: every request below /v1 needs one");
+    } else if keys == Keys::NoneLeft {
+        tracing::warn!(
+            "all API keys of the namespace are revoked: every request below /v1 is refused until `tollgate keys create --store` \
+             makes another one"
+        );
     } else if !address.ip().to_canonical().is_loopback() {
         tracing::warn!(
             "INSECURE: {address} is open to others than this machine and nobody is asked who they are; whoever reaches it \
