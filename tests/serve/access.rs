@@ -150,6 +150,9 @@ async fn a_key_is_good_until_its_end() -> Result<()> {
     })
     .await?;
     assert!(jiff::Timestamp::now() >= end, "it was refused too early");
+    let (ended, none) =
+        (api.shown(Method::GET, KEYS, Some(key)).await?, api.shown(Method::GET, KEYS, None).await?);
+    assert_eq!(bytes_of(&ended), bytes_of(&none));
     assert_eq!(api.get(KEYS).await?.expect(200)["keys"][1]["label"], "guest");
     api.post(KEYS, &wanted).await?.expect_problem(422, "invalid-value", "expires_at");
     Ok(())
@@ -159,6 +162,7 @@ async fn a_key_is_good_until_its_end() -> Result<()> {
 #[tokio::test]
 async fn what_is_no_key_is_told_by_its_field() -> Result<()> {
     let api = Api::embedded(TEN_EACH).await?;
+    log_with(&api.replica, "no API key: whoever is on this machine may do everything", 1).await?;
     let first = json!({"role": "viewer", "label": "x"});
     api.post(KEYS, &first).await?.expect_problem(422, "invalid-value", "role");
     let api = api.keyed("shop").await?;

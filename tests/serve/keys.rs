@@ -106,6 +106,8 @@ async fn commands_show_the_key_to_the_service_alone() -> Result<()> {
         {
             let (code, _, errors) = run(&words, variables).await?;
             assert!(code == Some(1) && errors.contains("401"), "{words:?}: {errors}");
+            let is_hinted = errors.contains("TOLLGATE_API_KEY");
+            assert_eq!(is_hinted, variables.iter().all(|(_, key)| key.is_empty()), "{words:?}: {errors}");
             assert!(!errors.contains(super::roles::STRANGE), "{errors}");
         }
         let (code, _, errors) = run(&words, &[("TOLLGATE_API_KEY", "s3 cret")]).await?;

@@ -11,7 +11,7 @@ use http_body_util::{BodyExt, Collected, Full, Limited};
 use hyper::body::Incoming;
 use hyper::header::HeaderValue;
 use hyper::http::uri::Authority;
-use hyper::{Method, Request, Response, Uri, header};
+use hyper::{Method, Request, Response, StatusCode, Uri, header};
 use hyper_util::rt::TokioIo;
 use serde_json::Value;
 use tokio::time::timeout;
@@ -158,6 +158,10 @@ impl Service {
         let body = body.map(Collected::to_bytes).unwrap_or_default();
         let problem: Value = serde_json::from_slice(&body).unwrap_or_default();
         let detail = plain(problem["detail"].as_str().unwrap_or("it does not say why"));
+        if status == StatusCode::UNAUTHORIZED && self.authorization.is_none() {
+            let hint = "it asks for an API key: give one with --api-key, or in TOLLGATE_API_KEY";
+            return Err(Refusal(format!("it answers {status}: {hint}")).into());
+        }
         if status.is_client_error() {
             return Err(Refusal(format!("it answers {status}: {detail}")).into());
         }
