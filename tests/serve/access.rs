@@ -183,6 +183,12 @@ async fn what_is_no_key_is_told_by_its_field() -> Result<()> {
             "invalid-value",
             "expires_at",
         ),
+        (
+            json!({"role": "viewer", "label": "x", "expires_at": "2256-01-01T00:00:00Z"}),
+            422,
+            "invalid-value",
+            "expires_at",
+        ),
         (json!({"role": "viewer"}), 400, "malformed", "label"),
         (json!({"role": "viewer", "label": "x", "secret": "y"}), 400, "malformed", "secret"),
     ] {

@@ -77,7 +77,8 @@ impl ApiKeys {
     /// From the first key on every service of the namespace asks for one, within two seconds. It has to be an admin's.
     ///
     /// # Errors
-    /// [`Error::Key`] if the label can't be kept, there are 1,000 keys already, the first one is no admin's, or its end is past;
+    /// [`Error::Key`] if the label can't be kept, there are 1,000 keys already, the first one is no admin's, or its end is past or later than can be
+    /// counted;
     /// [`Error::Change`] if a text of `change` can't be kept, [`Error::Store`].
     ///
     /// # Cancel safety
@@ -86,6 +87,9 @@ impl ApiKeys {
         change.check()?;
         if !new.has_label() {
             return Err(KeyError::Label { bytes_max: NewKey::LABEL_BYTES_MAX }.into());
+        }
+        if let Some(expires_at_us) = new.expires_at_us.filter(|us| *us > NewKey::EXPIRES_AT_US_MAX) {
+            return Err(KeyError::TooFar { expires_at_us }.into());
         }
         for _ in 0..TRIES {
             let mut id = identity::random();

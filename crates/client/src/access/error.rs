@@ -1,5 +1,7 @@
 //! What can go wrong with API keys.
 
+use super::key::NewKey;
+
 /// Why a key was not made, or not revoked. Nothing was changed.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
@@ -26,6 +28,15 @@ pub enum KeyError {
         expires_at_us: u64,
         /// The store's time.
         now_us: u64,
+    },
+    /// The store can't count so far.
+    #[error(
+        "the end of the key is {expires_at_us} us, expected at most {} us, which is in the year 2255; give none for a key without an end",
+        NewKey::EXPIRES_AT_US_MAX
+    )]
+    TooFar {
+        /// The end that was asked for, in microseconds since 1970.
+        expires_at_us: u64,
     },
     /// There is no key of this id, or no more.
     #[error("there is no key {id:?}, or it has been revoked")]

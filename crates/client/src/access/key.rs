@@ -36,7 +36,8 @@ pub struct NewKey {
     pub role: Role,
     /// Whose it is: 1 to [`NewKey::LABEL_BYTES_MAX`] bytes without control characters. Changes made with the key are told by it.
     pub label: String,
-    /// From when on it is good for nothing, in microseconds since 1970 by the store's clock; `None` for never.
+    /// From when on it is good for nothing, in microseconds since 1970 by the store's clock, at most [`NewKey::EXPIRES_AT_US_MAX`]; `None` for
+    /// never.
     pub expires_at_us: Option<u64>,
 }
 
@@ -64,6 +65,9 @@ pub(super) const SECRET_DIGITS: usize = 64;
 impl NewKey {
     /// Most bytes of a label.
     pub const LABEL_BYTES_MAX: usize = 64;
+
+    /// Latest end of a key, in microseconds since 1970: the scripts count in doubles.
+    pub const EXPIRES_AT_US_MAX: u64 = (1 << 53) - 1;
 
     pub(super) fn has_label(&self) -> bool {
         (1..=Self::LABEL_BYTES_MAX).contains(&self.label.len()) && !self.label.contains(char::is_control)

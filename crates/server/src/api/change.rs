@@ -39,13 +39,9 @@ impl<S: Sync> FromRequestParts<S> for By {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
+        let said = text_of(&parts.headers, &AUTHOR, Change::AUTHOR_BYTES_MAX)?.unwrap_or(AUTHOR_DEFAULT);
         // Nobody signs with another one's name who has one of his own.
-        let author = match parts.extensions.get::<Caller>() {
-            Some(caller) => caller.author(),
-            None => text_of(&parts.headers, &AUTHOR, Change::AUTHOR_BYTES_MAX)?
-                .unwrap_or(AUTHOR_DEFAULT)
-                .to_owned(),
-        };
+        let author = parts.extensions.get::<Caller>().map_or_else(|| said.to_owned(), Caller::author);
         let reason = text_of(&parts.headers, &REASON, Change::REASON_BYTES_MAX)?.unwrap_or_default();
         Ok(Self(Change { author, reason: reason.to_owned() }))
     }

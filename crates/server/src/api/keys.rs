@@ -84,7 +84,7 @@ pub(crate) struct Wanted {
     /// Whose it is: at most 64 bytes without control characters. Changes made with the key are told by it.
     #[schema(min_length = 1, max_length = 64)]
     label: String,
-    /// From when on it is good for nothing, by the store's clock; never if it is not given.
+    /// From when on it is good for nothing, by the store's clock, up to the year 2255; never if it is not given.
     #[schema(format = DateTime)]
     expires_at: Option<String>,
 }

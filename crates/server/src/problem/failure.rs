@@ -88,7 +88,7 @@ impl From<KeyError> for Problem {
         let (kind, field) = match error {
             KeyError::Label { .. } => (Kind::INVALID_VALUE, Some("label")),
             KeyError::FirstNotAdmin => (Kind::INVALID_VALUE, Some("role")),
-            KeyError::Past { .. } => (Kind::INVALID_VALUE, Some("expires_at")),
+            KeyError::Past { .. } | KeyError::TooFar { .. } => (Kind::INVALID_VALUE, Some("expires_at")),
             KeyError::TooMany { .. } => (Kind::TOO_MANY_KEYS, None),
             KeyError::Unknown { .. } => (Kind::UNKNOWN_KEY, Some("id")),
             _ => (Kind::INTERNAL, None),
