@@ -12,7 +12,7 @@ FROM ${RUNTIME_IMAGE}
 COPY --from=build /src/target/release/tollgate /usr/local/bin/tollgate
 # No privilege is needed to listen above port 1023 and to talk to Redis.
 USER 65532:65532
-# Who can reach the port is decided where it is published: there are no API keys yet.
+# Who can reach the port is decided where it is published, until the namespace has an API key: from then on callers need one.
 ENV TOLLGATE_LISTEN=0.0.0.0:8080 TOLLGATE_INSECURE_LISTEN=true
 EXPOSE 8080
 HEALTHCHECK --interval=5s --timeout=3s CMD ["tollgate", "health", "--url", "http://127.0.0.1:8080/readyz"]

@@ -6,7 +6,7 @@ use tollgate::engine::{Keys, Script};
 use crate::head::Head;
 use crate::program::{Programs, REPLACED, RESTREAMED};
 
-/// The fields of the three hashes of a namespace, sorted, and its audit trail.
+/// The fields of the four hashes of a namespace, sorted, and its audit trail.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[expect(clippy::struct_field_names, reason = "as the keys are called")]
 pub(crate) struct State {
@@ -14,6 +14,7 @@ pub(crate) struct State {
     pub(crate) policy: Fields,
     pub(crate) usage: Fields,
     pub(crate) audit: StreamDump,
+    pub(crate) keys: Fields,
 }
 
 /// Fields and their values, sorted by field.
@@ -74,6 +75,7 @@ impl Lab {
             match kept {
                 KeyDump::Hash(fields) if key == self.keys.state().as_bytes() => state.state = fields,
                 KeyDump::Hash(fields) if key == self.keys.usage().as_bytes() => state.usage = fields,
+                KeyDump::Hash(fields) if key == self.keys.access().as_bytes() => state.keys = fields,
                 KeyDump::Hash(fields) => state.policy = fields,
                 KeyDump::Stream(audit) => state.audit = audit,
             }
@@ -118,12 +120,13 @@ impl State {
     }
 
     /// The programs that make it what is stored: of each the name, the key and the arguments.
-    pub(crate) fn put_back<'k>(&self, keys: &'k Keys) -> [(&'static str, &'k str, Vec<Vec<u8>>); 4] {
+    pub(crate) fn put_back<'k>(&self, keys: &'k Keys) -> [(&'static str, &'k str, Vec<Vec<u8>>); 5] {
         [
             (REPLACED, keys.state(), flat(&self.state)),
             (REPLACED, keys.policy(), flat(&self.policy)),
             (REPLACED, keys.usage(), flat(&self.usage)),
             (RESTREAMED, keys.audit(), flat_stream(&self.audit)),
+            (REPLACED, keys.access(), flat(&self.keys)),
         ]
     }
 

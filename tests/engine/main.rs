@@ -21,6 +21,7 @@ mod hold;
 mod in_flight;
 mod in_flight_random;
 mod judge;
+mod keys;
 mod lab;
 mod max_keys;
 mod million;

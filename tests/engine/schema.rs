@@ -5,19 +5,37 @@ use std::time::Duration;
 use anyhow::{Result, ensure};
 use tollgate::embedded::Reply as Raw;
 use tollgate::engine::{
-    AcquireBatch, AuditRead, BackOff, BatchId, BucketsPage, CallState, Calls, Lower, Peek, PolicyRead,
-    QuotaLeft, Script, SettleBatch, Settlement, UsageRead, Versions,
+    AcquireBatch, AuditRead, BackOff, BatchId, BucketsPage, CallState, Calls, KeysRead, Lower, Peek,
+    PolicyRead, QuotaLeft, Script, SettleBatch, Settlement, UsageRead, Versions,
 };
 use tollgate::{AuditOrder, Call};
 
 use crate::hold;
+use crate::keys;
 use crate::lab::State;
 use crate::namespace::Namespace;
 use crate::twin::Twin;
 
 /// Which scripts read which field of which hash.
-const READERS: [(&str, &[&str]); 13] = [
-    ("head", &["acquire", "settle", "back_off", "lower", "pause", "peek", "list", "sweep", "policy"]),
+const READERS: [(&str, &[&str]); 16] = [
+    (
+        "head",
+        &[
+            "acquire",
+            "settle",
+            "back_off",
+            "lower",
+            "pause",
+            "peek",
+            "list",
+            "sweep",
+            "policy",
+            "key_make",
+            "key_revoke",
+            "keys",
+            "key_touch",
+        ],
+    ),
     ("b:org:acme", &["acquire", "settle", "back_off", "lower", "pause", "peek", "list", "sweep"]),
     ("a:r0:0", &["acquire", "sweep"]),
     ("a:r0:s", &["settle", "sweep"]),
@@ -30,6 +48,9 @@ const READERS: [(&str, &[&str]); 13] = [
     ("span", &["sweep", "usage"]),
     ("current", &["policy", "policy_read", "versions"]),
     ("v:1", &["policy_read", "versions"]),
+    ("index", &["key_make", "key_revoke", "keys"]),
+    ("k:0", &["key_make", "key_revoke", "keys"]),
+    ("l:0", &["keys", "key_touch"]),
 ];
 
 const MINUTE_US: u64 = 60_000_000;
@@ -60,7 +81,7 @@ fn busy() -> Namespace {
 /// Every script but those that end what the others need, and the sweep, which removes what the others write.
 fn run_all(namespace: &mut Namespace) {
     for script in Script::ALL {
-        if !["policy", "remove", "sweep"].contains(&script.name()) {
+        if !["policy", "key_revoke", "remove", "sweep"].contains(&script.name()) {
             let argument = argument(namespace, script.name());
             namespace.ask(script, argument);
         }
@@ -107,6 +128,10 @@ fn argument(namespace: &mut Namespace, script: &str) -> Vec<u8> {
         "policy" => namespace.write(),
         "versions" => Versions { most: 100 }.encode(),
         "usage" => UsageRead { hours: true, first: namespace.clock_us / (60 * MINUTE_US), count: 1 }.encode(),
+        "key_make" => keys::make("0", "admin").encode(),
+        "key_revoke" => keys::revoke("0").encode(),
+        "keys" => KeysRead::default().encode(),
+        "key_touch" => keys::touch(&["0"]),
         _ => PolicyRead(None).encode(),
     }
 }
@@ -145,6 +170,7 @@ fn with(sound: &State, field: &str, record: &[u8]) -> State {
         .iter_mut()
         .chain(&mut state.policy)
         .chain(&mut state.usage)
+        .chain(&mut state.keys)
         .find(|(known, _)| known == field.as_bytes())
         .unwrap_or_else(|| panic!("no {field} in a busy namespace"));
     assert!(!known.is_empty());

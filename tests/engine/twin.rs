@@ -89,7 +89,8 @@ impl Twin {
     pub(crate) fn differs(&mut self, trace: &Trace, every_step: bool) -> Result<Option<String>> {
         let mut pipeline = redis::pipe();
         let keys = &self.keys;
-        pipeline.cmd("DEL").arg(keys.state()).arg(keys.policy()).arg(keys.usage()).arg(keys.audit());
+        let all = [keys.state(), keys.policy(), keys.usage(), keys.audit(), keys.access()];
+        pipeline.cmd("DEL").arg(&all);
         for (index, run) in trace.runs.iter().enumerate() {
             self.push_run(&mut pipeline, run)?;
             if every_step || index + 1 == trace.runs.len() {
@@ -98,6 +99,7 @@ impl Twin {
                 pipeline.cmd("HGETALL").arg(self.keys.usage());
                 pipeline.cmd("XRANGE").arg(self.keys.audit()).arg("-").arg("+");
                 pipeline.cmd("XINFO").arg("STREAM").arg(self.keys.audit());
+                pipeline.cmd("HGETALL").arg(self.keys.access());
             }
         }
         let replies = self.connection.req_packed_commands(
@@ -114,7 +116,8 @@ impl Twin {
             }
             if every_step || index + 1 == trace.runs.len() {
                 let (state, policy, usage) = (fields_of(next()?)?, fields_of(next()?)?, fields_of(next()?)?);
-                let stored = State { state, policy, usage, audit: stream_of(next()?, &next()?)? };
+                let audit = stream_of(next()?, &next()?)?;
+                let stored = State { state, policy, usage, audit, keys: fields_of(next()?)? };
                 // The rows of a page stand in the order in which a server has found the buckets.
                 let same = rows(&stored.usage) == rows(&run.after.usage)
                     && State { usage: Vec::new(), ..stored.clone() }

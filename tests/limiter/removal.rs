@@ -1,7 +1,7 @@
 //! A namespace is removed: all of it, nothing else, and only by who may.
 
 use anyhow::{Context, Result, ensure};
-use tollgate::{Error, StoreError, Tollgate};
+use tollgate::{Change, Error, NewKey, Role, StoreError, Tollgate};
 use tollgate_testkit::RedisServer;
 
 use super::{call, gate, granted, per_org};
@@ -21,13 +21,16 @@ async fn a_removed_namespace_leaves_no_keys_and_comes_back_with_its_limiter() ->
     redis::cmd("HSET").arg(others).arg("head").arg("1").exec(&mut server.connection()?)?;
     let limiter = gate(&server.url(), per_org(RATE)?).await?;
     granted(&limiter, &call("acme")).await?;
-    ensure!(keys(&server)?.len() == 4, "{:?}", keys(&server)?);
+    let new = NewKey { role: Role::Admin, label: "ann".to_owned(), expires_at_us: None };
+    limiter.api_keys().make(&new, &Change::default()).await?;
+    ensure!(keys(&server)?.len() == 5, "{:?}", keys(&server)?);
     for was_there in [true, false] {
         let removed = Tollgate::builder("test").store(server.url().parse()?).remove_namespace().await?;
         ensure!(removed == was_there, "{removed}, expected {was_there}");
         ensure!(keys(&server)? == [others], "{:?}", keys(&server)?);
     }
     limiter.acquire(&call("acme")).await?;
+    ensure!(limiter.api_keys().list().await?.is_empty(), "keys do not come back");
     ensure!(limiter.policy().await?.version == 1 && keys(&server)?.len() == 4, "{:?}", keys(&server)?);
     Ok(())
 }

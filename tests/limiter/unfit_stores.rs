@@ -6,7 +6,7 @@ use std::time::{Duration, SystemTime};
 use anyhow::{Context, Result, ensure};
 use reqwest::header::{HeaderMap, RETRY_AFTER};
 use tollgate::provider::Answer;
-use tollgate::{AuditOrder, AuditQuery, Change, Error, StoreError, Tollgate};
+use tollgate::{AuditOrder, AuditQuery, Change, Error, NewKey, Role, StoreError, Tollgate};
 use tollgate_testkit::{RedisServer, eventually};
 
 use super::{call, gate, granted, per_org, spent_exactly};
@@ -61,7 +61,7 @@ async fn a_missing_permission_is_named() -> Result<()> {
 }
 
 /// Goal: the rights that docs/OPERATIONS.md gives are enough. Method: a user with no others goes through the life of a permit,
-/// a change of the policy and a flush of the scripts.
+/// a change of the policy, a flush of the scripts, and the life of an API key.
 #[tokio::test]
 async fn the_documented_rights_are_enough() -> Result<()> {
     let rights = "-@all +eval +evalsha +info +time +exists +hget +hmget +hset +hdel +hscan +xadd +xtrim +xrange +xrevrange +xinfo";
@@ -85,6 +85,12 @@ async fn the_documented_rights_are_enough() -> Result<()> {
         let page = gate.audit(&AuditQuery { order, ..AuditQuery::default() }).await?;
         ensure!(page.entries.len() == 4, "two policies, a pause, a cut: {page:?}");
     }
+    let (keys, new) =
+        (gate.api_keys(), NewKey { role: Role::Admin, label: "ann".to_owned(), expires_at_us: None });
+    let made = keys.make(&new, &Change::default()).await?;
+    keys.touch(std::slice::from_ref(&made.key.id)).await?;
+    ensure!(keys.list().await?.iter().all(|key| key.used_at_us.is_some()));
+    keys.revoke(&made.key.id, &Change::default()).await?;
     swept(&server).await?;
     ensure!(gate.buckets(None, None).await?.buckets.len() == 1);
     Ok(())

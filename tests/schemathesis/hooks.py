@@ -16,6 +16,10 @@ import schemathesis
 POLICY = json.loads(Path(os.environ["TOLLGATE_POLICY_JSON"]).read_text())
 NAMESPACE = POLICY["namespace"]
 
+# What the hooks ask themselves, they ask as an admin.
+session = requests.Session()
+session.headers["Authorization"] = f"Bearer {os.environ['TOLLGATE_API_KEY']}"
+
 # How often which operation was called, and which statuses it has answered: in all, and along links.
 calls = Counter()
 answered = {"all": defaultdict(Counter), "linked": defaultdict(Counter)}
@@ -59,7 +63,7 @@ def name_a_permit(case, count):
     case.path_parameters["id"] = permit
     if state == 2 and case.operation.definition.raw["operationId"] != "heartbeat":
         # Over by then: 409.
-        requests.delete(f"{base_of(case)}/permits/{permit}", timeout=10).raise_for_status()
+        session.delete(f"{base_of(case)}/permits/{permit}", timeout=10).raise_for_status()
 
 
 def observe_a_permit(case, count):
@@ -138,8 +142,23 @@ def resume_what_there_is(case, count):
         case.query |= {"limit": "org", "key": f"paused-{count % 10}"}
 
 
+def make_what_can_be_made(case, count):
+    """Most labels that the schema allows can be kept, and most ends that it allows are past."""
+    if count % 2 and isinstance(case.body, dict):
+        case.body = {"role": "viewer", "label": f"made-{count}"}
+
+
+def name_a_key(case, count):
+    """One that was made for it: the id of a key is not to be guessed."""
+    if count % 2:
+        wanted = {"role": "viewer", "label": f"to be revoked {count}"}
+        answer = session.post(f"{base_of(case)}/keys", json=wanted, timeout=10)
+        answer.raise_for_status()
+        case.path_parameters["id"] = answer.json()["id"]
+
+
 def version_in_force(case):
-    answer = requests.get(f"{base_of(case)}/policy", timeout=10)
+    answer = session.get(f"{base_of(case)}/policy", timeout=10)
     answer.raise_for_status()
     return int(answer.headers["tollgate-policy-version"])
 
@@ -159,6 +178,8 @@ CHANGES = {
     "pause": pause_what_there_is,
     "resume": resume_what_there_is,
     "followAudit": follow_what_there_is,
+    "makeKey": make_what_can_be_made,
+    "revokeKey": name_a_key,
 }
 
 
@@ -174,7 +195,7 @@ def acquired(case):
     acquired.count += 1
     name = f"hook-{acquired.count}"
     call = {"method": "GET", "path": "/", "org": name, "client": name}
-    answer = requests.post(f"{base_of(case)}/acquire", json={"call": call}, timeout=10)
+    answer = session.post(f"{base_of(case)}/acquire", json={"call": call}, timeout=10)
     answer.raise_for_status()
     return answer.json()["permit"]
 
@@ -193,7 +214,7 @@ def after_call(_context, case, response):
     is_put = name in CHANGE_THE_POLICY and "etag" in response.headers
     is_learned = name == "observe" and b'"paused"' in response.content
     if is_put or is_learned:
-        answer = requests.put(f"{base_of(case)}/policy", json=POLICY, headers={"if-match": "*"}, timeout=10)
+        answer = session.put(f"{base_of(case)}/policy", json=POLICY, headers={"if-match": "*"}, timeout=10)
         answer.raise_for_status()
 
 

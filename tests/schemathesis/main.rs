@@ -11,15 +11,20 @@ mod run;
 mod tool;
 
 use anyhow::Result;
-use tollgate_testkit::{RedisServer, Replica, record_ran_on};
+use tollgate_testkit::{RedisServer, Replica, ReplicaBuilder, record_ran_on};
 
 /// The example policy, and a limit of each other sort.
 const POLICY: &str = include_str!("policy.toml");
 
+/// With an admin's key, and others that open nothing, which are tried on purpose.
+fn replica() -> ReplicaBuilder {
+    Replica::builder().policy(POLICY).argument("--max-bad-logins").argument("1000000")
+}
+
 /// Without a store.
 #[tokio::test]
 async fn every_answer_is_as_described_embedded() -> Result<()> {
-    run::against(Replica::builder().policy(POLICY).start().await?).await
+    run::against(replica().start().await?).await
 }
 
 /// The same on Redis, where answers come from scripts in another process.
@@ -27,6 +32,6 @@ async fn every_answer_is_as_described_embedded() -> Result<()> {
 async fn every_answer_is_as_described_on_redis() -> Result<()> {
     let redis = RedisServer::start()?;
     record_ran_on(&redis.version()?.to_string());
-    let replica = Replica::builder().store(redis.url()).policy(POLICY);
+    let replica = replica().store(redis.url());
     run::against(replica.argument("--begin").argument("full").start().await?).await
 }

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{Context, Result, ensure};
-use serde_json::Value;
+use serde_json::{Value, json};
 use tempfile::TempDir;
 use tollgate_testkit::{Replica, Seed, Sizes};
 
@@ -36,7 +36,9 @@ pub(crate) async fn against(replica: Replica) -> Result<()> {
     let seed = Seed::for_this_test()?;
     let folder = tempfile::tempdir()?;
     let description = reqwest::get(replica.url("/openapi.json")).await?.error_for_status()?.bytes().await?;
-    let policy = reqwest::get(replica.url("/v1/genesys/policy")).await?.error_for_status()?.bytes().await?;
+    let key = admin_key(&replica).await?;
+    let policy = reqwest::Client::new().get(replica.url("/v1/genesys/policy")).bearer_auth(&key);
+    let policy = policy.send().await?.error_for_status()?.bytes().await?;
     fs::write(folder.path().join("openapi.json"), &description)?;
     fs::write(folder.path().join("policy.json"), &policy)?;
     let described = described(&serde_json::from_slice::<Value>(&description)?)?;
@@ -45,7 +47,7 @@ pub(crate) async fn against(replica: Replica) -> Result<()> {
     for (number, part) in PARTS.into_iter().enumerate() {
         let counted = folder.path().join(format!("answered-{number}.json"));
         let seed = seed.derive(&format!("part {number}"));
-        run(part, seed, &replica, &folder, &counted).await?;
+        run(part, seed, (&replica, &key), &folder, &counted).await?;
         answered.add(serde_json::from_slice(&fs::read(counted)?)?);
     }
     println!("{}", answered.table());
@@ -54,8 +56,22 @@ pub(crate) async fn against(replica: Replica) -> Result<()> {
     Ok(())
 }
 
+/// The first key of the namespace. Without one the first that a run makes would shut out all requests that come after.
+async fn admin_key(replica: &Replica) -> Result<String> {
+    let wanted = json!({"role": "admin", "label": "schemathesis"});
+    let made = reqwest::Client::new().post(replica.url("/v1/genesys/keys")).json(&wanted).send().await?;
+    let made: Value = made.error_for_status()?.json().await?;
+    Ok(made["key"].as_str().context("a key")?.to_owned())
+}
+
 /// Runs a part; the hooks leave in the file `counted` what was answered.
-async fn run(part: Part, seed: Seed, replica: &Replica, folder: &TempDir, counted: &PathBuf) -> Result<()> {
+async fn run(
+    part: Part,
+    seed: Seed,
+    (replica, key): (&Replica, &str),
+    folder: &TempDir,
+    counted: &PathBuf,
+) -> Result<()> {
     let suite = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/schemathesis");
     let mut command = Command::new(schemathesis()?);
     command
@@ -63,6 +79,7 @@ async fn run(part: Part, seed: Seed, replica: &Replica, folder: &TempDir, counte
         .arg(suite.join("schemathesis.toml"))
         // From a file: of a description that it is given as an address it does not test that address.
         .args(["run", "openapi.json", "--url", replica.base_url(), "--checks", "all"])
+        .args(["--header", &format!("Authorization: Bearer {key}")])
         .args(["--phases", &part.phases.join(",").to_lowercase()])
         .args(part.of)
         // Its seeds have 32 bits.
@@ -75,6 +92,7 @@ async fn run(part: Part, seed: Seed, replica: &Replica, folder: &TempDir, counte
         .env("PYTHONIOENCODING", "utf-8")
         .env("NO_COLOR", "1")
         .env("SCHEMATHESIS_HOOKS", "hooks")
+        .env("TOLLGATE_API_KEY", key)
         .env("TOLLGATE_POLICY_JSON", folder.path().join("policy.json"))
         .env("TOLLGATE_ANSWERED", counted);
     let output = tokio::task::spawn_blocking(move || command.output()).await?;

@@ -238,7 +238,7 @@ async fn the_command_line_shows_the_trail() -> Result<()> {
         assert_eq!(json!(lines), api.get(AUDIT).await?.expect(200)["entries"], "{from:?}");
     }
     for (arguments, code, says) in [
-        (&["--url", "https://host"][..], 2, "expected http://HOST:PORT"),
+        (&["--url", "ftp://host"][..], 2, "expected http(s)://HOST:PORT"),
         (&["--kind", "pauses"], 2, "expected policy, restored"),
         (&["--from", "yesterday"], 2, "how long ago, such as 90m"),
         (&["--url", &url], 1, "this service is for namespace shop"),

@@ -37,6 +37,8 @@ pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
 pub(crate) struct Api {
     pub(crate) replica: Replica,
     http: reqwest::Client,
+    /// What it shows with every request.
+    key: Option<String>,
 }
 
 /// An answer, read whole.
@@ -66,11 +68,46 @@ impl Api {
 
     pub(crate) async fn start(builder: ReplicaBuilder) -> Result<Self> {
         let http = reqwest::Client::builder().timeout(PATIENCE).build()?;
-        Ok(Self { replica: builder.start().await?, http })
+        Ok(Self { replica: builder.start().await?, http, key: None })
     }
 
     pub(crate) fn request(&self, method: Method, path: &str) -> RequestBuilder {
+        let request = self.bare(method, path);
+        match &self.key {
+            Some(key) => request.bearer_auth(key),
+            None => request,
+        }
+    }
+
+    /// A request that shows no key.
+    pub(crate) fn bare(&self, method: Method, path: &str) -> RequestBuilder {
         self.http.request(method, self.replica.url(path))
+    }
+
+    /// The same client, which shows this key from here on.
+    pub(crate) fn with_key(mut self, key: &str) -> Self {
+        self.key = Some(key.to_owned());
+        self
+    }
+
+    /// The same, with an admin's key that it makes: the first one of the namespace.
+    pub(crate) async fn keyed(self, namespace: &str) -> Result<Self> {
+        let wanted = json!({"role": "admin", "label": "root"});
+        let made = self.post(&format!("/v1/{namespace}/keys"), &wanted).await?.expect(201);
+        Ok(self.with_key(made["key"].as_str().context("a key")?))
+    }
+
+    /// Makes a key of this role, and gives its id and itself.
+    pub(crate) async fn make_key(&self, role: &str, label: &str) -> Result<(String, String)> {
+        let made = self.post("/v1/shop/keys", &json!({"role": role, "label": label})).await?.expect(201);
+        let text = |name: &str| made[name].as_str().map(str::to_owned).context("a text");
+        Ok((text("id")?, text("key")?))
+    }
+
+    /// The answer to a request that shows another key, or none.
+    pub(crate) async fn shown(&self, method: Method, path: &str, key: Option<&str>) -> Result<Answer> {
+        let request = self.bare(method, path);
+        Answer::of(key.into_iter().fold(request, RequestBuilder::bearer_auth)).await
     }
 
     pub(crate) async fn get(&self, path: &str) -> Result<Answer> {

@@ -37,7 +37,8 @@ async fn without_any_option_there_is_something_to_try() -> Result<()> {
 async fn help_explains_every_option() -> Result<()> {
     let (code, help, _) = run(&["serve", "--help"]).await?;
     assert_eq!(code, Some(0));
-    let options = "config listen store store-ca store-cert store-key policy namespace begin store-timeout max-connections max-waiting drain \
+    let options = "config listen store store-ca store-cert store-key policy namespace begin store-timeout tls-cert tls-key max-bad-logins \
+         max-connections max-waiting drain \
          insecure-listen log-format log";
     for option in options.split(' ') {
         let (_, entry) =
@@ -57,7 +58,8 @@ async fn help_explains_every_option() -> Result<()> {
     let (code, help, _) = run(&["--help"]).await?;
     assert_eq!(code, Some(0));
     for command in
-        "serve demo policy quota pause resume audit health check-policy genesys simulate-provider".split(' ')
+        "serve demo policy quota pause resume audit keys health check-policy genesys simulate-provider"
+            .split(' ')
     {
         assert!(help.contains(command), "{help}");
     }

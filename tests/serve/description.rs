@@ -109,7 +109,7 @@ async fn the_description_is_whole() -> Result<()> {
                 let target = link["operationId"].as_str().unwrap_or_default();
                 assert!(ids.contains(target), "{method} {path} {status} {name}: {link}");
             }
-            let is_problem = status.as_str() >= "400" && status != "429";
+            let is_problem = status.as_str() >= "400";
             let told = response["content"].get("application/problem+json").is_some();
             assert_eq!(is_problem, told, "{method} {path} {status}: {response}");
         }
@@ -134,7 +134,8 @@ fn dangling(value: &Value, document: &Value) -> Vec<String> {
 /// The examples are for the policy that a service without options has, and are answered as the description says.
 #[tokio::test]
 async fn the_examples_work_with_the_example_policy() -> Result<()> {
-    let api = Api::start(tollgate_testkit::Replica::builder()).await?;
+    // With a key of its own: the example of making one must not be the first, which has to be an admin's.
+    let api = Api::start(tollgate_testkit::Replica::builder()).await?.keyed("genesys").await?;
     let mut tried = 0;
     let mut operations = Operation::all(&api).await?;
     // By their paths, so that the policy's comes late: what the other examples are about is in the policy that it replaces. And nothing

@@ -2,8 +2,10 @@
 
 #![expect(clippy::expect_used, reason = "helpers of tests panic as tests do")]
 
+mod access;
 mod acquire;
 mod audit;
+mod authority;
 mod bad_input;
 mod buckets;
 mod client;
@@ -13,6 +15,8 @@ mod disconnect;
 mod exposition;
 mod genesys;
 mod hostile;
+mod https;
+mod keys;
 mod metrics;
 mod observe;
 mod observe_bad_input;
@@ -24,6 +28,7 @@ mod permits;
 mod policy;
 mod policy_versions;
 mod ready;
+mod roles;
 mod shutdown;
 mod simulated_provider;
 mod stores;

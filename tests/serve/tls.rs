@@ -1,87 +1,50 @@
 //! A store behind TLS: whom a replica trusts, and how it shows who asks.
 
-use std::fs;
-use std::path::PathBuf;
 use std::sync::Arc;
 
 use anyhow::{Context, Result};
-use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair};
+use rcgen::{CertificateParams, KeyPair};
 use rustls::RootCertStore;
 use rustls::pki_types::PrivateKeyDer;
 use rustls::server::WebPkiClientVerifier;
-use tempfile::TempDir;
 use tokio::io::copy_bidirectional;
 use tokio::net::{TcpListener, UnixStream};
 use tokio_rustls::TlsAcceptor;
 use tollgate_testkit::{RedisServer, Replica, ReplicaBuilder};
 
+use super::authority::Authority;
 use super::client::{Api, PLENTY, call_of};
 
-/// An authority of one's own, and its files.
-struct Authority {
-    issuer: CertifiedIssuer<'static, KeyPair>,
-    directory: TempDir,
-}
-
-impl Authority {
-    fn new(name: &str) -> Result<Self> {
-        let mut params = CertificateParams::new(Vec::new())?;
-        params.distinguished_name.push(DnType::CommonName, name);
-        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-        let issuer = CertifiedIssuer::self_signed(params, KeyPair::generate()?)?;
-        let directory = tempfile::tempdir()?;
-        fs::write(directory.path().join("ca.pem"), issuer.pem())?;
-        Ok(Self { issuer, directory })
-    }
-
-    fn file(&self, name: &str) -> PathBuf {
-        self.directory.path().join(name)
-    }
-
-    fn argument(&self, name: &str) -> Result<String> {
-        self.file(name).into_os_string().into_string().ok().context("a path of UTF-8")
-    }
-
-    /// Writes `NAME.pem` and `NAME.key` of whoever has this name.
-    fn issue(&self, name: &str) -> Result<()> {
-        let key = KeyPair::generate()?;
-        let certificate = CertificateParams::new(vec![name.to_owned()])?.signed_by(&key, &self.issuer)?;
-        fs::write(self.file(&format!("{name}.pem")), certificate.pem())?;
-        fs::write(self.file(&format!("{name}.key")), key.serialize_pem())?;
-        Ok(())
-    }
-
-    /// Puts TLS in front of a server, as `localhost`; with whoever shows no certificate of this authority it does not speak.
-    /// Not every build of Redis has TLS of its own. Gives the port.
-    async fn guard(&self, server: &RedisServer) -> Result<u16> {
-        let key = KeyPair::generate()?;
-        let certificate =
-            CertificateParams::new(vec!["localhost".to_owned()])?.signed_by(&key, &self.issuer)?;
-        let mut roots = RootCertStore::empty();
-        roots.add(self.issuer.der().clone())?;
-        let provider = Arc::new(rustls::crypto::ring::default_provider());
-        let verifier =
-            WebPkiClientVerifier::builder_with_provider(Arc::new(roots), Arc::clone(&provider)).build()?;
-        let key = PrivateKeyDer::try_from(key.serialize_der()).map_err(anyhow::Error::msg)?;
-        let config = rustls::ServerConfig::builder_with_provider(provider)
-            .with_safe_default_protocol_versions()?
-            .with_client_cert_verifier(verifier)
-            .with_single_cert(vec![certificate.der().clone()], key)?;
-        let (acceptor, socket) = (TlsAcceptor::from(Arc::new(config)), server.socket());
-        let listener = TcpListener::bind("127.0.0.1:0").await?;
-        let port = listener.local_addr()?.port();
-        tokio::spawn(async move {
-            while let Ok((stream, _)) = listener.accept().await {
-                let (acceptor, socket) = (acceptor.clone(), socket.clone());
-                tokio::spawn(async move {
-                    let mut outside = acceptor.accept(stream).await?;
-                    let mut inside = UnixStream::connect(socket).await?;
-                    copy_bidirectional(&mut outside, &mut inside).await
-                });
-            }
-        });
-        Ok(port)
-    }
+/// Puts TLS in front of a server, as `localhost`; with whoever shows no certificate of this authority it does not speak.
+/// Not every build of Redis has TLS of its own. Gives the port.
+async fn guard(authority: &Authority, server: &RedisServer) -> Result<u16> {
+    let key = KeyPair::generate()?;
+    let certificate =
+        CertificateParams::new(vec!["localhost".to_owned()])?.signed_by(&key, &authority.issuer)?;
+    let mut roots = RootCertStore::empty();
+    roots.add(authority.issuer.der().clone())?;
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let verifier =
+        WebPkiClientVerifier::builder_with_provider(Arc::new(roots), Arc::clone(&provider)).build()?;
+    let key = PrivateKeyDer::try_from(key.serialize_der()).map_err(anyhow::Error::msg)?;
+    let config = rustls::ServerConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()?
+        .with_client_cert_verifier(verifier)
+        .with_single_cert(vec![certificate.der().clone()], key)?;
+    let (acceptor, socket) = (TlsAcceptor::from(Arc::new(config)), server.socket());
+    let listener = TcpListener::bind("127.0.0.1:0").await?;
+    let port = listener.local_addr()?.port();
+    tokio::spawn(async move {
+        while let Ok((stream, _)) = listener.accept().await {
+            let (acceptor, socket) = (acceptor.clone(), socket.clone());
+            tokio::spawn(async move {
+                let mut outside = acceptor.accept(stream).await?;
+                let mut inside = UnixStream::connect(socket).await?;
+                copy_bidirectional(&mut outside, &mut inside).await
+            });
+        }
+    });
+    Ok(port)
 }
 
 /// What a replica says that does not start.
@@ -99,7 +62,7 @@ async fn a_store_of_a_private_authority_is_trusted_once_it_is_named() -> Result<
         authority.issue(name)?;
     }
     let server = RedisServer::start()?;
-    let port = authority.guard(&server).await?;
+    let port = guard(&authority, &server).await?;
     let replica = |ca: &Authority, identified: bool| -> Result<ReplicaBuilder> {
         let store = Replica::builder().store(format!("rediss://localhost:{port}/"));
         let trusting = store.argument("--store-ca").argument(ca.argument("ca.pem")?);

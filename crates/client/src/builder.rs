@@ -151,7 +151,7 @@ impl Builder {
         Ok(Tollgate::start(keeper, current, self.timeout, self.waiting_most))
     }
 
-    /// Removes all that the store has of the namespace: its policy and that one's history, its buckets, who waits at them. Whether
+    /// Removes all that the store has of the namespace: its policy and that one's history, its buckets, who waits at them, its API keys. Whether
     /// there was anything. For namespaces that were made for a trial; nothing of it can be had back.
     ///
     /// A replica that goes on with the namespace gives its policy back, as after any loss: end all of them first.
@@ -166,7 +166,7 @@ impl Builder {
     }
 
     /// What the namespace has in its store, to which nothing is connected yet.
-    fn library(&self) -> Result<Library, Error> {
+    pub(crate) fn library(&self) -> Result<Library, Error> {
         // It becomes part of the keys, and of what decides which server holds them.
         if !is_name(&self.namespace) {
             return Err(Error::Namespace { namespace: self.namespace.clone() });

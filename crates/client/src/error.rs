@@ -1,5 +1,6 @@
 //! What can go wrong with an acquire.
 
+use crate::access::KeyError;
 use crate::call::CallError;
 use crate::change::ChangeError;
 use crate::decision::Refused;
@@ -29,6 +30,9 @@ pub enum Error {
     /// Who changes the policy, or what for, can't be kept.
     #[error(transparent)]
     Change(#[from] ChangeError),
+    /// The API key was not made, or not revoked.
+    #[error(transparent)]
+    Key(#[from] KeyError),
     /// The permit can't be settled.
     #[error(transparent)]
     Permit(#[from] PermitError),

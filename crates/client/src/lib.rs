@@ -3,6 +3,7 @@
 //! A [`Call`] passes the limits of a [`Policy`]; a [`Tollgate`] grants it a [`Permit`], charged to all of them at once, or
 //! refuses it and tells when to come back. The counters are in Redis, shared by every replica, or embedded in the process.
 
+mod access;
 mod acquire;
 mod admin;
 mod audit;
@@ -33,6 +34,7 @@ mod sweeper;
 mod usage;
 mod versions;
 
+pub use access::{ApiKey, ApiKeys, KeyError, KeyToken, KeysSeen, MadeKey, NewKey, NoRole, Presented, Role};
 pub use acquire::Acquire;
 pub use admin::{BucketState, Buckets, PolicyVersion};
 pub use audit::{

@@ -14,7 +14,7 @@ use crate::policy::Policy;
 use crate::store::{Store, StoreError};
 
 /// A namespace and its store.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Library {
     pub(crate) store: Arc<Store>,
     pub(crate) keys: Keys,
@@ -117,7 +117,11 @@ impl Library {
     }
 
     /// Runs a script that may be run twice. Where the connection turns out to be broken it is run again on another one.
-    async fn ask(&self, script: &Script, argument: impl Fn(&str) -> Vec<u8>) -> Result<Vec<u8>, StoreError> {
+    pub(crate) async fn ask(
+        &self,
+        script: &Script,
+        argument: impl Fn(&str) -> Vec<u8>,
+    ) -> Result<Vec<u8>, StoreError> {
         let session = self.store.session().await?;
         let keys = self.keys.of_script(script.name());
         match session.call(script, &keys, &argument(session.server())).await {

@@ -6,6 +6,7 @@ use axum::body::Bytes;
 use tokio::sync::Semaphore;
 use tollgate::{Error, PolicyVersion, Tollgate};
 
+use crate::access::Access;
 use crate::metrics::ServiceMetrics;
 use crate::outage_log::OutageLog;
 use crate::shutdown::Shutdown;
@@ -18,6 +19,8 @@ pub(crate) struct App {
     pub(crate) outage: OutageLog,
     /// Places for those who follow the audit trail.
     pub(crate) followers: Arc<Semaphore>,
+    /// Who may do what.
+    pub(crate) access: Access,
     /// What the API says of itself.
     pub(crate) description: Bytes,
     /// What is told at `/metrics`.
@@ -28,10 +31,10 @@ pub(crate) struct App {
 const FOLLOWERS_MOST: usize = 64;
 
 impl App {
-    pub(crate) fn new(gate: Tollgate, shutdown: Shutdown, description: Bytes) -> Self {
+    pub(crate) fn new(gate: Tollgate, shutdown: Shutdown, access: Access, description: Bytes) -> Self {
         let followers = Arc::new(Semaphore::new(FOLLOWERS_MOST));
         let metrics = Arc::new(ServiceMetrics::of(gate.metrics()));
-        Self { gate, shutdown, outage: OutageLog::default(), followers, description, metrics }
+        Self { gate, shutdown, outage: OutageLog::default(), followers, access, description, metrics }
     }
 
     /// The policy in force. A store that has lost it is given it back first, which otherwise the next call would do.

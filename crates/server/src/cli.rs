@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 use crate::commands::{
-    audit, check_policy, demo, genesys, health, pauses, policy, quota, serve, simulate_provider, usage,
+    audit, check_policy, demo, genesys, health, keys, pauses, policy, quota, serve, simulate_provider, usage,
 };
 
 /// Limits what a fleet sends to other people's APIs, together: token buckets in Redis, charged at once or not at all.
@@ -26,6 +26,7 @@ enum Command {
     Resume(pauses::ResumeArguments),
     Usage(usage::Arguments),
     Audit(Box<audit::Arguments>),
+    Keys(Box<keys::Arguments>),
     Health(health::Arguments),
     CheckPolicy(check_policy::Arguments),
     Genesys(genesys::Arguments),
@@ -44,6 +45,7 @@ pub fn run() -> ExitCode {
         Command::Resume(arguments) => pauses::resume_bucket(&arguments),
         Command::Usage(arguments) => usage::run(&arguments),
         Command::Audit(arguments) => audit::run(&arguments),
+        Command::Keys(arguments) => keys::run(&arguments),
         Command::Health(arguments) => health::run(&arguments),
         Command::CheckPolicy(arguments) => check_policy::run(&arguments),
         Command::Genesys(arguments) => genesys::run(arguments),

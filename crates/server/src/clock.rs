@@ -1,4 +1,4 @@
-//! The time of day, by the clock of this machine, and how much of it passes. What counts against limits is the store's time, never this.
+//! The time of this machine: of day, and how much has passed. What counts against limits is the store's time, never this.
 
 use std::time::SystemTime;
 

@@ -16,8 +16,8 @@ use serde::Deserialize;
 #[derive(Args, Clone, Debug, Default, Deserialize, PartialEq, Eq)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Config {
-    /// Where to listen: IP:PORT or localhost:PORT, port 0 takes a free one. Only the loopback, as nobody is asked who
-    /// they are yet; for others see --insecure-listen [default: 127.0.0.1:8080]
+    /// Where to listen: IP:PORT or localhost:PORT, port 0 takes a free one. Only the loopback, unless the namespace has an API key, which
+    /// `tollgate keys create --store` makes, or --insecure-listen is given [default: 127.0.0.1:8080]
     #[arg(long, env = "TOLLGATE_LISTEN", value_name = "IP:PORT")]
     pub(crate) listen: Option<String>,
 
@@ -59,6 +59,20 @@ pub(crate) struct Config {
     #[arg(long, env = "TOLLGATE_STORE_TIMEOUT", value_name = "TIME")]
     pub(crate) store_timeout: Option<String>,
 
+    /// The certificate, in PEM with its issuers behind it, that is shown to callers: with it the port speaks TLS and nothing else. Taken up
+    /// again when the file is renewed; needs --tls-key [default: none]
+    #[arg(long, env = "TOLLGATE_TLS_CERT", value_name = "FILE")]
+    pub(crate) tls_cert: Option<String>,
+
+    /// The private key of --tls-cert, in PEM without a passphrase [default: none]
+    #[arg(long, env = "TOLLGATE_TLS_KEY", value_name = "FILE")]
+    pub(crate) tls_key: Option<String>,
+
+    /// Most API keys that open nothing from one address in a minute, 1 to 1000000; further ones are answered 429, and good ones as ever
+    /// [default: 30]
+    #[arg(long, env = "TOLLGATE_MAX_BAD_LOGINS", value_name = "NUMBER")]
+    pub(crate) max_bad_logins: Option<String>,
+
     /// Most connections at once, 1 to 1000000; further ones wait to be accepted. A call that waits holds one
     /// [default: 10000]
     #[arg(long, env = "TOLLGATE_MAX_CONNECTIONS", value_name = "NUMBER")]
@@ -74,8 +88,8 @@ pub(crate) struct Config {
     #[arg(long, env = "TOLLGATE_DRAIN", value_name = "TIME")]
     pub(crate) drain: Option<String>,
 
-    /// Listen on other addresses than the loopback, and to requests for other hosts than localhost, although nobody is asked
-    /// who they are: whoever reaches the port takes permits and changes the policy. For containers and networks that keep
+    /// Listen on other addresses than the loopback, and to requests for other hosts than localhost, although the namespace has no API
+    /// key: whoever reaches the port then takes permits and changes the policy. For containers and networks that keep
     /// strangers out [default: false]
     #[arg(
         long,
@@ -145,6 +159,9 @@ impl Config {
             namespace: first(self.namespace, file.namespace),
             begin: first(self.begin, file.begin),
             store_timeout: first(self.store_timeout, file.store_timeout),
+            tls_cert: first(self.tls_cert, file.tls_cert),
+            tls_key: first(self.tls_key, file.tls_key),
+            max_bad_logins: first(self.max_bad_logins, file.max_bad_logins),
             max_connections: first(self.max_connections, file.max_connections),
             max_waiting: first(self.max_waiting, file.max_waiting),
             drain: first(self.drain, file.drain),

@@ -1,16 +1,17 @@
-//! The host that a request is for: while nobody is asked who they are, only this machine under its own names.
+//! The host that a request is for: where nobody is asked for a key, only this machine under its own names.
 //!
 //! The page of a stranger may let its own name lead to 127.0.0.1 once it is loaded (DNS rebinding). To the browser this
 //! service is then the page's own server, which the page may ask for anything. But the request still carries its name.
 
 use std::net::IpAddr;
 
-use axum::extract::Request;
+use axum::extract::{Request, State};
 use axum::http::header;
 use axum::http::uri::Authority;
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 
+use crate::app::App;
 use crate::problem::{Kind, Problem};
 
 /// Which hosts requests may be for.
@@ -22,9 +23,9 @@ pub(crate) enum Hosts {
     Any,
 }
 
-/// Lets requests pass that name this machine.
-pub(crate) async fn only_loopback(request: Request, next: Next) -> Response {
-    if is_for_loopback(&request) {
+/// Lets requests pass that name this machine. Once callers are asked for keys, which no page of a stranger has, it lets all pass.
+pub(crate) async fn only_loopback(State(app): State<App>, request: Request, next: Next) -> Response {
+    if app.access.is_asking() || is_for_loopback(&request) {
         return next.run(request).await;
     }
     let detail = "expected localhost or an address of the loopback, such as 127.0.0.1: other names could be those of a web \

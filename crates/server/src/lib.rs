@@ -3,6 +3,7 @@
 //! [`router`] is the API over a limiter of this process, for programs that have a server of their own; [`Server`] is the
 //! whole service: connections, time limits, and an end that answers what is in flight.
 
+mod access;
 mod api;
 mod app;
 mod body;
@@ -22,12 +23,14 @@ mod params;
 mod policy_file;
 mod problem;
 mod ratelimit_fields;
+mod rfc3339;
 mod routes;
 mod server;
 mod settings;
 mod shutdown;
 mod span;
 mod telemetry;
+mod tls;
 mod whole;
 
 pub use cli::run;

@@ -4,7 +4,7 @@ use std::any::Any;
 
 use axum::Router;
 use axum::extract::{MatchedPath, Request};
-use axum::middleware::{from_fn, from_fn_with_state};
+use axum::middleware::from_fn_with_state;
 use axum::response::{IntoResponse, Response};
 use tollgate::Tollgate;
 use tower_http::catch_panic::CatchPanicLayer;
@@ -13,9 +13,10 @@ use tracing::{Level, Span};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
+use crate::access::{self, Access, Rules};
 use crate::api::{
-    acquire, audit, buckets, docs, health, limits, metrics, observe, overrides, pauses, permits, policy,
-    usage, versions,
+    acquire, audit, buckets, docs, health, keys, limits, metrics, observe, overrides, pauses, permits,
+    policy, usage, versions,
 };
 use crate::app::App;
 use crate::description;
@@ -26,7 +27,8 @@ use crate::{outage_log, params};
 
 /// The API over a limiter, to be served by a server of one's own. Its namespace is the only one that is known.
 ///
-/// It asks nobody who they are, and takes requests for whichever host: both are up to that server.
+/// From the first API key of the namespace on it asks for one; before, it asks nobody who they are, which is then up to that server. It takes
+/// requests for whichever host. Must be called within a tokio runtime, on which the keys are read again and again.
 ///
 /// # Examples
 /// ```no_run
@@ -36,17 +38,18 @@ use crate::{outage_log, params};
 /// # }
 /// ```
 pub fn router(gate: Tollgate) -> Router {
-    with_shutdown(gate, Shutdown::new(), Hosts::Any)
+    with_shutdown(gate, Shutdown::new(), Hosts::Any, Rules::default())
 }
 
 /// Where a namespace is.
 const NAMESPACE: &str = "/v1/{ns}";
 
-pub(crate) fn with_shutdown(gate: Tollgate, shutdown: Shutdown, hosts: Hosts) -> Router {
+pub(crate) fn with_shutdown(gate: Tollgate, shutdown: Shutdown, hosts: Hosts, rules: Rules) -> Router {
     let (namespace, of_namespace) = of_namespace().split_for_parts();
     let (service, of_service) = of_service().split_for_parts();
     let description = description::complete(of_service.nest(NAMESPACE, of_namespace), &gate.namespace());
-    let app = App::new(gate, shutdown, description);
+    let access = Access::new(gate.api_keys(), &description, rules);
+    let app = App::new(gate, shutdown, access, description::written(&description));
     let namespace = namespace
         .method_not_allowed_fallback(method_not_allowed)
         .route_layer(from_fn_with_state(app.clone(), params::known_namespace));
@@ -54,9 +57,10 @@ pub(crate) fn with_shutdown(gate: Tollgate, shutdown: Shutdown, hosts: Hosts) ->
         .nest(NAMESPACE, namespace)
         .fallback(nothing_here)
         .method_not_allowed_fallback(method_not_allowed)
-        .layer(from_fn_with_state(app.clone(), outage_log::note));
+        .layer(from_fn_with_state(app.clone(), outage_log::note))
+        .layer(from_fn_with_state(app.clone(), access::check));
     let api = match hosts {
-        Hosts::Loopback => api.layer(from_fn(host::only_loopback)),
+        Hosts::Loopback => api.layer(from_fn_with_state(app.clone(), host::only_loopback)),
         Hosts::Any => api,
     };
     api.layer(from_fn_with_state(app.clone(), crate::metrics::note))
@@ -83,6 +87,8 @@ fn of_namespace() -> OpenApiRouter<App> {
         .routes(routes!(buckets::get))
         .routes(routes!(pauses::list, pauses::pause, pauses::resume))
         .routes(routes!(usage::get))
+        .routes(routes!(keys::list, keys::make))
+        .routes(routes!(keys::revoke))
         .routes(routes!(audit::get))
         .routes(routes!(audit::follow))
 }

@@ -7,19 +7,28 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
+use axum::http::{StatusCode, header};
+use axum::response::Response;
+use hyper::Request;
+use hyper::body::Incoming;
 use hyper::server::conn::http1;
+use hyper::service::{Service, service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 use tokio_io_timeout::TimeoutStream;
+use tokio_rustls::TlsAcceptor;
 use tollgate::Tollgate;
 
+use crate::access::{Peer, Rules};
 use crate::host::Hosts;
 use crate::routes;
 use crate::shutdown::{Shutdown, Stage};
+use crate::tls::Tls;
 
 /// How long a connection may take to send the head of a request, the silence before it included. Longer than the 60 s after
 /// which common load balancers close idle connections: closed from this side, they would lose a request now and then.
@@ -34,6 +43,9 @@ const ACCEPT_AGAIN: Duration = Duration::from_millis(100);
 /// How long a client may leave an answer lying before it takes the next bytes of it.
 const TAKEN_WITHIN: Duration = Duration::from_secs(30);
 
+/// How long a TLS handshake may take. Whoever is slow holds up nobody else: each is done beside the others.
+const HANDSHAKE_WITHIN: Duration = Duration::from_secs(10);
+
 /// Connections at once, unless set otherwise. Each takes a file descriptor and, idle, some 20 KiB.
 pub(crate) const MAX_CONNECTIONS_DEFAULT: usize = 10_000;
 
@@ -46,12 +58,15 @@ pub struct Server {
     shutdown: Shutdown,
     drain: Duration,
     max_connections: usize,
+    rules: Rules,
+    tls: Option<Tls>,
 }
 
 impl Server {
     /// Binds `address`; port 0 takes a free one. Connections are accepted from here on and served by [`Server::run`].
     ///
-    /// On the loopback, requests must be for `localhost` or an address of the loopback; see [`Server::any_host`].
+    /// From the first API key of the namespace on requests need one; before, nobody is asked who he is. On the loopback, requests must then be for
+    /// `localhost` or an address of the loopback; see [`Server::any_host`].
     ///
     /// # Errors
     /// Those of the operating system, mostly that the port is taken.
@@ -65,6 +80,8 @@ impl Server {
             shutdown: Shutdown::new(),
             drain: Duration::from_secs(20),
             max_connections: MAX_CONNECTIONS_DEFAULT,
+            rules: Rules::default(),
+            tls: None,
         })
     }
 
@@ -80,6 +97,26 @@ impl Server {
     #[must_use]
     pub fn max_connections(mut self, max_connections: usize) -> Self {
         self.max_connections = max_connections.clamp(1, Semaphore::MAX_PERMITS);
+        self
+    }
+
+    /// Most keys that open nothing from one address in a minute, at least 1; further ones are answered 429. Default: 30.
+    #[must_use]
+    pub fn max_bad_logins(mut self, max_bad_logins: u32) -> Self {
+        self.rules.max_bad_logins = max_bad_logins.max(1);
+        self
+    }
+
+    /// Asks for a key, also if the store loses all of them. By default nobody is asked before the first key is made.
+    #[must_use]
+    pub fn always_ask(mut self) -> Self {
+        self.rules.asks_always = true;
+        self
+    }
+
+    /// Speaks TLS alone, with this certificate.
+    pub(crate) fn tls(mut self, tls: Option<Tls>) -> Self {
+        self.tls = tls;
         self
     }
 
@@ -106,17 +143,23 @@ impl Server {
 
     /// Serves until it is ended and what was in flight is answered.
     pub async fn run(self) {
-        let Self { listener, gate, hosts, shutdown, drain, max_connections } = self;
-        let router = routes::with_shutdown(gate, shutdown.clone(), hosts);
+        let Self { listener, gate, hosts, shutdown, drain, max_connections, rules, tls } = self;
+        let acceptor = match tls.as_ref().map(Tls::acceptor).transpose() {
+            Ok(acceptor) => acceptor,
+            Err(error) => return tracing::error!(%error, "TLS can't be spoken"),
+        };
+        let mut renewing = JoinSet::new();
+        renewing.extend(tls.map(Tls::renew));
+        let router = routes::with_shutdown(gate, shutdown.clone(), hosts, rules);
         let places = Arc::new(Semaphore::new(max_connections));
         let mut connections = JoinSet::new();
         let mut told = false;
         loop {
             tokio::select! {
                 accepted = accept(&listener, &places) => match accepted {
-                    Ok((stream, place)) => {
+                    Ok((stream, peer, place)) => {
                         told = told_if_full(&places, max_connections, told);
-                        let serving = serve(stream, router.clone(), shutdown.clone());
+                        let serving = open(stream, peer, acceptor.clone(), router.clone(), shutdown.clone());
                         connections.spawn(async move {
                             serving.await;
                             drop(place);
@@ -148,10 +191,10 @@ impl Server {
 async fn accept(
     listener: &TcpListener,
     places: &Arc<Semaphore>,
-) -> io::Result<(TcpStream, OwnedSemaphorePermit)> {
+) -> io::Result<(TcpStream, Peer, OwnedSemaphorePermit)> {
     let place = Arc::clone(places).acquire_owned().await.map_err(io::Error::other)?;
-    let (stream, _) = listener.accept().await?;
-    Ok((stream, place))
+    let (stream, address) = listener.accept().await?;
+    Ok((stream, Peer::of(address.ip()), place))
 }
 
 /// Says that the last place is taken, once until half of them are free again.
@@ -163,16 +206,48 @@ fn told_if_full(places: &Semaphore, max_connections: usize, told: bool) -> bool 
     free == 0 || (told && free < max_connections / 2)
 }
 
-/// Serves one connection to its end, or, once the end of all has begun, to the end of its request.
-async fn serve(stream: TcpStream, router: Router, shutdown: Shutdown) {
+/// Serves one connection, in TLS if that is spoken here.
+async fn open(
+    stream: TcpStream,
+    peer: Peer,
+    acceptor: Option<TlsAcceptor>,
+    router: Router,
+    shutdown: Shutdown,
+) {
     // An answer is one small write; waiting to fill a packet would add up to 40 ms.
     let _ = stream.set_nodelay(true);
     let mut stream = TimeoutStream::new(stream);
     stream.set_write_timeout(Some(TAKEN_WITHIN));
+    let stream = Box::pin(stream);
+    let Some(acceptor) = acceptor else {
+        return serve(stream, peer, router, shutdown).await;
+    };
+    let shaken = tokio::select! {
+        shaken = timeout(HANDSHAKE_WITHIN, acceptor.accept(stream)) => shaken,
+        () = shutdown.reached(Stage::Draining) => return,
+    };
+    match shaken {
+        Ok(Ok(stream)) => serve(stream, peer, router, shutdown).await,
+        Ok(Err(error)) => tracing::debug!(%error, "a TLS handshake failed"),
+        Err(_) => tracing::debug!("a TLS handshake took longer than {HANDSHAKE_WITHIN:?}"),
+    }
+}
+
+/// Serves one connection to its end, or, once the end of all has begun, to the end of its request.
+async fn serve<S>(stream: S, peer: Peer, router: Router, shutdown: Shutdown)
+where
+    S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
+{
+    let router = TowerToHyperService::new(router);
+    let service = service_fn(move |mut request: Request<Incoming>| {
+        request.extensions_mut().insert(peer);
+        let answering = router.call(request);
+        async move { answering.await.map(telling_no_methods) }
+    });
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(HEAD_WITHIN)
-        .serve_connection(TokioIo::new(Box::pin(stream)), TowerToHyperService::new(router));
+        .serve_connection(TokioIo::new(stream), service);
     let mut connection = std::pin::pin!(connection);
     let ended = tokio::select! {
         ended = connection.as_mut() => ended,
@@ -184,6 +259,17 @@ async fn serve(stream: TcpStream, router: Router, shutdown: Shutdown) {
     if let Err(error) = ended {
         tracing::debug!(%error, "a connection ended early");
     }
+}
+
+/// The router says in `Allow` what a path has whatever the answer is. Who is not let in is not told that either.
+fn telling_no_methods(mut answer: Response) -> Response {
+    if matches!(
+        answer.status(),
+        StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN | StatusCode::TOO_MANY_REQUESTS
+    ) {
+        answer.headers_mut().remove(header::ALLOW);
+    }
+    answer
 }
 
 async fn all_done(connections: &mut JoinSet<()>) {

@@ -10,12 +10,14 @@ use tollgate::{Begin, Policy, StoreAddress, StoreAddressError, StoreTls, StoreTl
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::filter::LevelFilter;
 
+use crate::access::MAX_BAD_LOGINS_DEFAULT;
 use crate::config::Config;
 use crate::listen::{self, Insecure};
 use crate::logging::LogFormat;
 use crate::policy_file::{self, PolicyFileError};
 use crate::server::MAX_CONNECTIONS_DEFAULT;
 use crate::span::Span;
+use crate::tls::{Tls, TlsError};
 
 const LISTEN_DEFAULT: &str = "127.0.0.1:8080";
 const STORE_TIMEOUT_DEFAULT: Duration = Duration::from_secs(1);
@@ -44,6 +46,9 @@ pub(crate) struct Settings {
     /// How its buckets begin, if it has to be said.
     pub(crate) begin: Option<Begin>,
     pub(crate) store_timeout: Duration,
+    /// What the port speaks, if not plain HTTP.
+    pub(crate) tls: Option<Tls>,
+    pub(crate) max_bad_logins: u32,
     pub(crate) max_connections: usize,
     pub(crate) max_waiting: usize,
     pub(crate) drain: Duration,
@@ -57,8 +62,9 @@ pub(crate) enum SettingsError {
     #[error("{option}: {value:?}, expected {expected}")]
     Value { option: &'static str, value: String, expected: String },
     #[error(
-        "listen: {0} is not a loopback address, and nobody who connects is asked who they are: anyone could take permits \
-         and change the policy; listen on 127.0.0.1, or give --insecure-listen where the network keeps strangers out"
+        "listen: {0} is not a loopback address, and without an API key nobody who connects is asked who they are: anyone could take permits \
+         and change the policy; make a key (`tollgate keys create --store`), listen on 127.0.0.1, or give --insecure-listen where the network \
+         keeps strangers out"
     )]
     Open(SocketAddr),
     #[error("store: {0}")]
@@ -67,6 +73,8 @@ pub(crate) enum SettingsError {
     UnreadablePem { option: &'static str, path: String, source: io::Error },
     #[error("{option}: the file {path} can't be used")]
     Pem { option: &'static str, path: String, source: StoreTlsError },
+    #[error(transparent)]
+    Tls(#[from] TlsError),
     #[error("{option}: is for TLS, expected a store whose address begins with rediss://")]
     NotTls { option: &'static str },
     #[error("{option}: missing, expected a file in PEM, as {other} needs it")]
@@ -99,7 +107,7 @@ impl TryFrom<Config> for Settings {
         let policy = if is_example { Some(example()?) } else { policy };
         let namespace = namespace(config.namespace.clone(), policy.as_ref(), is_example)?;
         Ok(Self {
-            listen: listen(&config)?,
+            listen: listen(&config, &store)?,
             insecure: insecure(&config)?,
             store,
             store_tls,
@@ -107,7 +115,10 @@ impl TryFrom<Config> for Settings {
             policy,
             is_example,
             begin: begin(config.begin.as_deref())?,
+            tls: tls(&config)?,
             store_timeout: store_timeout(config.store_timeout)?,
+            max_bad_logins: number("max_bad_logins", config.max_bad_logins)?
+                .map_or(MAX_BAD_LOGINS_DEFAULT, |number| u32::try_from(number).unwrap_or(u32::MAX)),
             max_connections: number("max_connections", config.max_connections)?
                 .unwrap_or(MAX_CONNECTIONS_DEFAULT),
             max_waiting: number("max_waiting", config.max_waiting)?.unwrap_or(MAX_WAITING_DEFAULT),
@@ -119,7 +130,7 @@ impl TryFrom<Config> for Settings {
 }
 
 /// The certificates for the store, which must be one that uses them.
-fn store_tls(config: &Config, store: &StoreAddress) -> Result<StoreTls, SettingsError> {
+pub(crate) fn store_tls(config: &Config, store: &StoreAddress) -> Result<StoreTls, SettingsError> {
     let (ca, cert, key) = (&config.store_ca, &config.store_cert, &config.store_key);
     let given = [("store_ca", ca), ("store_cert", cert), ("store_key", key)];
     if let Some((option, _)) = given.into_iter().find(|(_, file)| file.is_some() && !store.is_tls()) {
@@ -139,6 +150,16 @@ fn store_tls(config: &Config, store: &StoreAddress) -> Result<StoreTls, Settings
                 _ => unusable("store_cert", cert, source),
             })
         }
+    }
+}
+
+/// What the service's own port speaks.
+fn tls(config: &Config) -> Result<Option<Tls>, SettingsError> {
+    match (&config.tls_cert, &config.tls_key) {
+        (None, None) => Ok(None),
+        (None, Some(_)) => Err(SettingsError::Half { option: "tls_cert", other: "tls_key" }),
+        (Some(_), None) => Err(SettingsError::Half { option: "tls_key", other: "tls_cert" }),
+        (Some(cert), Some(key)) => Ok(Some(Tls::read(Path::new(cert), Path::new(key))?)),
     }
 }
 
@@ -199,8 +220,10 @@ fn begin(text: Option<&str>) -> Result<Option<Begin>, SettingsError> {
     }
 }
 
-fn listen(config: &Config) -> Result<SocketAddr, SettingsError> {
-    let insecure = insecure(config)?;
+/// Whether the store has a key, so that others than this machine may be listened to, is found out when it is connected. An embedded one never has.
+fn listen(config: &Config, store: &StoreAddress) -> Result<SocketAddr, SettingsError> {
+    let given = insecure(config)?;
+    let insecure = if matches!(store, StoreAddress::Embedded) { given } else { Insecure::Allowed };
     let text = config.listen.as_deref().unwrap_or(LISTEN_DEFAULT);
     listen::parse(text, insecure).map_err(|refused| match refused {
         listen::Refused::Unreadable => wrong(
@@ -307,6 +330,15 @@ mod tests {
             ("store = 'rediss://h'\nstore_ca = '/dev/null'", "store_ca", "BEGIN CERTIFICATE"),
             ("store = 'rediss://h'\nstore_cert = '/dev/null'", "store_key: missing", "store_cert"),
             ("store = 'rediss://h'\nstore_key = '/dev/null'", "store_cert: missing", "store_key"),
+            ("tls_cert = '/dev/null'", "tls_key: missing", "tls_cert"),
+            ("tls_key = '/dev/null'", "tls_cert: missing", "tls_key"),
+            (
+                "tls_key = '/dev/null'\ntls_cert = '/nowhere/c.pem'",
+                "tls_cert",
+                "/nowhere/c.pem: No such file",
+            ),
+            ("tls_key = '/dev/null'\ntls_cert = '/dev/null'", "tls_cert", "BEGIN CERTIFICATE"),
+            ("max_bad_logins = '0'", "max_bad_logins", "1 to 1000000"),
             ("max_connections = '0'", "max_connections", "1 to 1000000"),
             ("max_connections = '+1'", "max_connections", "1 to 1000000"),
             ("max_waiting = '0'", "max_waiting", "1 to 1000000"),

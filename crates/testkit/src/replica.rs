@@ -120,7 +120,7 @@ impl Replica {
         ReplicaBuilder::default()
     }
 
-    /// `http://127.0.0.1:PORT`.
+    /// `http://127.0.0.1:PORT`, or with `https://` where it speaks TLS.
     #[must_use]
     pub fn base_url(&self) -> &str {
         &self.base_url
@@ -172,8 +172,11 @@ fn policy_file(text: &str) -> Result<NamedTempFile> {
     Ok(file)
 }
 
-/// One request by hand: the kit needs no HTTP client for a status line.
+/// One request by hand: the kit needs no HTTP client for a status line. Where TLS is spoken it has to do that somebody accepts.
 fn is_ready(base_url: &str) -> bool {
+    if let Some(address) = base_url.strip_prefix("https://") {
+        return TcpStream::connect(address).is_ok();
+    }
     let status_line = || -> std::io::Result<String> {
         let mut stream = TcpStream::connect(base_url.trim_start_matches("http://"))?;
         stream.set_read_timeout(Some(Duration::from_secs(1)))?;

@@ -176,6 +176,38 @@ pub enum AuditEvent {
         /// The latest end of a pause that these told, in microseconds since 1970 by the store's clock; 0 if they told none.
         until_us: u64,
     },
+    /// An API key was made.
+    KeyMade {
+        /// Its id.
+        id: String,
+        /// What it is for.
+        role: String,
+        /// Whose it is.
+        label: String,
+        /// From when on it is good for nothing, in microseconds since 1970 by the store's clock; 0 for never.
+        expires_at_us: u64,
+        /// Who made it.
+        author: String,
+        /// What for.
+        reason: String,
+        /// The replica that it was told.
+        replica: String,
+    },
+    /// An API key was revoked.
+    KeyRevoked {
+        /// Its id.
+        id: String,
+        /// What it was for.
+        role: String,
+        /// Whose it was.
+        label: String,
+        /// Who revoked it.
+        author: String,
+        /// What for.
+        reason: String,
+        /// The replica that it was told.
+        replica: String,
+    },
     /// Something that this version of Tollgate can't read: written by a later one, or by somebody else.
     Unreadable {
         /// What it calls itself.
@@ -234,6 +266,8 @@ impl AuditEvent {
             Self::Recovered { .. } => AuditKind::Recovered,
             Self::Lowered { .. } => AuditKind::Lowered,
             Self::Repeated { .. } => AuditKind::Repeated,
+            Self::KeyMade { .. } => AuditKind::Key,
+            Self::KeyRevoked { .. } => AuditKind::Revoked,
             Self::Unreadable { .. } => return None,
         })
     }

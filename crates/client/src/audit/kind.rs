@@ -29,18 +29,22 @@ pub enum AuditKind {
     Lowered,
     /// Refusals and lowerings that told nothing new, counted.
     Repeated,
+    /// An API key was made.
+    Key,
+    /// An API key was revoked.
+    Revoked,
 }
 
 /// A text that is no kind of entry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "no kind of entry, expected policy, restored, learned, epoch, pause, hold, resume, cut, recovered, lowered or repeated"
+    "no kind of entry, expected policy, restored, learned, epoch, pause, hold, resume, cut, recovered, lowered, repeated, key or revoked"
 )]
 pub struct NoAuditKind;
 
 impl AuditKind {
     /// Every kind.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 13] = [
         Self::Policy,
         Self::Restored,
         Self::Learned,
@@ -52,6 +56,8 @@ impl AuditKind {
         Self::Recovered,
         Self::Lowered,
         Self::Repeated,
+        Self::Key,
+        Self::Revoked,
     ];
 
     /// As the store, the HTTP API and the command line have it.
@@ -69,6 +75,8 @@ impl AuditKind {
             Self::Recovered => "recovered",
             Self::Lowered => "lowered",
             Self::Repeated => "repeated",
+            Self::Key => "key",
+            Self::Revoked => "revoked",
         }
     }
 }

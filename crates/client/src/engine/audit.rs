@@ -119,6 +119,15 @@ fn read(kind: &str, record: &[u8]) -> Result<(u64, AuditEvent), Malformed> {
         AuditKind::Recovered => recovered(row)?,
         AuditKind::Lowered => lowered(row)?,
         AuditKind::Repeated => repeated(row)?,
+        AuditKind::Key => {
+            let ([id, role, label], expires_at_us) = (texts(row)?, row.integer()?);
+            let [author, reason, replica] = texts(row)?;
+            AuditEvent::KeyMade { id, role, label, expires_at_us, author, reason, replica }
+        }
+        AuditKind::Revoked => {
+            let [id, role, label, author, reason, replica] = texts(row)?;
+            AuditEvent::KeyRevoked { id, role, label, author, reason, replica }
+        }
     };
     Ok((at_us, event))
 }

@@ -7,6 +7,7 @@ pub struct Keys {
     policy: String,
     audit: String,
     usage: String,
+    access: String,
 }
 
 impl Keys {
@@ -18,6 +19,7 @@ impl Keys {
             policy: format!("tollgate:{{{namespace}}}:policy"),
             audit: format!("tollgate:{{{namespace}}}:audit"),
             usage: format!("tollgate:{{{namespace}}}:usage"),
+            access: format!("tollgate:{{{namespace}}}:keys"),
         }
     }
 
@@ -45,12 +47,20 @@ impl Keys {
         &self.usage
     }
 
+    /// Hash: the API keys.
+    #[must_use]
+    pub fn access(&self) -> &str {
+        &self.access
+    }
+
     /// The keys that a script of this name takes, in their order.
     #[must_use]
     pub fn of_script(&self, name: &str) -> Vec<&str> {
         match name {
             "policy" => vec![self.state(), self.policy(), self.audit()],
-            "remove" => vec![self.state(), self.policy(), self.audit(), self.usage()],
+            "remove" => vec![self.state(), self.policy(), self.audit(), self.usage(), self.access()],
+            "key_make" | "key_revoke" => vec![self.state(), self.access(), self.audit()],
+            "keys" | "key_touch" => vec![self.state(), self.access()],
             "policy_read" | "versions" => vec![self.policy()],
             "audit" => vec![self.audit()],
             "usage" => vec![self.usage()],

@@ -3,6 +3,7 @@
 //! Public for tests and simulations, which run the scripts without a [`Tollgate`](crate::Tollgate) around them;
 //! applications have no use for it, and it may change with any version.
 
+mod access;
 mod acquire;
 mod audit;
 mod back_off;
@@ -24,6 +25,7 @@ mod sweep;
 mod usage;
 mod versions;
 
+pub use access::{KeyMake, KeyMakeReply, KeyRecord, KeyRevoke, KeyTouch, KeysRead, KeysReply};
 pub use acquire::{AcquireBatch, AcquireReply, Calls, Entry, EntryReply, Leases, Ticket};
 pub use audit::{AuditRead, AuditReply, Reporter};
 pub use back_off::{BackOff, BackOffReply, Blamed, PAUSE_MAX, RefusedCall};

@@ -58,11 +58,19 @@ impl Script {
     pub const VERSIONS: &Self = &VERSIONS;
     /// Reads what was granted, by the minute or by the hour.
     pub const USAGE: &Self = &USAGE;
+    /// Makes an API key.
+    pub const KEY_MAKE: &Self = &KEY_MAKE;
+    /// Revokes an API key.
+    pub const KEY_REVOKE: &Self = &KEY_REVOKE;
+    /// Reads the API keys.
+    pub const KEYS: &Self = &KEYS;
+    /// Notes that API keys were used.
+    pub const KEY_TOUCH: &Self = &KEY_TOUCH;
     /// Removes a namespace.
     pub const REMOVE: &Self = &REMOVE;
 
     /// Every script there is.
-    pub const ALL: [&Self; 14] = [
+    pub const ALL: [&Self; 18] = [
         Self::ACQUIRE,
         Self::SETTLE,
         Self::BACK_OFF,
@@ -76,6 +84,10 @@ impl Script {
         Self::POLICY_READ,
         Self::VERSIONS,
         Self::USAGE,
+        Self::KEY_MAKE,
+        Self::KEY_REVOKE,
+        Self::KEYS,
+        Self::KEY_TOUCH,
         Self::REMOVE,
     ];
 
@@ -113,4 +125,8 @@ static POLICY: Script = script!("policy", after "audit_trail");
 static POLICY_READ: Script = script!("policy_read");
 static VERSIONS: Script = script!("versions");
 static USAGE: Script = script!("usage");
+static KEY_MAKE: Script = script!("key_make", after "audit_trail", after "key_index");
+static KEY_REVOKE: Script = script!("key_revoke", after "audit_trail", after "key_index");
+static KEYS: Script = script!("keys", after "key_index");
+static KEY_TOUCH: Script = script!("key_touch", after "key_index");
 static REMOVE: Script = script!("remove");

@@ -115,6 +115,7 @@ problems!(NotDecided: IN_NAMESPACE, WITH_BODY, OF_STORE, &[Kind::INVALID_CALL, K
     path = "/acquire",
     operation_id = "acquire",
     tag = "permits",
+    security(("key" = ["acquire"])),
     request_body(
         content = Asked,
         description = "At most 64 KiB.",

@@ -68,6 +68,7 @@ problems!(NotRead: IN_NAMESPACE, OF_STORE, &[Kind::UNKNOWN_LIMIT, Kind::INVALID_
     path = "/buckets",
     operation_id = "buckets",
     tag = "buckets",
+    security(("key" = ["viewer"])),
     params(Wanted),
     responses(
         (

@@ -8,13 +8,14 @@ use axum::http::{HeaderMap, HeaderName, HeaderValue};
 use tollgate::Change;
 use utoipa::IntoParams;
 
+use crate::access::Caller;
 use crate::problem::{Kind, Problem};
 
 /// Who changes it, and what for. Kept with what is changed, and told with it.
 const AUTHOR: HeaderName = HeaderName::from_static("tollgate-author");
 const REASON: HeaderName = HeaderName::from_static("tollgate-reason");
 
-/// Who changes it where nobody says so: there are no users yet whose names could be taken.
+/// Who changes it where nobody says so, and nobody is asked for a key.
 const AUTHOR_DEFAULT: &str = "unknown";
 
 /// Who makes a change, and what for.
@@ -26,7 +27,7 @@ pub(crate) struct By(pub(crate) Change);
 #[into_params(parameter_in = Header)]
 #[expect(dead_code, reason = "they are read by their names")]
 pub(crate) struct ByFields {
-    /// Who makes the change, at most 256 bytes; `unknown` by default.
+    /// Who makes the change, at most 256 bytes; `unknown` by default. Not heeded where the request has a key: then it is the key's label and id.
     #[param(rename = "Tollgate-Author", max_length = 256, example = "ann")]
     author: Option<String>,
     /// What for, at most 1,024 bytes.
@@ -38,9 +39,11 @@ impl<S: Sync> FromRequestParts<S> for By {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
-        let author = text_of(&parts.headers, &AUTHOR, Change::AUTHOR_BYTES_MAX)?.unwrap_or(AUTHOR_DEFAULT);
+        let said = text_of(&parts.headers, &AUTHOR, Change::AUTHOR_BYTES_MAX)?.unwrap_or(AUTHOR_DEFAULT);
+        // Nobody signs with another one's name who has one of his own.
+        let author = parts.extensions.get::<Caller>().map_or_else(|| said.to_owned(), Caller::author);
         let reason = text_of(&parts.headers, &REASON, Change::REASON_BYTES_MAX)?.unwrap_or_default();
-        Ok(Self(Change { author: author.to_owned(), reason: reason.to_owned() }))
+        Ok(Self(Change { author, reason: reason.to_owned() }))
     }
 }
 

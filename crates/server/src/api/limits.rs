@@ -26,6 +26,7 @@ problems!(NotRead: IN_NAMESPACE, OF_STORE);
     path = "/limits",
     operation_id = "limits",
     tag = "policy",
+    security(("key" = ["viewer"])),
     responses(
         (
             status = 200,

@@ -23,6 +23,7 @@ problems!(NotTold:);
     path = "/metrics",
     operation_id = "metrics",
     tag = "health",
+    security(("key" = ["viewer"])),
     responses(
         (
             status = 200,

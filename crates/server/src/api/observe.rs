@@ -65,6 +65,7 @@ problems!(NotTaken: IN_NAMESPACE, WITH_BODY, OF_STORE, &[Kind::UNKNOWN_PERMIT, K
     path = "/observe",
     operation_id = "observe",
     tag = "permits",
+    security(("key" = ["acquire"])),
     request_body(
         content = Told,
         description = "At most 256 KiB. Of a longer body of the provider leave out the end, or all.",

@@ -92,6 +92,7 @@ problems!(NotRead: IN_NAMESPACE, OF_STORE, &[Kind::UNKNOWN_LIMIT, Kind::UNKNOWN_
     path = "/limits/{limit}/overrides/{key}",
     operation_id = "getOverride",
     tag = "policy",
+    security(("key" = ["viewer"])),
     params(OverridePath),
     responses(
         (
@@ -132,6 +133,7 @@ problems!(
     path = "/limits/{limit}/overrides/{key}",
     operation_id = "putOverride",
     tag = "policy",
+    security(("key" = ["operator"])),
     params(
         OverridePath,
         ("If-Match" = inline(Option<Condition>), Header,
@@ -179,6 +181,7 @@ problems!(
     path = "/limits/{limit}/overrides/{key}",
     operation_id = "deleteOverride",
     tag = "policy",
+    security(("key" = ["operator"])),
     params(
         OverridePath,
         ("If-Match" = inline(Option<Condition>), Header,

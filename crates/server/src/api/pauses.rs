@@ -92,6 +92,7 @@ problems!(NotListed: IN_NAMESPACE, OF_STORE, &[Kind::INVALID_VALUE]);
     path = "/pauses",
     operation_id = "pauses",
     tag = "buckets",
+    security(("key" = ["viewer"])),
     params(Begin),
     responses(
         (
@@ -140,6 +141,7 @@ problems!(
     path = "/pauses",
     operation_id = "pause",
     tag = "buckets",
+    security(("key" = ["operator"])),
     params(ByFields),
     request_body(
         content = Pause,
@@ -177,6 +179,7 @@ problems!(
     path = "/pauses",
     operation_id = "resume",
     tag = "buckets",
+    security(("key" = ["operator"])),
     params(Bucket, ByFields),
     responses((status = 204, description = "It is not paused."), NotEnded)
 )]

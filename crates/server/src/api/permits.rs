@@ -37,6 +37,7 @@ problems!(NotSettled: IN_NAMESPACE, WITH_BODY, OF_STORE, &[Kind::UNKNOWN_PERMIT,
     path = "/permits/{id}/settle",
     operation_id = "settle",
     tag = "permits",
+    security(("key" = ["acquire"])),
     params(PermitPath),
     request_body(content = Settle, description = "At most 64 KiB.", example = json!({"cost": 2})),
     responses((status = 204, description = "Corrected."), NotSettled)
@@ -62,6 +63,7 @@ problems!(NotRenewed: IN_NAMESPACE, OF_STORE, &[Kind::UNKNOWN_PERMIT, Kind::SETT
     path = "/permits/{id}/heartbeat",
     operation_id = "heartbeat",
     tag = "permits",
+    security(("key" = ["acquire"])),
     params(PermitPath),
     responses((status = 204, description = "Renewed."), NotRenewed)
 )]
@@ -84,6 +86,7 @@ problems!(NotGivenBack: IN_NAMESPACE, OF_STORE, &[Kind::UNKNOWN_PERMIT, Kind::SE
     path = "/permits/{id}",
     operation_id = "giveBack",
     tag = "permits",
+    security(("key" = ["acquire"])),
     params(PermitPath),
     responses((status = 204, description = "Given back."), NotGivenBack)
 )]

@@ -82,6 +82,7 @@ problems!(NotRead: IN_NAMESPACE, OF_STORE);
     path = "/policy",
     operation_id = "getPolicy",
     tag = "policy",
+    security(("key" = ["viewer"])),
     params(("If-None-Match" = inline(Option<Condition>), Header, example = "\"1-025abefecf200ddb\"",
         description = "The ETag of the policy that is known already.")),
     responses(
@@ -135,6 +136,7 @@ problems!(
     path = "/policy",
     operation_id = "putPolicy",
     tag = "policy",
+    security(("key" = ["admin"])),
     params(
         Manner,
         ("If-Match" = inline(Option<Condition>), Header, example = "*",

@@ -10,12 +10,13 @@ use tollgate::policy::Attribute;
 use tollgate::{Error, Measure, Policy, UsageCounts, UsageRow, UsageStep};
 use utoipa::{IntoParams, ToSchema};
 
-use super::{rfc3339, time_param};
+use super::time_param;
 use crate::app::App;
 use crate::clock;
 use crate::description::{IN_NAMESPACE, OF_STORE, problems};
 use crate::params::Query;
 use crate::problem::{Kind, Problem};
+use crate::rfc3339;
 
 /// Most rows of an answer.
 const ROWS_MAX: usize = 20_000;
@@ -122,6 +123,7 @@ problems!(NotRead: IN_NAMESPACE, OF_STORE, &[Kind::INVALID_VALUE]);
     path = "/usage",
     operation_id = "usage",
     tag = "usage",
+    security(("key" = ["viewer"])),
     params(Asked),
     responses((status = 200, description = "What was used, by time, limit and key.", body = Used), NotRead)
 )]

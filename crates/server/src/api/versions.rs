@@ -9,13 +9,14 @@ use tollgate::{Error, Policy, PolicyChange};
 use utoipa::{IntoParams, ToSchema};
 
 use super::change::{By, ByFields};
-use super::{policy_answer, rfc3339};
+use super::policy_answer;
 use crate::app::App;
 use crate::body;
 use crate::description::{IN_NAMESPACE, OF_STORE, WITH_BODY, problems};
 use crate::entity_tag::Condition;
 use crate::params::NoQuery;
 use crate::problem::{Kind, Problem};
+use crate::rfc3339;
 use crate::whole::whole;
 
 /// Which version.
@@ -70,6 +71,7 @@ problems!(NotListed: IN_NAMESPACE, OF_STORE);
     path = "/policy/versions",
     operation_id = "policyVersions",
     tag = "policy",
+    security(("key" = ["viewer"])),
     responses(
         (
             status = 200,
@@ -99,6 +101,7 @@ problems!(NotRead: IN_NAMESPACE, OF_STORE, &[Kind::UNKNOWN_VERSION]);
     path = "/policy/versions/{version}",
     operation_id = "policyVersion",
     tag = "policy",
+    security(("key" = ["viewer"])),
     params(VersionPath),
     responses(
         (
@@ -145,6 +148,7 @@ problems!(
     path = "/policy/rollback",
     operation_id = "rollBack",
     tag = "policy",
+    security(("key" = ["admin"])),
     params(
         ("If-Match" = inline(Option<Condition>), Header, example = "*",
             description = "The ETag of the policy that is in force, or `*`. Required."),

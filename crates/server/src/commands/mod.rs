@@ -1,12 +1,15 @@
 //! The commands of the binary, one file each; those about a provider in a folder of its name.
 
+mod api_key;
 pub(crate) mod audit;
 mod by;
 pub(crate) mod check_policy;
 mod columns;
+mod connection;
 pub(crate) mod demo;
 pub(crate) mod genesys;
 pub(crate) mod health;
+pub(crate) mod keys;
 mod length;
 pub(crate) mod pauses;
 mod plain;

@@ -14,7 +14,7 @@ use crate::config::Config;
 use crate::listen::Insecure;
 use crate::logging;
 use crate::server::Server;
-use crate::settings::Settings;
+use crate::settings::{Settings, SettingsError};
 use crate::shutdown::Signals;
 use crate::telemetry::Traces;
 
@@ -80,6 +80,8 @@ async fn serve(settings: Settings) -> anyhow::Result<()> {
         is_example,
         begin,
         store_timeout,
+        tls,
+        max_bad_logins,
         max_connections,
         max_waiting,
         drain,
@@ -105,15 +107,24 @@ async fn serve(settings: Settings) -> anyhow::Result<()> {
         builder = builder.begin(begin);
     }
     let gate = builder.connect().await.map_err(|error| why_not_set_up(error, &namespace, &store))?;
+    let keys = Keys::of(&gate).await.context("can't read the API keys")?;
+    if keys != Keys::Some && insecure == Insecure::Refused && !listen.ip().to_canonical().is_loopback() {
+        return Err(SettingsError::Open(listen).into());
+    }
     let replica = gate.replica().to_owned();
     let server = Server::bind(listen, gate).await.with_context(|| format!("can't listen on {listen}"))?;
+    let scheme = if tls.is_some() { "https" } else { "http" };
     let server = server.drain(drain).max_connections(max_connections);
+    let server = server.max_bad_logins(max_bad_logins).tls(tls);
     let server = if insecure == Insecure::Allowed { server.any_host() } else { server };
+    let server = if keys == Keys::Never { server } else { server.always_ask() };
     let address = server.address().context("can't tell the port")?;
     tokio::spawn(signals.carry_out(server.shutdown()));
-    announce(address, &namespace, &store, &replica);
+    let url = format!("{scheme}://{address}");
+    announce(&url, &namespace, &store, &replica);
+    tell_access(address, keys);
     if is_example {
-        suggest(address, &namespace);
+        suggest(&url, &namespace);
     }
     server.run().await;
     traces.end().await;
@@ -132,23 +143,59 @@ fn why_not_set_up(error: Error, namespace: &str, store: &StoreAddress) -> anyhow
 }
 
 /// Tells scripts, and people, where it is.
-fn announce(address: SocketAddr, namespace: &str, store: &StoreAddress, replica: &str) {
+fn announce(url: &str, namespace: &str, store: &StoreAddress, replica: &str) {
     // Nobody may be reading, which is no reason to end.
-    let _ = writeln!(io::stdout(), "listening on http://{address}");
-    tracing::info!(%store, namespace, replica, "listening on http://{address}");
-    if !address.ip().to_canonical().is_loopback() {
+    let _ = writeln!(io::stdout(), "listening on {url}");
+    tracing::info!(%store, namespace, replica, "listening on {url}");
+}
+
+/// Whether the namespace has API keys.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Keys {
+    /// It never had one: nobody is asked.
+    Never,
+    /// All of them are revoked: nobody is let in.
+    NoneLeft,
+    Some,
+}
+
+impl Keys {
+    async fn of(gate: &Tollgate) -> Result<Self, Error> {
+        let seen = gate.api_keys().read(None).await?;
+        Ok(match seen.keys {
+            _ if seen.tag.is_empty() => Self::Never,
+            Some(keys) if !keys.is_empty() => Self::Some,
+            _ => Self::NoneLeft,
+        })
+    }
+}
+
+/// Tells whether callers are asked who they are.
+fn tell_access(address: SocketAddr, keys: Keys) {
+    if keys == Keys::Some {
+        tracing::info!("the namespace has API keys: every request below /v1 needs one");
+    } else if keys == Keys::NoneLeft {
+        tracing::warn!(
+            "all API keys of the namespace are revoked: every request below /v1 is refused until `tollgate keys create --store` \
+             makes another one"
+        );
+    } else if !address.ip().to_canonical().is_loopback() {
         tracing::warn!(
             "INSECURE: {address} is open to others than this machine and nobody is asked who they are; whoever reaches it \
              takes permits and changes the policy"
+        );
+    } else {
+        tracing::info!(
+            "no API key: whoever is on this machine may do everything, and nobody else; `tollgate keys create` makes one"
         );
     }
 }
 
 /// Gives somebody who has nothing yet something to try.
-fn suggest(address: SocketAddr, namespace: &str) {
+fn suggest(url: &str, namespace: &str) {
     tracing::info!(
         "no policy was given: an example is in force, for namespace {namespace}. Try it:\n\n  \
-         curl -i http://{address}/v1/{namespace}/acquire -H 'content-type: application/json' \
+         curl -i {url}/v1/{namespace}/acquire -H 'content-type: application/json' \
          -d '{{\"call\":{{\"method\":\"GET\",\"path\":\"/api/v2/users\",\"org\":\"acme\",\"client\":\"app-1\"}}}}'\n"
     );
 }

@@ -1,6 +1,7 @@
-//! A running service, asked over plain HTTP.
+//! A running service, asked over HTTP or HTTPS.
 
 use std::fmt;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail, ensure};
@@ -8,12 +9,15 @@ use bytes::Bytes;
 use clap::Args;
 use http_body_util::{BodyExt, Collected, Full, Limited};
 use hyper::body::Incoming;
-use hyper::{Method, Request, Response, Uri, header};
+use hyper::header::HeaderValue;
+use hyper::http::uri::Authority;
+use hyper::{Method, Request, Response, StatusCode, Uri, header};
 use hyper_util::rt::TokioIo;
 use serde_json::Value;
-use tokio::net::TcpStream;
 use tokio::time::timeout;
 
+use super::api_key::KeyText;
+use super::connection;
 use super::plain::plain;
 
 /// How long a service may take to answer.
@@ -28,20 +32,30 @@ const PROBLEM_BYTES_MAX: usize = 1 << 20;
 /// Which service, as the command line says it.
 #[derive(Args, Debug)]
 pub(super) struct Place {
-    /// The service to ask, over plain HTTP
+    /// The service to ask
     #[arg(long, env = "TOLLGATE_URL", default_value = "http://127.0.0.1:8080", hide_env_values = true)]
     url: String,
     /// The namespace that the service is for
     #[arg(long, env = "TOLLGATE_NAMESPACE", default_value = "genesys")]
     namespace: String,
+    /// The API key to show it, where it asks for one; better given by the variable, as `ps` shows options [default: none]
+    #[arg(long, env = "TOLLGATE_API_KEY", value_name = "KEY", hide_env_values = true)]
+    api_key: Option<KeyText>,
+    /// The authorities, in PEM, one of which has issued the certificate of an https:// service; nobody else is trusted then
+    /// [default: Mozilla's roots]
+    #[arg(long, env = "TOLLGATE_CA", value_name = "FILE")]
+    ca: Option<PathBuf>,
 }
 
 /// Where it is, and which namespace it is asked for.
 #[derive(Debug)]
 pub(super) struct Service {
-    authority: String,
+    /// Its scheme and authority.
+    base: Uri,
     /// Of the namespace.
     path: String,
+    authorization: Option<HeaderValue>,
+    authorities_pem: Option<Vec<u8>>,
 }
 
 /// Something that it is asked.
@@ -80,20 +94,25 @@ impl fmt::Display for Place {
 
 impl Place {
     pub(super) fn service(&self) -> Result<Service> {
-        Service::at(&self.url, &self.namespace)
+        let mut service = Service::at(&self.url, &self.namespace)?;
+        service.authorization = self.api_key.clone().unwrap_or_default().authorization()?;
+        service.authorities_pem = connection::read_authorities(self.ca.as_deref())?;
+        Ok(service)
+    }
+
+    pub(super) fn namespace(&self) -> &str {
+        &self.namespace
     }
 }
 
 impl Service {
     fn at(url: &str, namespace: &str) -> Result<Self> {
         // Told of first, and not shown: there may be a password in it.
-        ensure!(!url.contains('@'), "--url: expected http://HOST:PORT without a user in it");
-        ensure!(!url.contains(['?', '#']), "--url: expected http://HOST:PORT without a query");
-        let uri: Uri = url.parse().with_context(|| format!("--url {url}: expected http://HOST:PORT"))?;
-        ensure!(
-            uri.scheme_str() == Some("http"),
-            "--url {url}: expected http://HOST:PORT; TLS is not spoken here"
-        );
+        ensure!(!url.contains('@'), "--url: expected http(s)://HOST:PORT without a user in it");
+        ensure!(!url.contains(['?', '#']), "--url: expected http(s)://HOST:PORT without a query");
+        let uri: Uri = url.parse().with_context(|| format!("--url {url}: expected http(s)://HOST:PORT"))?;
+        let scheme = uri.scheme_str().filter(|scheme| ["http", "https"].contains(scheme));
+        let scheme = scheme.with_context(|| format!("--url {url}: expected http(s)://HOST:PORT"))?;
         let authority = uri.authority().context("a URL with http:// has a host")?;
         let is_letter = |byte: u8| byte.is_ascii_alphanumeric() || b"._-".contains(&byte);
         ensure!(
@@ -101,7 +120,8 @@ impl Service {
             "--namespace {namespace:?}: expected letters, digits, '.', '_' and '-'"
         );
         let path = format!("{}/v1/{namespace}", uri.path().trim_end_matches('/'));
-        Ok(Self { authority: authority.as_str().to_owned(), path })
+        let base = format!("{scheme}://{authority}").parse()?;
+        Ok(Self { base, path, authorization: None, authorities_pem: None })
     }
 
     /// The whole answer, if it is a success.
@@ -113,13 +133,15 @@ impl Service {
     /// One request on a connection of its own. The beginning of the answer, if it is a success.
     pub(super) async fn open(&self, ask: Ask<'_>) -> Result<Response<Incoming>> {
         let Ask { method, target, headers, body } = ask;
-        let uri: Uri = format!("http://{}", self.authority).parse()?;
-        let host = uri.host().unwrap_or_default().trim_start_matches('[').trim_end_matches(']');
-        let stream = TcpStream::connect((host, uri.port_u16().unwrap_or(80))).await?;
+        let stream = connection::open(&self.base, self.authorities_pem.as_deref()).await?;
         let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream)).await?;
         tokio::spawn(connection);
         let request = Request::builder().method(method).uri(format!("{}{target}", self.path));
-        let mut request = request.header(header::HOST, &self.authority);
+        let authority = self.base.authority().map_or("", Authority::as_str);
+        let mut request = request.header(header::HOST, authority);
+        if let Some(authorization) = &self.authorization {
+            request = request.header(header::AUTHORIZATION, authorization);
+        }
         for (name, value) in headers {
             request = request.header(*name, value.as_bytes());
         }
@@ -136,6 +158,10 @@ impl Service {
         let body = body.map(Collected::to_bytes).unwrap_or_default();
         let problem: Value = serde_json::from_slice(&body).unwrap_or_default();
         let detail = plain(problem["detail"].as_str().unwrap_or("it does not say why"));
+        if status == StatusCode::UNAUTHORIZED && self.authorization.is_none() {
+            let hint = "it asks for an API key: give one with --api-key, or in TOLLGATE_API_KEY";
+            return Err(Refusal(format!("it answers {status}: {hint}")).into());
+        }
         if status.is_client_error() {
             return Err(Refusal(format!("it answers {status}: {detail}")).into());
         }
@@ -177,21 +203,17 @@ mod tests {
 
     #[test]
     fn a_url_that_cant_be_asked_is_told_with_what_would_be_right() {
-        for url in [
-            "",
-            "127.0.0.1:8080",
-            "https://host",
-            "http://user@host",
-            "http://host?x",
-            "ftp://host",
-            "http://",
-        ] {
+        for url in ["", "127.0.0.1:8080", "http://user@host", "http://host?x", "ftp://host", "http://"] {
             let error = Service::at(url, "genesys").expect_err(url).to_string();
             assert!(error.contains("expected"), "{url}: {error}");
         }
         assert!(Service::at("http://host", "a/b").is_err());
         let service = Service::at("http://[::1]:8080/behind/", "genesys").expect("a service");
         assert_eq!(service.path, "/behind/v1/genesys");
+        assert!(
+            Service::at("https://host", "genesys")
+                .is_ok_and(|service| service.base.scheme_str() == Some("https"))
+        );
     }
 
     #[test]

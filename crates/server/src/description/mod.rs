@@ -8,6 +8,6 @@ mod polish;
 mod problems;
 mod schema;
 
-pub(crate) use document::{complete, frame};
+pub(crate) use document::{complete, frame, written};
 pub(crate) use problems::{IN_NAMESPACE, OF_STORE, WITH_BODY, problems, responses_of};
 pub(crate) use schema::{only_false, only_true};

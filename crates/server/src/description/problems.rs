@@ -67,6 +67,16 @@ pub(crate) fn responses_of(kinds: &[Kind]) -> BTreeMap<String, RefOr<Response>> 
     responses.map(|(status, kinds)| (status.to_string(), RefOr::T(response(status, &kinds)))).collect()
 }
 
+/// What every operation that needs a key may answer because of it.
+pub(crate) fn responses_of_access() -> BTreeMap<String, RefOr<Response>> {
+    let kinds = [Kind::UNAUTHORIZED, Kind::FORBIDDEN, Kind::TOO_MANY_BAD_KEYS];
+    let responses = kinds.map(|kind| {
+        let status = kind.status().as_u16();
+        (status.to_string(), RefOr::T(response(status, &[kind])))
+    });
+    responses.into()
+}
+
 fn response(status: u16, kinds: &[Kind]) -> Response {
     let told = kinds.iter().map(|kind| format!("`{}`: {}.", kind.name(), kind.title()));
     let types: Vec<String> = kinds.iter().map(|kind| kind.urn()).collect();
@@ -78,6 +88,11 @@ fn response(status: u16, kinds: &[Kind]) -> Response {
     let response = ResponseBuilder::new()
         .description(told.collect::<Vec<_>>().join("\n\n"))
         .content("application/problem+json", content);
+    if kinds == [Kind::UNAUTHORIZED] {
+        let challenge = ObjectBuilder::new().schema_type(Type::String).build();
+        let header = HeaderBuilder::new().schema(Some(challenge)).description(Some("How to say who one is."));
+        return response.header("WWW-Authenticate", header.build()).build();
+    }
     if kinds.iter().all(|kind| kind.passes()) {
         let seconds = ObjectBuilder::new().schema_type(Type::Integer).minimum(Some(1));
         let header =

@@ -2,7 +2,7 @@
 
 use std::error::Error as _;
 
-use tollgate::{CallError, Error, PermitError, PolicyError, StoreError};
+use tollgate::{CallError, Error, KeyError, PermitError, PolicyError, StoreError};
 
 use super::{Kind, Problem};
 
@@ -13,6 +13,7 @@ impl From<Error> for Problem {
             Error::Call(error) => return error.into(),
             Error::Store(error) => return error.into(),
             Error::Permit(error) => return error.into(),
+            Error::Key(error) => return error.into(),
             Error::Change(_) => Kind::INVALID_VALUE,
             Error::OtherNamespace { .. } => {
                 return Self::new(Kind::INVALID_POLICY, detail).field("namespace");
@@ -79,6 +80,21 @@ impl From<PermitError> for Problem {
             _ => Kind::UNKNOWN_PERMIT,
         };
         Self::new(kind, error.to_string())
+    }
+}
+
+impl From<KeyError> for Problem {
+    fn from(error: KeyError) -> Self {
+        let (kind, field) = match error {
+            KeyError::Label { .. } => (Kind::INVALID_VALUE, Some("label")),
+            KeyError::FirstNotAdmin => (Kind::INVALID_VALUE, Some("role")),
+            KeyError::Past { .. } | KeyError::TooFar { .. } => (Kind::INVALID_VALUE, Some("expires_at")),
+            KeyError::TooMany { .. } => (Kind::TOO_MANY_KEYS, None),
+            KeyError::Unknown { .. } => (Kind::UNKNOWN_KEY, Some("id")),
+            _ => (Kind::INTERNAL, None),
+        };
+        let problem = Self::new(kind, error.to_string());
+        if let Some(field) = field { problem.field(field) } else { problem }
     }
 }
 

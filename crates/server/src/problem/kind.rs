@@ -14,16 +14,20 @@ pub(crate) struct Kind {
 #[rustfmt::skip] // A table: one kind a line.
 impl Kind {
     pub(crate) const MALFORMED: Self = Self::of(S::BAD_REQUEST, "malformed", "The request can't be read");
+    pub(crate) const UNAUTHORIZED: Self = Self::of(S::UNAUTHORIZED, "unauthorized", "An API key is needed");
+    pub(crate) const FORBIDDEN: Self = Self::of(S::FORBIDDEN, "forbidden", "The key is not for this");
     pub(crate) const UNKNOWN_ROUTE: Self = Self::of(S::NOT_FOUND, "unknown-route", "There is nothing here");
     pub(crate) const UNKNOWN_NAMESPACE: Self = Self::of(S::NOT_FOUND, "unknown-namespace", "This namespace is not served here");
     pub(crate) const UNKNOWN_LIMIT: Self = Self::of(S::NOT_FOUND, "unknown-limit", "The policy has no such limit or bucket");
     pub(crate) const UNKNOWN_VERSION: Self = Self::of(S::NOT_FOUND, "unknown-version", "The store keeps no such version of the policy");
     pub(crate) const UNKNOWN_OVERRIDE: Self = Self::of(S::NOT_FOUND, "unknown-override", "The limit says nothing of this key");
     pub(crate) const UNKNOWN_PERMIT: Self = Self::of(S::NOT_FOUND, "unknown-permit", "This namespace has not given out such a permit");
+    pub(crate) const UNKNOWN_KEY: Self = Self::of(S::NOT_FOUND, "unknown-key", "The namespace has no such API key");
     pub(crate) const METHOD_NOT_ALLOWED: Self = Self::of(S::METHOD_NOT_ALLOWED, "method-not-allowed", "The method is not allowed here");
     pub(crate) const REQUEST_TIMEOUT: Self = Self::of(S::REQUEST_TIMEOUT, "request-timeout", "The request took too long to arrive");
     pub(crate) const SETTLED_BEFORE: Self = Self::of(S::CONFLICT, "settled-before", "The permit has been settled before");
     pub(crate) const TOO_MANY_BUCKETS: Self = Self::of(S::CONFLICT, "too-many-buckets", "The limit has as many buckets as it may");
+    pub(crate) const TOO_MANY_KEYS: Self = Self::of(S::CONFLICT, "too-many-keys", "The namespace has as many API keys as it may");
     pub(crate) const PERMIT_TOO_OLD: Self = Self::of(S::GONE, "permit-too-old", "The permit is too old to be settled");
     pub(crate) const CHANGED: Self = Self::of(S::PRECONDITION_FAILED, "policy-changed", "Another policy is in force");
     pub(crate) const TOO_LARGE: Self = Self::of(S::PAYLOAD_TOO_LARGE, "too-large", "The body is too large");
@@ -33,6 +37,7 @@ impl Kind {
     pub(crate) const INVALID_POLICY: Self = Self::of(S::UNPROCESSABLE_ENTITY, "invalid-policy", "The policy can't be used");
     pub(crate) const INVALID_VALUE: Self = Self::of(S::UNPROCESSABLE_ENTITY, "invalid-value", "A value can't be taken");
     pub(crate) const PRECONDITION_REQUIRED: Self = Self::of(S::PRECONDITION_REQUIRED, "precondition-required", "The change must say what it changes");
+    pub(crate) const TOO_MANY_BAD_KEYS: Self = Self::of(S::TOO_MANY_REQUESTS, "too-many-bad-keys", "Too many keys from this address open nothing");
     pub(crate) const INTERNAL: Self = Self::of(S::INTERNAL_SERVER_ERROR, "internal", "Something went wrong here");
     pub(crate) const SHUTTING_DOWN: Self = Self::of(S::SERVICE_UNAVAILABLE, "shutting-down", "This replica is shutting down");
     pub(crate) const TOO_MANY_WAITING: Self = Self::of(S::SERVICE_UNAVAILABLE, "too-many-waiting", "Too many such calls wait at this replica already");
@@ -75,7 +80,7 @@ impl Kind {
 
     /// Whether the same request may succeed later.
     pub(crate) fn passes(self) -> bool {
-        self.status == S::SERVICE_UNAVAILABLE
+        matches!(self.status, S::SERVICE_UNAVAILABLE | S::TOO_MANY_REQUESTS)
     }
 
     /// Whether it is the store that failed.

@@ -5,6 +5,8 @@ mod kind;
 
 pub(crate) use kind::Kind;
 
+use std::time::Duration;
+
 use axum::http::{HeaderValue, header};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
@@ -12,8 +14,11 @@ use utoipa::ToSchema;
 
 use crate::outage_log::StoreFailed;
 
-/// How long to wait, in seconds, where it is not the limits that refuse.
-const RETRY_AFTER: HeaderValue = HeaderValue::from_static("1");
+/// How long to wait, in seconds, where it is not the limits that refuse, and nothing else is known.
+const RETRY_AFTER_S: u32 = 1;
+
+/// How to say who one is (RFC 6750).
+const CHALLENGE: HeaderValue = HeaderValue::from_static("Bearer realm=\"tollgate\"");
 
 /// Longest text and longest field, in characters: names that were sent are repeated, and may be of any length.
 const DETAIL_CHARS_MAX: usize = 4_096;
@@ -26,6 +31,7 @@ pub(crate) struct Problem {
     detail: String,
     field: Option<String>,
     problems: Vec<tollgate::Problem>,
+    retry_after_s: u32,
 }
 
 /// Why there is no other answer (RFC 9457).
@@ -52,12 +58,25 @@ pub(crate) struct Written<'a> {
 
 impl Problem {
     pub(crate) fn new(kind: Kind, detail: impl Into<String>) -> Self {
-        Self { kind, detail: cut(detail.into(), DETAIL_CHARS_MAX), field: None, problems: Vec::new() }
+        Self {
+            kind,
+            detail: cut(detail.into(), DETAIL_CHARS_MAX),
+            field: None,
+            problems: Vec::new(),
+            retry_after_s: RETRY_AFTER_S,
+        }
     }
 
     /// The field of the request that is wrong, as a path such as `call.org`.
     pub(crate) fn field(mut self, field: impl Into<String>) -> Self {
         self.field = Some(cut(field.into(), FIELD_CHARS_MAX));
+        self
+    }
+
+    /// After which time the same request may succeed, in whole seconds, rounded up.
+    pub(crate) fn retry_after(mut self, wait: Duration) -> Self {
+        let whole = u32::try_from(wait.as_secs()).unwrap_or(u32::MAX);
+        self.retry_after_s = whole.saturating_add(u32::from(wait.subsec_nanos() > 0)).max(1);
         self
     }
 
@@ -79,7 +98,7 @@ fn cut(mut text: String, chars_max: usize) -> String {
 
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
-        let Self { kind, detail, field, problems } = self;
+        let Self { kind, detail, field, problems, retry_after_s } = self;
         let written = Written {
             r#type: kind.urn(),
             title: kind.title(),
@@ -93,7 +112,10 @@ impl IntoResponse for Problem {
         let content_type = [(header::CONTENT_TYPE, "application/problem+json")];
         let mut response = (kind.status(), content_type, body).into_response();
         if kind.passes() {
-            response.headers_mut().insert(header::RETRY_AFTER, RETRY_AFTER);
+            response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(retry_after_s));
+        }
+        if kind == Kind::UNAUTHORIZED {
+            response.headers_mut().insert(header::WWW_AUTHENTICATE, CHALLENGE);
         }
         if kind.is_of_store() {
             response.extensions_mut().insert(StoreFailed(detail));

@@ -8,7 +8,7 @@ use utoipa::ToSchema;
 use utoipa::openapi::schema::{Object, ObjectBuilder, Type};
 
 use crate::api::ms_rounded_up;
-use crate::api::rfc3339::of_us as time;
+use crate::rfc3339::of_us as time;
 
 /// What unreadable entries are called: their own word for it may be anything.
 pub(super) const UNREADABLE: &str = "unreadable";
@@ -108,6 +108,20 @@ enum What {
         #[schema(nullable = false)]
         until: Option<String>,
     },
+    /// A key, made or revoked.
+    Key {
+        /// The key's. The entry has one of its own.
+        key_id: String,
+        role: String,
+        label: String,
+        /// From then on it is good for nothing. Missing of one that has no end, and of one that was revoked.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        #[schema(nullable = false, format = DateTime)]
+        expires_at: Option<String>,
+        author: String,
+        reason: String,
+        replica: String,
+    },
     Unreadable {
         /// What the entry calls itself.
         called: String,
@@ -195,6 +209,13 @@ impl From<AuditEvent> for What {
             AuditEvent::Repeated { limit, key, since_us, refused, lowered, until_us } => {
                 let until = (until_us > 0).then(|| time(until_us));
                 Self::Repeated { limit, key, since: time(since_us), refused, lowered, until }
+            }
+            AuditEvent::KeyMade { id, role, label, expires_at_us, author, reason, replica } => {
+                let expires_at = (expires_at_us > 0).then(|| time(expires_at_us));
+                Self::Key { key_id: id, role, label, expires_at, author, reason, replica }
+            }
+            AuditEvent::KeyRevoked { id, role, label, author, reason, replica } => {
+                Self::Key { key_id: id, role, label, expires_at: None, author, reason, replica }
             }
             AuditEvent::Unreadable { kind } => Self::Unreadable { called: kind },
             // A kind that this service is too old for has a name all the same.

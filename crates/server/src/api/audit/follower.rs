@@ -12,6 +12,7 @@ use tollgate::{AuditEntry, AuditOrder, AuditPage, AuditQuery};
 use utoipa::ToSchema;
 
 use super::entry::Entry;
+use crate::access::Caller;
 use crate::app::App;
 use crate::problem::Problem;
 use crate::shutdown::Stage;
@@ -22,6 +23,7 @@ const ASK_AGAIN: Duration = Duration::from_millis(500);
 /// Asks for a page when all of the last one was taken, so that no more than that is held for a client, however slow.
 pub(super) struct Follower {
     app: App,
+    caller: Option<Caller>,
     query: AuditQuery,
     /// Read, and not taken yet.
     ready: VecDeque<AuditEntry>,
@@ -34,11 +36,13 @@ impl Follower {
     /// Reads for the first time: a store that can't be read is told at once.
     pub(super) async fn start(
         app: App,
+        caller: Option<Caller>,
         query: AuditQuery,
         place: OwnedSemaphorePermit,
     ) -> Result<Self, Problem> {
         let from_now = query.after.is_none() && query.from_us.is_none();
-        let mut follower = Self { app, query, ready: VecDeque::new(), is_behind: false, _place: place };
+        let mut follower =
+            Self { app, caller, query, ready: VecDeque::new(), is_behind: false, _place: place };
         if from_now {
             let newest = AuditQuery { order: AuditOrder::NewestFirst, most: 1, ..AuditQuery::default() };
             follower.query.after = Some(follower.app.gate.audit(&newest).await?.last);
@@ -49,7 +53,7 @@ impl Follower {
         Ok(follower)
     }
 
-    /// The entries as events, until the service ends.
+    /// The entries as events, until the service ends, or the key of whoever follows.
     pub(super) fn events(self) -> impl Stream<Item = Result<Event, Infallible>> {
         stream::unfold(self, |mut follower| async move {
             let entry = follower.next().await?;
@@ -59,7 +63,8 @@ impl Follower {
 
     async fn next(&mut self) -> Option<AuditEntry> {
         loop {
-            if self.app.shutdown.has_reached(Stage::Draining) {
+            let is_let_in = self.caller.as_ref().is_none_or(|caller| self.app.access.holds(caller));
+            if !is_let_in || self.app.shutdown.has_reached(Stage::Draining) {
                 return None;
             }
             if let Some(entry) = self.ready.pop_front() {

@@ -6,11 +6,11 @@ mod query;
 
 use std::sync::Arc;
 
-use axum::Json;
 use axum::extract::State;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, header};
 use axum::response::sse::{KeepAlive, Sse};
 use axum::response::{IntoResponse, Response};
+use axum::{Extension, Json};
 use serde::Serialize;
 use tollgate::AuditPage;
 use utoipa::ToSchema;
@@ -18,6 +18,7 @@ use utoipa::ToSchema;
 use self::entry::Entry;
 use self::follower::Follower;
 use self::query::{Asked, Followed};
+use crate::access::Caller;
 use crate::app::App;
 use crate::description::{IN_NAMESPACE, OF_STORE, problems};
 use crate::params::Query;
@@ -57,6 +58,7 @@ problems!(NotRead: IN_NAMESPACE, OF_STORE, &[Kind::INVALID_VALUE]);
     path = "/audit",
     operation_id = "audit",
     tag = "audit",
+    security(("key" = ["viewer"])),
     params(Asked),
     responses(
         (
@@ -87,7 +89,7 @@ pub(crate) async fn get(
 
 problems!(NotFollowed: IN_NAMESPACE, OF_STORE, &[Kind::INVALID_VALUE, Kind::TOO_MANY_FOLLOWERS]);
 
-/// What happens to the namespace, as it happens: server-sent events, until the replica ends.
+/// What happens to the namespace, as it happens: server-sent events, until the replica ends, or the key is revoked.
 ///
 /// From now on, from a time on, or behind the last event that was seen.
 #[utoipa::path(
@@ -95,6 +97,7 @@ problems!(NotFollowed: IN_NAMESPACE, OF_STORE, &[Kind::INVALID_VALUE, Kind::TOO_
     path = "/audit/stream",
     operation_id = "followAudit",
     tag = "audit",
+    security(("key" = ["viewer"])),
     params(
         Followed,
         ("Last-Event-ID" = Option<String>, Header, pattern = "^[0-9]{1,19}-[0-9]{1,19}$",
@@ -113,6 +116,7 @@ problems!(NotFollowed: IN_NAMESPACE, OF_STORE, &[Kind::INVALID_VALUE, Kind::TOO_
 )]
 pub(crate) async fn follow(
     State(app): State<App>,
+    caller: Option<Extension<Caller>>,
     Query(followed): Query<Followed>,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
@@ -126,7 +130,8 @@ pub(crate) async fn follow(
             "as many follow the audit trail here as may; ask another replica",
         )
     })?;
-    let events = Follower::start(app, query, place).await?.events();
+    let caller = caller.map(|Extension(caller)| caller);
+    let events = Follower::start(app, caller, query, place).await?.events();
     Ok(([UNBUFFERED], Sse::new(events).keep_alive(KeepAlive::default())).into_response())
 }
 

@@ -35,6 +35,12 @@ pub(super) fn of(entry: &Value) -> String {
             let (refused, lowered) = (number("refused"), number("lowered"));
             format!("{} refused {refused} and lowered {lowered} times more since {}", bucket(), text("since"))
         }
+        "key" | "revoked" => {
+            let end =
+                entry["expires_at"].as_str().map(|end| format!(" until {}", plain(end))).unwrap_or_default();
+            let (id, role, label) = (text("key_id"), text("role"), text("label"));
+            format!("{id} of {label}, {role}{end}, by {}{}", text("author"), reason(entry))
+        }
         _ => format!("{:?}", text("called")),
     };
     let org = entry["org"].as_str().map(|org| format!(" [org {}]", plain(org))).unwrap_or_default();

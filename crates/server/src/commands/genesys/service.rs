@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use anyhow::{Context, anyhow};
 use reqwest::Url;
-use reqwest::header::{CONTENT_TYPE, ETAG, HeaderValue, IF_MATCH};
+use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, ETAG, HeaderValue, IF_MATCH};
 use reqwest_middleware::{ClientWithMiddleware, RequestBuilder};
 use serde::Deserialize;
 
@@ -25,6 +25,7 @@ pub(super) struct Service {
     timeout: Duration,
     author: HeaderValue,
     reason: HeaderValue,
+    authorization: Option<HeaderValue>,
 }
 
 /// The policy in force.
@@ -63,6 +64,7 @@ impl Service {
             timeout: settings.timeout,
             author: settings.author.clone(),
             reason: settings.reason.clone(),
+            authorization: settings.authorization.clone(),
         }
     }
 
@@ -104,6 +106,10 @@ impl Service {
     }
 
     async fn send(&self, request: RequestBuilder) -> anyhow::Result<Answered> {
+        let request = match &self.authorization {
+            Some(authorization) => request.header(AUTHORIZATION, authorization),
+            None => request,
+        };
         let answered = exchange::send(request, self.timeout).await;
         answered.with_context(|| format!("the service at {}", self.base))
     }

@@ -9,6 +9,7 @@ use clap::Args;
 use reqwest::Url;
 use reqwest::header::{HeaderValue, InvalidHeaderValue};
 
+use super::super::api_key::KeyText;
 use super::credentials::{Credentials, CredentialsError};
 use crate::span::Span;
 
@@ -60,6 +61,10 @@ pub(super) struct Options {
     #[arg(long, env = "TOLLGATE_NAMESPACE", value_name = "NAME", default_value = NAMESPACE_DEFAULT)]
     namespace: String,
 
+    /// The API key to show that service, where it asks for one; better given by the variable, as `ps` shows options [default: none]
+    #[arg(long, env = "TOLLGATE_API_KEY", value_name = "KEY", hide_env_values = true)]
+    api_key: Option<KeyText>,
+
     /// Only this limit of the policy; may be given several times [default: all]
     #[arg(long, value_name = "NAME")]
     limit: Vec<String>,
@@ -91,6 +96,7 @@ pub(super) struct Settings {
     pub(super) authorities_pem: Option<Vec<u8>>,
     pub(super) url: Url,
     pub(super) namespace: String,
+    pub(super) authorization: Option<HeaderValue>,
     /// All of them where it is empty; so is the next.
     pub(super) limits: Vec<String>,
     pub(super) provider_namespaces: Vec<String>,
@@ -116,6 +122,8 @@ pub(super) enum SettingsError {
     Plain { option: &'static str, host: String },
     #[error("ca: can't read the file {path}", path = path.display())]
     Authorities { path: PathBuf, source: io::Error },
+    #[error("{0}")]
+    ApiKey(anyhow::Error),
     #[error(transparent)]
     Credentials(#[from] CredentialsError),
 }
@@ -139,6 +147,11 @@ impl TryFrom<Options> for Settings {
             authorities_pem: options.ca.filter(|path| !path.as_os_str().is_empty()).map(pem).transpose()?,
             url: url("url", given(&options.url, URL_DEFAULT))?,
             namespace: given(&options.namespace, NAMESPACE_DEFAULT).to_owned(),
+            authorization: options
+                .api_key
+                .unwrap_or_default()
+                .authorization()
+                .map_err(SettingsError::ApiKey)?,
             limits: options.limit,
             provider_namespaces: options.provider_namespace,
             timeout: timeout(&options.timeout)?,

@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 
 /// To the microsecond. Beyond the year 9999 it is the number that it came as.
-pub(super) fn of_us(us: u64) -> String {
+pub(crate) fn of_us(us: u64) -> String {
     let timestamp = i64::try_from(us).ok().and_then(|us| Timestamp::from_microsecond(us).ok());
     timestamp.map_or_else(|| us.to_string(), |timestamp| format!("{timestamp:.6}"))
 }

@@ -1,0 +1,120 @@
+//! A key as the store has it, and as it is made.
+
+use std::fmt;
+
+use sha2::{Digest, Sha256};
+
+use super::role::Role;
+use crate::engine::KeyRecord;
+use crate::identity::hex;
+
+/// An API key as the store has it: without its secret, which nobody has but whom it was given to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct ApiKey {
+    /// Its name in lists and in the audit trail: 16 hexadecimal digits.
+    pub id: String,
+    /// What it is for.
+    pub role: Role,
+    /// Whose it is.
+    pub label: String,
+    /// Who made it.
+    pub author: String,
+    /// When, in microseconds since 1970 by the store's clock.
+    pub made_at_us: u64,
+    /// From when on it is good for nothing, in microseconds since 1970 by the store's clock.
+    pub expires_at_us: Option<u64>,
+    /// When it was last used, to the minute, in microseconds since 1970 by the store's clock.
+    pub used_at_us: Option<u64>,
+    pub(super) digest: String,
+}
+
+/// A key that is to be made.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NewKey {
+    /// What it is for.
+    pub role: Role,
+    /// Whose it is: 1 to [`NewKey::LABEL_BYTES_MAX`] bytes without control characters. Changes made with the key are told by it.
+    pub label: String,
+    /// From when on it is good for nothing, in microseconds since 1970 by the store's clock, at most [`NewKey::EXPIRES_AT_US_MAX`]; `None` for
+    /// never.
+    pub expires_at_us: Option<u64>,
+}
+
+/// A key that was made.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct MadeKey {
+    /// It, as the store has it.
+    pub key: ApiKey,
+    /// What its owner shows. It is told this once, and stored nowhere.
+    pub token: KeyToken,
+}
+
+/// What the owner of a key shows: `tg_<id>_<secret>`. Its `Debug` does not.
+#[derive(Clone, PartialEq, Eq)]
+pub struct KeyToken(String);
+
+/// What every token begins with, so that one that has gone astray is recognised.
+pub(super) const PREFIX: &str = "tg_";
+
+/// Hexadecimal digits of an id, 64 bits, and of a secret, 256 bits.
+pub(super) const ID_DIGITS: usize = 16;
+pub(super) const SECRET_DIGITS: usize = 64;
+
+impl NewKey {
+    /// Most bytes of a label.
+    pub const LABEL_BYTES_MAX: usize = 64;
+
+    /// Latest end of a key, in microseconds since 1970: the scripts count in doubles.
+    pub const EXPIRES_AT_US_MAX: u64 = (1 << 53) - 1;
+
+    pub(super) fn has_label(&self) -> bool {
+        (1..=Self::LABEL_BYTES_MAX).contains(&self.label.len()) && !self.label.contains(char::is_control)
+    }
+}
+
+impl ApiKey {
+    /// `None` of one whose role this version does not know: it opens nothing.
+    pub(super) fn of(record: KeyRecord) -> Option<Self> {
+        let KeyRecord { id, digest, role, label, author, made_at_us, expires_at_us, used_at_us } = record;
+        let some = |us: u64| Some(us).filter(|us| *us > 0);
+        let role = role.parse().ok()?;
+        let (expires_at_us, used_at_us) = (some(expires_at_us), some(used_at_us));
+        Some(Self { id, role, label, author, made_at_us, expires_at_us, used_at_us, digest })
+    }
+
+    /// Whether it is good for nothing any more at `now_us` by the store's clock.
+    #[must_use]
+    pub fn is_expired(&self, now_us: u64) -> bool {
+        self.expires_at_us.is_some_and(|end_us| end_us <= now_us)
+    }
+}
+
+impl KeyToken {
+    pub(super) fn of(id: &str, secret: &str) -> Self {
+        Self(format!("{PREFIX}{id}_{secret}"))
+    }
+
+    /// The text itself, for its owner alone.
+    #[must_use]
+    pub fn expose(&self) -> &str {
+        &self.0
+    }
+
+    pub(super) fn digest(&self) -> String {
+        digest_of(self.0.as_bytes())
+    }
+}
+
+impl fmt::Debug for KeyToken {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("KeyToken(..)")
+    }
+}
+
+/// By what a token is known again. Nobody guesses 256 random bits, however quickly each guess is tried: a slow hash, which is for passwords
+/// that people choose, would protect nothing more and stand in front of every acquire.
+pub(super) fn digest_of(token: &[u8]) -> String {
+    hex(&Sha256::digest(token))
+}

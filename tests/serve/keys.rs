@@ -1,0 +1,191 @@
+//! `tollgate keys`, and a service that others than this machine may reach because there are keys.
+
+use std::io::{BufRead, BufReader};
+use std::process::{Command, Output, Stdio};
+
+use anyhow::{Context, Result};
+use reqwest::Method;
+use serde_json::Value;
+use tollgate_testkit::{RedisServer, Replica, eventually, replica_binary};
+
+use super::client::{Answer, Api, PATIENCE, TEN_EACH};
+
+/// Runs a command with these variables, and gives its exit code, and what it prints.
+async fn run(words: &[&str], variables: &[(&str, &str)]) -> Result<(Option<i32>, String, String)> {
+    let mut command = Command::new(replica_binary()?);
+    command
+        .args(words)
+        .env_remove("TOLLGATE_URL")
+        .env_remove("TOLLGATE_API_KEY")
+        .env("TOLLGATE_NAMESPACE", "shop");
+    command.env("TOLLGATE_AUTHOR", "ops").envs(variables.iter().copied());
+    let Output { status, stdout, stderr } = tokio::task::spawn_blocking(move || command.output()).await??;
+    Ok((status.code(), String::from_utf8(stdout)?, String::from_utf8(stderr)?))
+}
+
+async fn done(words: &[&str], variables: &[(&str, &str)]) -> Result<String> {
+    let (code, printed, errors) = run(words, variables).await?;
+    assert_eq!((code, errors.as_str()), (Some(0), ""), "{words:?}");
+    Ok(printed.trim_end().to_owned())
+}
+
+/// The first key is made on the store before there is a service, the next ones by it, and each is listed and revoked either way.
+#[tokio::test]
+async fn keys_are_made_listed_and_revoked_by_the_service_and_on_the_store() -> Result<()> {
+    let server = RedisServer::start()?;
+    let store = server.url();
+    let create = ["keys", "create", "--role", "admin", "--label", "ann", "--store", &store];
+    let (code, _, errors) =
+        run(&["keys", "create", "--role", "viewer", "--label", "x", "--store", &store], &[]).await?;
+    assert!(code == Some(1) && errors.contains("has to be an admin's"), "{errors}");
+    let admin = done(&create, &[]).await?;
+    assert!(admin.starts_with("tg_") && admin.lines().count() == 1, "{admin}");
+
+    let replica = Replica::builder().store(&store).policy(TEN_EACH).argument("--begin").argument("full");
+    let api = Api::start(replica).await?.with_key(&admin);
+    let (url, key) = (api.replica.url(""), [("TOLLGATE_API_KEY", admin.as_str())]);
+    let service = ["--url", url.as_str()];
+    let create = [
+        "keys",
+        "create",
+        "--role",
+        "operator",
+        "--label",
+        "night shift",
+        "--expires-at",
+        "2099-01-31T00:00:00Z",
+    ];
+    let operator = done(&[&create[..], &service].concat(), &key).await?;
+    api.shown(Method::GET, "/v1/shop/policy", Some(&operator)).await?.expect(200);
+    let listed = done(&[&["keys", "list"], &service[..]].concat(), &key).await?;
+    let lines: Vec<&str> = listed.lines().collect();
+    assert_eq!(lines.len(), 2, "{listed}");
+    assert!(
+        lines[0].contains("admin") && lines[0].contains("ann") && lines[0].ends_with("by ops"),
+        "{listed}"
+    );
+    assert!(lines[1].contains("night shift") && lines[1].contains("ends 2099-01-31T00:00:00"), "{listed}");
+    assert!(lines[1].contains("by ann (key "), "{listed}");
+    let as_json = done(&["keys", "list", "--json", "--store"], &[("TOLLGATE_STORE", &store)]).await?;
+    let as_json: Value = serde_json::from_str(&as_json)?;
+    assert_eq!(as_json["keys"][1]["label"], "night shift", "{as_json}");
+
+    let id = lines[1].split(' ').next().context("an id")?;
+    assert_eq!(
+        done(&[&["keys", "revoke", id], &service[..]].concat(), &key).await?,
+        format!("{id} is revoked")
+    );
+    api.shown(Method::GET, "/v1/shop/policy", Some(&operator)).await?.expect(401);
+    let (code, _, errors) = run(&["keys", "revoke", id, "--store", &store], &[]).await?;
+    assert!(code == Some(1) && errors.contains("no key"), "{errors}");
+    Ok(())
+}
+
+/// Every command shows the key that it is given, never on its own output; without one, or with another, it says what the service says.
+#[tokio::test]
+async fn commands_show_the_key_to_the_service_alone() -> Result<()> {
+    let api = Api::embedded(TEN_EACH).await?.keyed("shop").await?;
+    let key = api.make_key("admin", "ann").await?.1;
+    let url = api.replica.url("");
+    let with_key = [("TOLLGATE_API_KEY", key.as_str())];
+    let commands: [&[&str]; 5] = [
+        &["policy", "get"],
+        &["policy", "versions"],
+        &["pause", "org", "acme", "--for", "1m"],
+        &["resume", "org", "acme"],
+        &["audit"],
+    ];
+    for words in commands {
+        let words = [words, &["--url", url.as_str()]].concat();
+        let printed = done(&words, &with_key).await?;
+        assert!(!printed.contains(&key), "{printed}");
+        let by_option = done(&[&words[..], &["--api-key", key.as_str()]].concat(), &[]).await?;
+        assert!(!by_option.contains(&key));
+        for variables in
+            [&[][..], &[("TOLLGATE_API_KEY", super::roles::STRANGE)], &[("TOLLGATE_API_KEY", "")]]
+        {
+            let (code, _, errors) = run(&words, variables).await?;
+            assert!(code == Some(1) && errors.contains("401"), "{words:?}: {errors}");
+            let is_hinted = errors.contains("TOLLGATE_API_KEY");
+            assert_eq!(is_hinted, variables.iter().all(|(_, key)| key.is_empty()), "{words:?}: {errors}");
+            assert!(!errors.contains(super::roles::STRANGE), "{errors}");
+        }
+        let (code, _, errors) = run(&words, &[("TOLLGATE_API_KEY", "s3 cret")]).await?;
+        assert!(code == Some(2) && errors.contains("--api-key") && !errors.contains("s3"), "{errors}");
+        let command = [words[0], if words[0] == "policy" { words[1] } else { "--help" }, "--help"];
+        let help = done(&command, &[("TOLLGATE_API_KEY", &key)]).await?;
+        assert!(help.contains("TOLLGATE_API_KEY") && !help.contains(&key), "{help}");
+    }
+    Ok(())
+}
+
+/// Goal: a port that is open to others is open to nobody without a key, come what may. Method: with a key in the store a replica listens on
+/// all addresses, without one it does not start; then the store loses everything.
+#[tokio::test]
+async fn others_than_this_machine_need_a_key_also_when_the_store_has_lost_them() -> Result<()> {
+    let server = RedisServer::start()?;
+    let store = server.url();
+    let policy = tempfile::Builder::new().suffix(".toml").tempfile()?;
+    std::fs::write(policy.path(), TEN_EACH)?;
+    let file = policy.path().display().to_string();
+    let serve = ["serve", "--listen", "0.0.0.0:0", "--store", &store, "--policy", &file];
+    let (code, _, errors) = run(&serve, &[]).await?;
+    assert!(code == Some(1) && errors.contains("not a loopback address"), "{code:?} {errors}");
+    assert!(errors.contains("tollgate keys create") && errors.contains("--insecure-listen"), "{errors}");
+    let key = done(&["keys", "create", "--role", "admin", "--label", "ann", "--store", &store], &[]).await?;
+
+    let mut command = Command::new(replica_binary()?);
+    command.args(serve).stdout(Stdio::piped()).stderr(Stdio::null());
+    let mut child = Ended(command.spawn()?);
+    let mut line = String::new();
+    BufReader::new(child.0.stdout.take().context("its output")?).read_line(&mut line)?;
+    let port = line.trim().rsplit(':').next().context("a port")?.to_owned();
+    let http = reqwest::Client::builder().timeout(PATIENCE).build()?;
+    let url = format!("http://127.0.0.1:{port}/v1/shop/policy");
+    let asked = async |key: Option<&str>| {
+        let request = http.get(&url).header("host", "limits.example");
+        Answer::of(key.into_iter().fold(request, reqwest::RequestBuilder::bearer_auth)).await
+    };
+    asked(None).await?.expect(401);
+    asked(Some(&key)).await?.expect(200);
+
+    let mut connection = server.connection()?;
+    redis::cmd("FLUSHALL").exec(&mut connection)?;
+    // Once it has given its policy back it has met the loss, and read the keys again since.
+    eventually("the policy is given back", PATIENCE, async || {
+        let answer = asked(Some(&key)).await.map_err(|error| error.to_string())?;
+        if answer.status == 200 { Ok(()) } else { Err(format!("{answer:?}")) }
+    })
+    .await?;
+    for _ in 0..2 {
+        let calls = reads(&mut connection)?;
+        eventually("it reads the keys again", PATIENCE, async || {
+            let now = reads(&mut connection).map_err(|error| error.to_string())?;
+            if now > calls + 4 { Ok(()) } else { Err(format!("{now} after {calls}")) }
+        })
+        .await?;
+        asked(None).await?.expect(401);
+        asked(Some(&key)).await?.expect(200);
+    }
+    let (code, _, errors) = run(&serve, &[]).await?;
+    assert!(code == Some(1) && errors.contains("not a loopback address"), "{code:?} {errors}");
+    Ok(())
+}
+
+/// How many scripts the server has run.
+fn reads(connection: &mut redis::Connection) -> Result<u64> {
+    let info: String = redis::cmd("INFO").arg("commandstats").query(connection)?;
+    let calls = info.lines().filter(|line| line.starts_with("cmdstat_eval"));
+    let calls = calls.filter_map(|line| line.split("calls=").nth(1)?.split(',').next()?.parse::<u64>().ok());
+    Ok(calls.sum())
+}
+
+/// A process that is killed when the test ends.
+struct Ended(std::process::Child);
+
+impl Drop for Ended {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
