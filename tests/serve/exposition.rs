@@ -72,6 +72,14 @@ impl Exposition {
         labels
     }
 
+    /// How many series have this label.
+    pub(crate) fn series(&self, label: &str, value: &str) -> usize {
+        self.samples
+            .iter()
+            .filter(|(_, labels, _)| labels.get(label).is_some_and(|found| found == value))
+            .count()
+    }
+
     /// Every value of every label.
     pub(crate) fn label_values(&self) -> impl Iterator<Item = &str> {
         self.samples.iter().flat_map(|(_, labels, _)| labels.values().map(String::as_str))

@@ -13,7 +13,8 @@ use crate::keeper::Keeper;
 /// and how its store does.
 ///
 /// Another limiter has numbers of its own. The calls of other replicas are not among them: sum over all replicas. Held, it keeps
-/// no task of the limiter alive. With the feature `prometheus` it is a `Collector` that a registry of `prometheus-client` takes.
+/// no task of the limiter alive. With the feature `prometheus` it is a `Collector` that a registry of `prometheus-client` takes; two
+/// limiters of one namespace in one registry need a label each that tells them apart (`sub_registry_with_label`).
 ///
 /// # Examples
 /// ```
