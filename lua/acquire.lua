@@ -24,6 +24,8 @@
 --            buckets     count, then each: field, index of its terms
 --            costs       count, then of each bucket: tokens that all calls of the batch cost there together
 --            calls       count, then of each bucket: how many they are; none where each costs one token wherever it passes
+--            reports     count, then of each bucket that callers were told something of since the last batch: its field, calls
+--                        refused, calls granted that had waited, for how long together, and the longest (us)
 -- RETURNS  msgpack array, flat:
 --            status      0 ok | 1 no such namespace | 2 the policy is another one | 3 a later batch took this one's place
 --            now         us, the namespace's time    (this and the rest only with status 0)
@@ -42,8 +44,9 @@
 -- ERRORS   SCHEMA  a stored record is of an unknown version
 -- WRITES   only if something was granted, somebody has come to wait or waits no more, the epoch or the clock moved, or the batch
 --          is a repeated one: head, answer (swept 10 min later), buckets that were charged or are waited at (swept when full
---          again), their counters, permits (20 min), flows (1 min)
--- COST     TIME, HMGET; HMGET if a bucket is new; HMGET if somebody waits; HSET if anything is written
+--          again), their counters, permits (20 min), flows (1 min), tallies of what was reported (swept after a minute)
+-- COST     TIME, HMGET; HMGET if a bucket is new; HMGET if somebody waits; HMGET if something is reported; HSET if anything is
+--          written
 
 local args = cmsgpack.unpack(ARGV[1])
 local answer_field, number, repeated, fence, server = args[1], args[2], args[3] == 1, args[4], args[5]
@@ -53,6 +56,9 @@ local packed_entries, packed_askers, permit_count = args[6], args[7], args[8]
 local fields = {"head", answer_field}
 local buckets, limits, costs_at = bind_buckets(args, 9 + permit_count, fields)
 local permits_at = #buckets + 2
+local calls_at = costs_at + #buckets + 1
+local reports_at = calls_at + args[calls_at] + 1
+if args[calls_at] == 0 then calls_at = costs_at end
 for p = 1, permit_count do fields[permits_at + p] = args[8 + p] end
 local stored = redis.call("HMGET", KEYS[1], unpack(fields))
 
@@ -112,7 +118,7 @@ end
 -- What each bucket owes after all calls of the batch: who comes first does not matter where there is room for all of them, and
 -- nothing is to be known of one of them alone. Else returns nil.
 local function debts_after_all()
-  if permit_count > 0 or any_queue then return nil end
+  if permit_count > 0 or any_queue or args[reports_at] > 0 then return nil end
   local debts = {}
   for b = 1, #buckets do
     local bucket = buckets[b]
@@ -127,8 +133,7 @@ end
 
 local debts = debts_after_all()
 if debts then
-  local reply, any_charged, calls_at = {OK, now, head.epoch, 1}, false, costs_at + #buckets + 1
-  if args[calls_at] == 0 then calls_at = costs_at end
+  local reply, any_charged = {OK, now, head.epoch, 1}, false
   for b = 1, #buckets do
     local bucket, cost = buckets[b], args[costs_at + b]
     if cost > 0 then

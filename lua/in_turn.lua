@@ -247,8 +247,11 @@ end
 if waiting then reply_tickets(reply, claims, waits_at, entry_count) end
 reply = pack(reply)
 
-if any_charged or waiting or head.changed or repeated then
-  local writes, w = {}, 0
+local writes
+writes, problem = add_reports(args, reports_at, head)
+if problem then return problem end
+if any_charged or waiting or head.changed or repeated or #writes > 0 then
+  local w = #writes
   for b = 1, #buckets do
     local bucket, queue = buckets[b], buckets[b].opened
     if queue then

@@ -3,12 +3,11 @@
 use tollgate::engine::Script;
 
 /// What counts, each with what stands in its place where nothing is counted.
-const COUNTING: [(&str, &str); 7] = [
+const COUNTING: [(&str, &str); 6] = [
     (
         "      if calls_at == costs_at then bucket.calls = bucket.calls + cost else count(bucket, args[calls_at + b], cost) end\n",
         "",
     ),
-    ("  if args[calls_at] == 0 then calls_at = costs_at end\n", ""),
     (
         "local schema, epoch, debt, calls, at, old_refill, old_credit, minute, queue, _, pace, extra = read(record)",
         "local schema, epoch, debt, at, old_refill, old_credit, queue, _, pace = read(record)",

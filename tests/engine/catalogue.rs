@@ -87,7 +87,8 @@ fn traces(seed: Seed) -> Vec<Trace> {
     (0..HISTORIES)
         .map(live)
         .chain(refused)
-        .chain([audit_foreign::story(), recovery::story(), hold::story(), keys::story(), usage::story()])
+        .chain([audit_foreign::story(), recovery::story(), hold::story(), keys::story()])
+        .chain(usage::stories())
         .collect()
 }
 

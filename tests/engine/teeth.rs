@@ -52,7 +52,7 @@ const MUTANTS: [Mutant; 29] = [
     Mutant {
         what: "a refused batch is written",
         script: "acquire",
-        text: "if any_charged or waiting or head.changed or repeated then",
+        text: "if any_charged or waiting or head.changed or repeated or #writes > 0 then",
         becomes: "if true then",
     },
     Mutant {
@@ -76,8 +76,8 @@ const MUTANTS: [Mutant; 29] = [
     Mutant {
         what: "calls with a name are granted with all others",
         script: "acquire",
-        text: "  if permit_count > 0 or any_queue then",
-        becomes: "  if any_queue then",
+        text: "  if permit_count > 0 or any_queue or",
+        becomes: "  if any_queue or",
     },
     Mutant {
         what: "any policy will do",

@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 
 use anyhow::{Result, ensure};
 use tollgate::Call;
-use tollgate::engine::{Hold, HoldReply, Reply, Script, UsageCounts, UsageRead, UsageReply};
+use tollgate::engine::{
+    AcquireBatch, Calls, Hold, HoldReply, Reply, Report, Script, UsageCounts, UsageRead, UsageReply,
+};
 use tollgate::policy::Path;
 
 use crate::hold;
@@ -155,13 +157,50 @@ pub(crate) fn what_the_provider_refuses(programs: &Programs) -> Result<()> {
     Ok(())
 }
 
+/// What a replica has told its callers goes with its next batch, and is counted once, however often that is sent.
+pub(crate) fn what_callers_were_told(programs: &Programs) -> Result<Namespace> {
+    let mut namespace = Namespace::under(programs, LIMITS);
+    let path = path_of(&namespace, "acme", 1);
+    let told = |refused, waited_us| Report { refused, waits: 2, waited_us, longest_us: waited_us - 1 };
+    let mut batch = AcquireBatch::default();
+    batch.report(vec![("org:acme".to_owned(), told(3, 500)), ("platform:".to_owned(), told(0, 40))]);
+    // Nothing is asked for, and it is sent twice.
+    let argument = namespace.argument(&batch);
+    for _ in 0..2 {
+        let reply = batch.decode(&namespace.ask(Script::ACQUIRE, argument.clone())).expect("a reply");
+        ensure!(matches!(reply, Reply::Done(_)), "{reply:?}");
+    }
+    namespace.clock_us += MINUTE_US;
+    let mut batch = AcquireBatch::default();
+    batch.push(&path, Calls::trying(1));
+    batch.report(vec![("org:acme".to_owned(), told(1, 300))]);
+    let argument = namespace.argument(&batch);
+    let reply = batch.decode(&namespace.ask(Script::ACQUIRE, argument)).expect("a reply");
+    ensure!(matches!(&reply, Reply::Done(reply) if reply.entries[0].granted == 1), "{reply:?}");
+    close(&mut namespace);
+    let minutes = book(&mut namespace, false);
+    let acme = row(&minutes, BEGINNING_US / MINUTE_US, "org", "acme");
+    let expected =
+        UsageCounts { refused: 3, waits: 2, waited_us: 500, longest_us: 499, ..UsageCounts::default() };
+    ensure!(acme == expected, "{minutes:?}");
+    let hours = book(&mut namespace, true);
+    let acme = row(&hours, BEGINNING_US / HOUR_US, "org", "acme");
+    let expected = UsageCounts { refused: 4, waits: 4, waited_us: 800, longest_us: 499, ..granted(1, 1) };
+    ensure!(acme == expected, "{hours:?}");
+    let platform = row(&hours, BEGINNING_US / HOUR_US, "platform", "");
+    let expected = UsageCounts { waits: 2, waited_us: 40, longest_us: 39, ..granted(1, 1) };
+    ensure!(platform == expected, "{hours:?}");
+    Ok(namespace)
+}
+
 /// The stories, by name.
 type Story = (&'static str, fn(&Programs) -> Result<()>);
 
-const STORIES: [Story; 5] = [
+const STORIES: [Story; 6] = [
     ("by the minute", |programs| by_the_minute(programs).map(drop)),
     ("given back", what_is_given_back),
     ("refused", what_the_provider_refuses),
+    ("told", |programs| what_callers_were_told(programs).map(drop)),
     ("bounded", bounded),
     ("kept", kept),
 ];
@@ -249,9 +288,10 @@ fn what_is_complete_is_in_the_books() {
     assert!(complete_us + 2 * MINUTE_US > namespace.clock_us, "it is not told at all: {complete_us}");
 }
 
-/// A story for whoever looks at what is stored.
-pub(crate) fn story() -> Trace {
-    by_the_minute(&Programs::original()).expect("calls that are counted").trace
+/// Stories for whoever looks at what is stored.
+pub(crate) fn stories() -> [Trace; 2] {
+    [by_the_minute, what_callers_were_told]
+        .map(|story| story(&Programs::original()).expect("calls that are counted").trace)
 }
 
 #[test]
@@ -270,6 +310,11 @@ fn refusals_and_pauses_are_counted_at_the_bucket_that_is_to_blame() -> Result<()
 }
 
 #[test]
+fn what_callers_were_told_is_counted_once() -> Result<()> {
+    what_callers_were_told(&Programs::original()).map(drop)
+}
+
+#[test]
 fn a_page_has_the_busiest_keys_and_all_others_in_one() -> Result<()> {
     bounded(&Programs::original())
 }
@@ -280,7 +325,7 @@ fn pages_are_kept_for_their_time_and_no_longer() -> Result<()> {
 }
 
 /// Changes for the worse.
-const MUTANTS: [(&str, &str); 9] = [
+const MUTANTS: [(&str, &str); 12] = [
     ("  elseif calls > 0 or extra then\n    bucket.past", "  elseif false then\n    bucket.past"),
     ("count(bucket, args[calls_at + b], cost)", "count(bucket, cost, cost)"),
     ("    bucket.calls, bucket.extra = 0, false\n", ""),
@@ -292,6 +337,9 @@ const MUTANTS: [(&str, &str); 9] = [
     ("tally[T_THROTTLED] = tally[T_THROTTLED] + 1", "tally[T_THROTTLED] = 1"),
     ("      if busyness(row) > busyness(part.rows[quiet]) then", "      if false then"),
     ("        add_row(part.other, row)\n", ""),
+    ("max(tally[T_LONGEST], args[told + 4])", "0"),
+    ("any_queue or args[reports_at] > 0 then", "any_queue then"),
+    ("row[c] = c == LONGEST and max(row[c], more[c]) or row[c] + more[c]", "row[c] = row[c] + more[c]"),
     ("local MINUTES_KEPT = 2880 ", "local MINUTES_KEPT = 2881 "),
 ];
 

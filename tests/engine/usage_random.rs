@@ -56,6 +56,12 @@ struct Grant {
     at_us: u64,
 }
 
+impl Grant {
+    fn is_of_acme(&self) -> bool {
+        self.path.buckets()[1].key() == "acme"
+    }
+}
+
 /// What should be in the books, in minutes.
 #[derive(Default)]
 struct Judge {
@@ -107,7 +113,8 @@ fn live(events: &[Event]) -> Result<Namespace, String> {
                     judge.row(now_us, bucket.name()).tokens += i64::from(cost) - i64::from(charged);
                 }
             }
-            Event::Refused { grant } if grant < judge.grants.len() => {
+            // Of one organisation alone: what is counted of several is told in the order in which a server has found them.
+            Event::Refused { grant } if judge.grants.get(grant).is_some_and(Grant::is_of_acme) => {
                 let (path, at_us) = (judge.grants[grant].path.clone(), judge.grants[grant].at_us);
                 let reply = refuse(&mut namespace, &path, &[1], at_us);
                 let name = path.buckets()[1].name().to_owned();

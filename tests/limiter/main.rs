@@ -14,6 +14,7 @@ mod removal;
 mod state_loss;
 mod tracing_spans;
 mod unfit_stores;
+mod usage;
 mod waiting;
 
 use std::time::Duration;

@@ -99,14 +99,18 @@ impl<'a> Acquire<'a> {
             match self.in_time(began, self.ask(asked)).await? {
                 Answer::Granted(grant, held_by) => {
                     grant.count();
-                    let held_by = held_by.and_then(|limit| grant.charge().meters.limit(limit));
-                    held_by.inspect(|meter| _ = span.record("limit", meter.name()));
                     let waited = clock::now().saturating_duration_since(began);
+                    if let Some(bucket) = held_by.map(|place| &grant.charge().path.buckets()[place]) {
+                        let meter = grant.charge().meters.limit(bucket.limit());
+                        meter.inspect(|meter| _ = span.record("limit", meter.name()));
+                        self.gate.report_wait(bucket, waited);
+                    }
                     return Ok(Decision::Granted(Permit::new(grant, waited)));
                 }
                 Answer::Refused(refused, meter) => {
                     meter.inspect(|meter| meter.refused(refused.reason));
                     span.record("limit", refused.limit.as_str());
+                    self.gate.report_refusal(&refused);
                     return Ok(Decision::Refused(refused));
                 }
                 Answer::Outdated => asked = clock::now(),

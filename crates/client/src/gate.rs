@@ -11,12 +11,12 @@ use crate::acquire::Acquire;
 use crate::builder::Builder;
 use crate::call::Call;
 use crate::clock::{self, Instant};
-use crate::decision::Decision;
-use crate::dispatcher::{self, Doors, GoneOut, Inbox, Outbox, Patience, Setup};
+use crate::decision::{Decision, Reason, Refused};
+use crate::dispatcher::{self, Doors, GoneOut, Inbox, Notice, Outbox, Patience, Reports, Setup};
 use crate::error::Error;
 use crate::in_force::Current;
 use crate::keeper::Keeper;
-use crate::policy::Policy;
+use crate::policy::{Bucket, Policy};
 use crate::store::StoreAddress;
 use crate::sweeper;
 
@@ -63,6 +63,7 @@ struct Inner {
     inbox: Inbox,
     outbox: Outbox,
     gone: GoneOut,
+    reports: Arc<Reports>,
     store_timeout: Duration,
     /// When a call has last had the policy compared with the store's.
     looked_at: Mutex<Instant>,
@@ -105,6 +106,7 @@ impl Tollgate {
         let keeper = Arc::new(keeper);
         let library = keeper.library();
         let sweeper = tokio::spawn(sweeper::run(Arc::clone(&keeper)));
+        let reports = Arc::new(Reports::default());
         let Doors { inbox, outbox, gone } = dispatcher::start(Setup {
             store: Arc::clone(&library.store),
             keys: library.keys.clone(),
@@ -113,9 +115,11 @@ impl Tollgate {
             replica: library.replica.clone(),
             timeout: store_timeout,
             waiting_most,
+            reports: Arc::clone(&reports),
         });
         let looked_at = Mutex::new(clock::now());
-        let inner = Inner { keeper, current, inbox, outbox, gone, store_timeout, looked_at, sweeper };
+        let inner =
+            Inner { keeper, current, inbox, outbox, gone, reports, store_timeout, looked_at, sweeper };
         Self { inner: Arc::new(inner) }
     }
 
@@ -195,6 +199,25 @@ impl Tollgate {
 
     pub(crate) fn outbox(&self) -> &Outbox {
         &self.inner.outbox
+    }
+
+    /// Has it counted that a caller was told of a refusal.
+    pub(crate) fn report_refusal(&self, refused: &Refused) {
+        let Refused { limit, key, measure, reason, .. } = refused;
+        // One that has no bucket, because there are too many, gets none for this either.
+        let key = if *reason == Reason::Buckets { "" } else { key };
+        self.told(self.inner.reports.refused(&format!("{limit}{}:{key}", measure.suffix())));
+    }
+
+    /// Has it counted that a caller was told of a grant for which it had waited.
+    pub(crate) fn report_wait(&self, bucket: &Bucket, waited: Duration) {
+        self.told(self.inner.reports.waited(bucket.name(), waited));
+    }
+
+    fn told(&self, is_first: bool) {
+        if is_first {
+            let _ = self.inner.outbox.send(Notice::Told);
+        }
     }
 
     /// Where those say so who wait no more.

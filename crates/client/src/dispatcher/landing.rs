@@ -9,7 +9,7 @@ use super::grant::{Charge, Grant};
 use super::lease::{Lease, Leases};
 use super::party::Party;
 use super::told::Told;
-use super::{Dispatcher, Event, Upkeep, WATCH_EVERY};
+use super::{Dispatcher, Event, REPORT_WITHIN, Upkeep, WATCH_EVERY};
 use crate::clock;
 use crate::engine::{self, AcquireReply, Reply, Script, SettlementReply};
 use crate::error::Error;
@@ -44,6 +44,7 @@ impl Dispatcher {
             }
             // Nothing was charged: the calls are asked for again, under the policy that is in force then.
             Ok(Reply::Stale { .. } | Reply::Lost) => {
+                self.report_again(&mut cargo);
                 if Arc::ptr_eq(&cargo.in_force, &self.in_force) {
                     self.renew();
                 }
@@ -52,7 +53,22 @@ impl Dispatcher {
                 }
             }
             Ok(Reply::Superseded) => self.fail(cargo, &StoreError::superseded(Script::ACQUIRE)),
-            Err(error) => self.fail(cargo, &error),
+            Err(error) => {
+                // Where no answer came it may have been counted: rather not at all than twice.
+                if !error.is_unanswered() {
+                    self.report_again(&mut cargo);
+                }
+                self.fail(cargo, &error);
+            }
+        }
+    }
+
+    /// Keeps what a batch has told in vain for a later one.
+    fn report_again(&mut self, cargo: &mut Acquires) {
+        let reports = cargo.batch.take_reports();
+        if !reports.is_empty() {
+            self.reports.put_back(reports);
+            self.report_by = Some(clock::now() + REPORT_WITHIN);
         }
     }
 
@@ -234,8 +250,16 @@ mod tests {
         let keeper = Arc::new(Keeper::new(library, Arc::clone(&current), Arc::default()));
         let (_doors, ways) = ways();
         let timeout = Duration::from_secs(1);
-        let setup =
-            Setup { store, keys, current: Arc::clone(&current), keeper, replica, timeout, waiting_most: 10 };
+        let setup = Setup {
+            store,
+            keys,
+            current: Arc::clone(&current),
+            keeper,
+            replica,
+            timeout,
+            waiting_most: 10,
+            reports: Arc::default(),
+        };
         let mut dispatcher = Dispatcher::new(setup, ways);
 
         dispatcher.join(first);

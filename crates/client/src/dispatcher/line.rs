@@ -45,7 +45,7 @@ impl Line {
     pub(super) fn park(&mut self, told: Told) -> Instant {
         let due = self.queue.iter().map(|request| told.asks_by(request.patience)).min();
         let due = due.unwrap_or(told.at);
-        let held_by = Some(told.bucket().limit());
+        let held_by = Some(told.by);
         self.queue.iter_mut().for_each(|request| request.held_by = held_by);
         self.gone = 0;
         self.state = LineState::Parked { told, due };

@@ -11,6 +11,7 @@ mod lease;
 mod line;
 mod notice;
 mod party;
+mod reports;
 mod request;
 mod told;
 mod waiting;
@@ -18,6 +19,7 @@ mod waiting;
 pub(crate) use grant::{Charge, Grant};
 pub(crate) use lease::{Lease, Leases};
 pub(crate) use notice::{Notice, Outbox};
+pub(crate) use reports::Reports;
 pub(crate) use request::{Answer, GoneOut, Inbox, LineKey, Patience, Request};
 
 use std::collections::VecDeque;
@@ -47,6 +49,10 @@ use crate::store::Store;
 const ENTRIES_MOST: usize = 250;
 const BUCKETS_MOST: usize = 2_000;
 
+/// Buckets of which a batch tells what callers were told, and how long that waits for a batch that goes anyway.
+const REPORTS_MOST: usize = 250;
+const REPORT_WITHIN: Duration = Duration::from_secs(1);
+
 /// Calls that wait to be taken up by the dispatcher.
 const INBOX_SIZE: usize = 16_384;
 
@@ -66,6 +72,8 @@ pub(crate) struct Setup {
     pub(crate) timeout: Duration,
     /// Most calls of a flow that wait.
     pub(crate) waiting_most: usize,
+    /// What callers are told that is to be counted.
+    pub(crate) reports: Arc<Reports>,
 }
 
 /// The ways in.
@@ -108,6 +116,9 @@ struct Dispatcher {
     keeper: Arc<Keeper>,
     ways: Ways,
     waiting: Waiting,
+    reports: Arc<Reports>,
+    /// When they are sent even if no call is asked for; `None` if there is nothing to tell.
+    report_by: Option<Instant>,
     corrections: VecDeque<SettleRequest>,
     /// The leases of the calls in flight whose permits are held in this process.
     held: Held,
@@ -143,7 +154,7 @@ enum Upkeep {
 
 impl Dispatcher {
     fn new(setup: Setup, ways: Ways) -> Self {
-        let Setup { store, keys, current, keeper, replica, timeout, waiting_most } = setup;
+        let Setup { store, keys, current, keeper, replica, timeout, waiting_most, reports } = setup;
         Self {
             route: Route { store, keys, timeout },
             in_force: current.load_full(),
@@ -151,6 +162,8 @@ impl Dispatcher {
             keeper,
             ways,
             waiting: Waiting::new(timeout, waiting_most),
+            reports,
+            report_by: None,
             corrections: VecDeque::new(),
             held: Held::default(),
             lanes: Lanes::new(&replica),
@@ -209,15 +222,16 @@ impl Dispatcher {
             Upkeep::Idle { watch_at } if watch_at <= now && self.waiting.next_due().is_some() => self.watch(),
             _ => {}
         }
-        while self.has_to_send() {
+        while self.has_to_send(now) {
             let Some(lane) = self.lanes.take(now) else { return };
             self.send_acquires(lane, now);
         }
     }
 
-    /// Whether calls wait for nothing but a lane.
-    fn has_to_send(&self) -> bool {
-        matches!(self.upkeep, Upkeep::Idle { .. } | Upkeep::Watching) && self.waiting.has_ready()
+    /// Whether calls, or what others were told long enough ago, wait for nothing but a lane.
+    fn has_to_send(&self, now: Instant) -> bool {
+        let has_something = self.waiting.has_ready() || self.report_by.is_some_and(|by| by <= now);
+        matches!(self.upkeep, Upkeep::Idle { .. } | Upkeep::Watching) && has_something
     }
 
     /// Puts a call in line, if its path is of the policy in force.
@@ -246,6 +260,7 @@ impl Dispatcher {
                     self.held.let_go(lease);
                 }
             }
+            Notice::Told => self.report_by = Some(now + REPORT_WITHIN),
         }
     }
 
@@ -279,7 +294,11 @@ impl Dispatcher {
             };
             cargo.push(party, now);
         }
-        if cargo.parties.is_empty() {
+        if self.report_by.is_some() {
+            let (reports, has_more) = self.reports.take(REPORTS_MOST);
+            cargo.batch.report(reports);
+            self.report_by = has_more.then_some(now);
+        } else if cargo.parties.is_empty() {
             return self.lanes.put_back(lane);
         }
         let since = cargo.waiting_since().unwrap_or(now);
@@ -338,9 +357,11 @@ impl Dispatcher {
             Upkeep::Failed { again_at } => Some(again_at),
             Upkeep::Watching | Upkeep::Renewing => None,
         };
-        let opening = if self.has_to_send() { self.lanes.next_opening(now) } else { None };
+        let opening = if self.has_to_send(now) { self.lanes.next_opening(now) } else { None };
         let renewal = self.settle_lane.as_ref().and(self.held.next_due());
         let due = [self.waiting.next_due(), self.waiting.next_expiry(), renewal];
-        due.into_iter().chain([opening, upkeep]).flatten().min()
+        // Once it is past, there is a lane to wait for.
+        let report = self.report_by.filter(|by| *by > now);
+        due.into_iter().chain([opening, upkeep, report]).flatten().min()
     }
 }

@@ -18,7 +18,7 @@ pub(crate) type Outbox = mpsc::UnboundedSender<Notice>;
 /// Where the outcome of a correction goes.
 pub(crate) type SettleReply = oneshot::Sender<Result<SettlementReply, Error>>;
 
-/// Something about a permit.
+/// Something about a permit, or that there is something to report.
 #[derive(Debug)]
 pub(crate) enum Notice {
     /// What was charged is to be corrected, or leases are to be ended or renewed.
@@ -27,6 +27,8 @@ pub(crate) enum Notice {
     Dropped(SettleRequest),
     /// A permit was taken back by its id: from here on its leases are renewed by this process.
     TakenBack(Box<[Lease]>),
+    /// Callers were told something that is to be reported.
+    Told,
     /// A permit was handed over: whoever has its id sees to its leases.
     HandedOver(Box<[Lease]>),
 }

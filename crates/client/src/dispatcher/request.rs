@@ -40,8 +40,8 @@ pub(crate) struct Request {
     pub(crate) reply: oneshot::Sender<Result<Answer, Error>>,
     /// Its place among those of its flow that wait, once it has one.
     pub(crate) place: Option<Arc<()>>,
-    /// The limit that has made it wait last, by where it stands in the policy.
-    pub(crate) held_by: Option<u16>,
+    /// The bucket that has made it wait last, by where it stands on the path.
+    pub(crate) held_by: Option<usize>,
 }
 
 /// How long a call may wait.
@@ -58,8 +58,8 @@ pub(crate) enum Patience {
 /// What a caller is told.
 #[derive(Debug)]
 pub(crate) enum Answer {
-    /// With the limit that has made the call wait last, if one has.
-    Granted(Grant, Option<u16>),
+    /// With the place on the path of the bucket that has made the call wait last, if one has.
+    Granted(Grant, Option<usize>),
     /// With what is counted at the limit that binds.
     Refused(Refused, Option<Arc<LimitMeter>>),
     /// Another policy came into force: the path is to be found anew.

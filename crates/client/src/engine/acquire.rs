@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
-use super::batch::{ANSWER, BatchId, PERMIT, Repeated};
+use super::batch::{ANSWER, BUCKET, BatchId, PERMIT, Repeated};
 use super::buckets::BucketTable;
-use super::flat::{Malformed, Reader, Writer};
+use super::flat::{INTEGER_MAX, Malformed, Reader, Writer};
 use super::numbered::Numbered;
 use super::reply::Reply;
 use crate::policy::{Bucket, HashedName, Path, Policy};
@@ -15,6 +15,21 @@ pub struct AcquireBatch {
     table: BucketTable,
     flows: Numbered<HashedName>,
     entries: Vec<Entry>,
+    /// By the names of buckets, each once.
+    reports: Vec<(String, Report)>,
+}
+
+/// What callers were told of a bucket since the last batch.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Report {
+    /// Calls that were refused.
+    pub refused: u64,
+    /// Calls that were granted after they had waited.
+    pub waits: u64,
+    /// For how long together, in microseconds.
+    pub waited_us: u64,
+    /// The longest of them, in microseconds.
+    pub longest_us: u64,
 }
 
 /// Equal calls that are asked for together.
@@ -107,6 +122,16 @@ impl AcquireBatch {
         self.entries.len() - 1
     }
 
+    /// Has the batch take along what callers were told, of each bucket once: at most 250 of them.
+    pub fn report(&mut self, reports: Vec<(String, Report)>) {
+        self.reports = reports;
+    }
+
+    /// What it takes along.
+    pub fn take_reports(&mut self) -> Vec<(String, Report)> {
+        std::mem::take(&mut self.reports)
+    }
+
     /// The entries in the order they were added.
     #[must_use]
     pub fn entries(&self) -> &[Entry] {
@@ -155,6 +180,13 @@ impl AcquireBatch {
         for sums in [costs, calls] {
             args.count(sums.len());
             sums.into_iter().for_each(|sum| args.integer(sum));
+        }
+        args.count(self.reports.len());
+        for (bucket, report) in &self.reports {
+            args.joined(BUCKET, bucket);
+            for number in [report.refused, report.waits, report.waited_us, report.longest_us] {
+                args.integer(number.min(INTEGER_MAX));
+            }
         }
         args.finish()
     }
@@ -244,6 +276,16 @@ impl AcquireBatch {
 fn numbered(entries: &mut [EntryReply], number: usize) -> Result<&mut EntryReply, Malformed> {
     let entry = number.checked_sub(1).and_then(|index| entries.get_mut(index));
     entry.ok_or(Malformed("no entry has this number"))
+}
+
+impl Report {
+    /// Adds what was told elsewhere.
+    pub fn add(&mut self, other: &Self) {
+        self.refused += other.refused;
+        self.waits += other.waits;
+        self.waited_us = self.waited_us.saturating_add(other.waited_us);
+        self.longest_us = self.longest_us.max(other.longest_us);
+    }
 }
 
 impl Calls {

@@ -7,7 +7,7 @@ use rmp::Marker;
 use rmp::decode::NumValueReadError;
 
 /// Most credits, counters and times that a script can hold exactly.
-const INTEGER_MAX: u64 = (1 << 53) - 1;
+pub(super) const INTEGER_MAX: u64 = (1 << 53) - 1;
 
 /// Writes a flat array.
 #[derive(Debug)]

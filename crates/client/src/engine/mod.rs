@@ -26,7 +26,7 @@ mod usage;
 mod versions;
 
 pub use access::{KeyMake, KeyMakeReply, KeyRecord, KeyRevoke, KeyTouch, KeysRead, KeysReply};
-pub use acquire::{AcquireBatch, AcquireReply, Calls, Entry, EntryReply, Leases, Ticket};
+pub use acquire::{AcquireBatch, AcquireReply, Calls, Entry, EntryReply, Leases, Report, Ticket};
 pub use audit::{AuditRead, AuditReply, Reporter};
 pub use back_off::{BackOff, BackOffReply, Blamed, PAUSE_MAX, RefusedCall};
 pub use batch::{BatchId, Repeated};

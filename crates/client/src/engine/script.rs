@@ -112,7 +112,7 @@ impl Script {
 
 // What only calls need that have to wait is behind what most batches end with: it is not made for the others.
 static ACQUIRE: Script =
-    script!("acquire", before "in_flight", before "named", before "queue", before "in_turn");
+    script!("acquire", before "in_flight", before "named", before "queue", before "tally", before "in_turn");
 static SETTLE: Script = script!("settle", after "tally", after "in_flight");
 static BACK_OFF: Script = script!("back_off", after "audit_trail", after "tally", after "open");
 static LOWER: Script = script!("lower", after "audit_trail", after "open");
