@@ -1,6 +1,5 @@
 //! The audit trail, story by story: what is told of refusals, lowered buckets, policies and losses, and what is only counted.
 
-use std::fmt::Write;
 use std::time::Duration;
 
 use anyhow::{Result, ensure};
@@ -13,6 +12,7 @@ use tollgate::{Attribution, AuditEntry, AuditEvent, AuditOrder};
 
 use crate::hold;
 use crate::lab::State;
+use crate::mutants::{self, Story};
 use crate::namespace::Namespace;
 use crate::program::Programs;
 use crate::recovery;
@@ -290,9 +290,6 @@ fn losses(programs: &Programs) -> Result<()> {
     Ok(())
 }
 
-/// A story of the trail.
-type Story = fn(&Programs) -> Result<()>;
-
 const STORIES: [(&str, Story); 13] = [
     ("a storm", a_storm),
     ("refusals without permits", refusals_without_permits),
@@ -376,20 +373,5 @@ const MUTANTS: [(&str, &str); 19] = [
 /// The stories are worth telling: each mutant makes one of them come out differently.
 #[test]
 fn every_mutant_of_the_trail_is_found_out() -> Result<()> {
-    let mut table = String::new();
-    let mut survived = 0;
-    for (text, becomes) in MUTANTS {
-        let original = Programs::original();
-        ensure!(original.all().iter().any(|program| program.source.contains(text)), "{text:?} is nowhere");
-        let programs = Programs::edited(|_, source| source.replace(text, becomes));
-        let caught = STORIES.iter().find(|(_, story)| {
-            // A script that fails ends the story, as a panic of the namespace.
-            let told = std::panic::catch_unwind(|| story(&programs));
-            !matches!(told, Ok(Ok(())))
-        });
-        survived += usize::from(caught.is_none());
-        let _ = writeln!(table, "{:<70} {}", text.trim(), caught.map_or("SURVIVED", |(name, _)| name));
-    }
-    ensure!(survived == 0, "{table}");
-    Ok(())
+    mutants::are_found_out(&MUTANTS, &STORIES)
 }
