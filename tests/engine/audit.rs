@@ -60,8 +60,7 @@ pub(crate) fn lower(namespace: &mut Namespace, org: &str, granted_at_us: u64, re
     let path = path_of(namespace, org);
     let reporter = Reporter { replica: "r0".to_owned(), org: org.to_owned() };
     let mut lower = Lower::granted_in(0, granted_at_us).reported_by(reporter);
-    let resets_in = Some(Duration::from_secs(60));
-    lower.push(&path.buckets()[2], QuotaLeft { owed: 0, remaining, resets_in });
+    lower.push(&path.buckets()[2], QuotaLeft { owed: 0, remaining, resets_in: None });
     let argument = lower.encode(namespace.policy(), namespace.fence(), &namespace.server());
     assert_eq!(Lower::decode(&namespace.ask(Script::LOWER, argument)), Ok(Reply::Done(1)));
 }

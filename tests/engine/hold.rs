@@ -22,7 +22,7 @@ pub(crate) fn argument(namespace: &Namespace, path: &Path, seconds: u64) -> Vec<
     hold.encode(namespace.policy(), namespace.fence(), &namespace.server())
 }
 
-fn hold(namespace: &mut Namespace, path: &Path, seconds: u64) -> HoldReply {
+pub(crate) fn hold(namespace: &mut Namespace, path: &Path, seconds: u64) -> HoldReply {
     let argument = argument(namespace, path, seconds);
     match Hold::decode(&namespace.ask(Script::PAUSE, argument)) {
         Ok(Reply::Done(reply)) => reply,

@@ -45,7 +45,7 @@ pub struct BucketState {
     pub remaining: u64,
     /// Until it is full again, if nobody comes; where calls in flight are counted at the latest, if no lease is renewed.
     pub reset_after: Duration,
-    /// Until it earns again, where the provider has refused calls and nothing passes for a time; else zero.
+    /// Until it earns again, where the provider or an operator has said that nothing may pass for a time; else zero.
     pub paused_for: Duration,
     /// At which part of its rate it goes since the provider has refused calls, in hundredths, 2 to 100.
     pub pace_percent: u32,
