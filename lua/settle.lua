@@ -44,15 +44,16 @@ if not head then return cmsgpack.pack({LOST}) end
 local now = tell_time(head)
 enter_epoch(head, server, now)
 
--- A record counts in its own terms: whoever settles may not know the policy that is in force, nor need to. One from before
--- the last change of the policy is taken, and left, as it was at the change: its terms don't say how fast it has been paid off
--- since. What is charged more to it was granted before the change, too.
+-- A record counts in its own terms: whoever settles may not know the policy that is in force, nor need to. One from before the last
+-- change of the policy is taken, and left, as of the time that it has: its terms don't say how fast it has been paid off since. What is
+-- charged more to it was granted before that time, too. One that was ever paused may be from before the change, as the sweep knows.
 for b = 1, #buckets do
   if stored[b + 2] then
-    local _, epoch, _, _, _, at, refill, credit = cmsgpack.unpack(stored[b + 2])
+    local _, epoch, _, _, _, at, refill, credit, _, _, leases = cmsgpack.unpack(stored[b + 2])
     if epoch == head.epoch and buckets[b].terms.refill > 0 then
       buckets[b].terms = {refill = refill, credit = credit, capacity = 0, limit = buckets[b].terms.limit, is_of_record = true}
-      if at <= head.ruled then buckets[b].as_of = head.ruled end
+      local is_older = at <= head.ruled or (leases ~= nil and head.ruled > 0)
+      if is_older and at <= now then buckets[b].as_of = at end
     end
   end
 end

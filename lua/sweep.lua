@@ -61,14 +61,16 @@ end
 
 -- Whether a bucket of this epoch owes nothing more. A record from before the last change of the policy may have been paid
 -- off more slowly since than its own terms say. Which terms its key has now is not known here, so it is counted by the
--- slowest of its limit: what is paid off at those is paid off at any. Where the limit is gone, nobody asks for the bucket.
+-- slowest of its limit: what is paid off at those is paid off at any. Where the limit is gone, nobody asks for the bucket. One
+-- that was ever paused may be from before the change though it is as of a later time, the end of the pause.
 local function paid_off(bucket, counter)
   if bucket.refill == 0 then
     -- While its last id is not in the past the next bucket of its name might give it out again.
     local held = read_leases(bucket.leases, now)
     return #held.ids == 0 and held.last < now
   end
-  if bucket.at <= head.ruled and slowest[counter] then
+  local is_older = bucket.at <= head.ruled or (bucket.was_held_back and head.ruled > 0)
+  if is_older and slowest[counter] then
     local slow = {field = bucket.field, terms = slowest[counter]}
     read_bucket(slow, bucket.record, head, now)
     return slow.debt == 0
@@ -93,10 +95,13 @@ local function recovery_of(bucket, is_forgotten)
   return recovery
 end
 
--- The record of a bucket of which nothing has changed but what is counted and told.
+-- The record of a bucket of which nothing has changed but what is counted and told. It is as long as it was: only of one that was
+-- paused or slow, or that counts calls in flight, there is more than a queue.
 local function record_of(bucket)
-  return pack(SCHEMA, bucket.epoch, bucket.debt, bucket.calls, bucket.tokens, bucket.at, bucket.refill, bucket.credit, bucket.minute,
-    bucket.queue or false, bucket.leases or false, bucket.pace or false)
+  local values = {cmsgpack.unpack(bucket.record)}
+  values[4], values[5] = bucket.calls, bucket.tokens
+  if bucket.was_held_back then values[12] = bucket.pace end
+  return pack(unpack(values))
 end
 
 -- Of what is told the kind and the record, of what is written the field and the record.
@@ -109,7 +114,7 @@ look_at["b:"] = function(field, record)
   local version, epoch, debt, calls, tokens, at, refill, credit, minute, queue, leases, pace = cmsgpack.unpack(record)
   if version ~= SCHEMA then return nil, unknown_schema(field, version) end
   local bucket = {field = field, record = record, epoch = epoch, debt = debt, calls = calls, tokens = tokens, at = at, refill = refill,
-    credit = credit, minute = minute, queue = queue, leases = leases, pace = pace}
+    credit = credit, minute = minute, queue = queue, leases = leases, pace = pace, was_held_back = leases ~= nil}
   local counter = "n:" .. string.match(field, "^b:([^:]*)")
   local spent = is_spent(bucket, counter)
   local recovery = recovery_of(bucket, spent)

@@ -8,6 +8,7 @@ use tollgate::engine::{Blamed, RefusedCall};
 use tollgate::policy::Path;
 
 use crate::audit::SECOND_US;
+use crate::hold::hold;
 use crate::mutants::{self, Story};
 use crate::namespace::Namespace;
 use crate::program::Programs;
@@ -47,15 +48,68 @@ fn given_back_after_a_cut(programs: &Programs) -> Result<()> {
     Ok(())
 }
 
-const STORIES: [(&str, Story); 1] = [("given back after a cut", given_back_after_a_cut)];
+/// A bucket at 100 a second that was spent and is paused for 30 s; in the pause the policy comes to 1 a second.
+fn slowed_down_in_a_pause(programs: &Programs) -> Result<(Namespace, Path)> {
+    let mut namespace = Namespace::under(programs, &per_org("rate = \"100/s\"\nburst = 100"));
+    let path = path_of(&namespace, "acme", 1);
+    ensure!(granted(&mut namespace, &path, 100) == 100);
+    hold(&mut namespace, &path, 30);
+    namespace.clock_us += 5 * SECOND_US;
+    namespace.change(&per_org("rate = \"1/s\"\nburst = 100"));
+    let path = path_of(&namespace, "acme", 1);
+    Ok((namespace, path))
+}
+
+/// A pause ends empty, also where the policy was slowed down in it. Its record is as of its end, which is later than the change; so the
+/// sweep took it to have been paid off at the old rate, and all 100 passed ten seconds later.
+fn slowed_down_and_swept(programs: &Programs) -> Result<()> {
+    let (mut namespace, path) = slowed_down_in_a_pause(programs)?;
+    namespace.clock_us += 35 * SECOND_US;
+    namespace.sweep();
+    let passed = granted(&mut namespace, &path, 100);
+    ensure!(passed == 10, "{passed} pass ten seconds after the end");
+    // What the sweep has booked is as slow as it was.
+    namespace.clock_us += 61 * SECOND_US;
+    namespace.sweep();
+    ensure!(granted(&mut namespace, &path, 100) == 61);
+    Ok(())
+}
+
+/// And a call that has cost more is charged, and nothing is paid off with that: 99 passed once, a second after the end.
+fn slowed_down_and_corrected(programs: &Programs) -> Result<()> {
+    let (mut namespace, path) = slowed_down_in_a_pause(programs)?;
+    let (policy, granted_at_us) = (namespace.policy().clone(), namespace.clock_us - 5 * SECOND_US);
+    namespace.clock_us += 27 * SECOND_US;
+    namespace.settle(&path, &policy, granted_at_us, &[2]);
+    let passed = granted(&mut namespace, &path, 100);
+    ensure!(passed == 1, "{passed} pass two seconds after the end, one of which has been sent already");
+    Ok(())
+}
+
+const STORIES: [(&str, Story); 3] = [
+    ("given back after a cut", given_back_after_a_cut),
+    ("slowed down and swept", slowed_down_and_swept),
+    ("slowed down and corrected", slowed_down_and_corrected),
+];
 
 #[test]
 fn what_is_given_back_after_a_cut_is_worth_what_was_not_earned() -> Result<()> {
     given_back_after_a_cut(&Programs::original())
 }
 
+#[test]
+fn a_pause_in_which_the_policy_slows_down_ends_empty() -> Result<()> {
+    slowed_down_and_swept(&Programs::original())?;
+    slowed_down_and_corrected(&Programs::original())
+}
+
 /// Changes for the worse.
-const MUTANTS: [(&str, &str); 1] = [("full_credit(terms.credit, share_of(bucket))", "terms.credit")];
+const MUTANTS: [(&str, &str); 4] = [
+    ("full_credit(terms.credit, share_of(bucket))", "terms.credit"),
+    ("(bucket.was_held_back and head.ruled > 0)", "false"),
+    ("      if is_older and at <= now then buckets[b].as_of = at end\n", ""),
+    ("(leases ~= nil and head.ruled > 0)", "false"),
+];
 
 /// The stories are worth telling: each mutant makes one of them come out differently.
 #[test]
