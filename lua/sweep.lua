@@ -59,7 +59,7 @@ local function deserted(queue)
   return true
 end
 
--- Whether a bucket of this epoch owes nothing more. A record from before the last change of the policy may have been paid
+-- Whether a bucket owes nothing more. A record from before the last change of the policy may have been paid
 -- off more slowly since than its own terms say. Which terms its key has now is not known here, so it is counted by the
 -- slowest of its limit: what is paid off at those is paid off at any. Where the limit is gone, nobody asks for the bucket. One
 -- that was ever paused may be from before the change though it is as of a later time, the end of the pause.
@@ -72,16 +72,19 @@ local function paid_off(bucket, counter)
   local is_older = bucket.at <= head.ruled or (bucket.was_held_back and head.ruled > 0)
   if is_older and slowest[counter] then
     local slow = {field = bucket.field, terms = slowest[counter]}
-    read_bucket(slow, bucket.record, head, now)
+    local as_written = {epoch = bucket.epoch, since = head.since, ruled = head.ruled, minute = head.minute}
+    read_bucket(slow, bucket.record, as_written, now)
     return slow.debt == 0
   end
   return pay_off(bucket.debt, bucket.refill, now - bucket.at) == 0
 end
 
--- Whether nothing is lost with the record of a bucket.
+-- Whether nothing is lost with the record of a bucket. One of an earlier epoch does not count, but where a pause has outlasted the
+-- loss: that ends empty.
 local function is_spent(bucket, counter)
   if is_held_back(bucket.at, bucket.pace, now) then return false end
-  return bucket.epoch ~= head.epoch or (paid_off(bucket, counter) and deserted(bucket.queue))
+  local is_lost = bucket.epoch ~= head.epoch and (bucket.at <= head.since or bucket.refill == 0)
+  return is_lost or (paid_off(bucket, counter) and deserted(bucket.queue))
 end
 
 -- What there is to tell of a bucket that goes at all of its rate again after a cut, or whose slower pace is forgotten with its

@@ -86,10 +86,32 @@ fn slowed_down_and_corrected(programs: &Programs) -> Result<()> {
     Ok(())
 }
 
-const STORIES: [(&str, Story); 3] = [
+/// A pause that outlasts the server process ends empty, whether it is swept or not. It was once removed as soon as it was over, and
+/// a bucket without a record is full so long after a loss: 1,000 passed.
+fn restarted_in_a_pause(programs: &Programs) -> Result<()> {
+    for is_swept in [false, true] {
+        let mut namespace = Namespace::under(programs, &per_org("rate = \"10/s\"\nburst = 1000"));
+        let path = path_of(&namespace, "acme", 1);
+        ensure!(granted(&mut namespace, &path, 1) == 1);
+        hold(&mut namespace, &path, 600);
+        namespace.failover();
+        let other = path_of(&namespace, "globex", 1);
+        granted(&mut namespace, &other, 1);
+        namespace.clock_us += 610 * SECOND_US;
+        if is_swept {
+            namespace.sweep();
+        }
+        let passed = granted(&mut namespace, &path, 1_000);
+        ensure!(passed == 100, "{passed} pass ten seconds after the end, swept: {is_swept}");
+    }
+    Ok(())
+}
+
+const STORIES: [(&str, Story); 4] = [
     ("given back after a cut", given_back_after_a_cut),
     ("slowed down and swept", slowed_down_and_swept),
     ("slowed down and corrected", slowed_down_and_corrected),
+    ("restarted in a pause", restarted_in_a_pause),
 ];
 
 #[test]
@@ -103,12 +125,18 @@ fn a_pause_in_which_the_policy_slows_down_ends_empty() -> Result<()> {
     slowed_down_and_corrected(&Programs::original())
 }
 
+#[test]
+fn a_pause_that_outlasts_a_restart_ends_empty() -> Result<()> {
+    restarted_in_a_pause(&Programs::original())
+}
+
 /// Changes for the worse.
-const MUTANTS: [(&str, &str); 4] = [
+const MUTANTS: [(&str, &str); 5] = [
     ("full_credit(terms.credit, share_of(bucket))", "terms.credit"),
     ("(bucket.was_held_back and head.ruled > 0)", "false"),
     ("      if is_older and at <= now then buckets[b].as_of = at end\n", ""),
     ("(leases ~= nil and head.ruled > 0)", "false"),
+    ("(bucket.at <= head.since or bucket.refill == 0)", "true"),
 ];
 
 /// The stories are worth telling: each mutant makes one of them come out differently.
