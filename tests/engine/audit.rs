@@ -289,7 +289,7 @@ fn losses(programs: &Programs) -> Result<()> {
     Ok(())
 }
 
-const STORIES: [(&str, Story); 13] = [
+const STORIES: [(&str, Story); 14] = [
     ("a storm", a_storm),
     ("refusals without permits", refusals_without_permits),
     ("attributions", attributions),
@@ -299,6 +299,7 @@ const STORIES: [(&str, Story); 13] = [
     ("held", |programs| hold::held(programs).map(drop)),
     ("a pause ended for the provider", hold::ended_for_the_provider),
     ("a pause slept through", hold::slept_through),
+    ("whatever is counted", hold::whatever_is_counted),
     ("told to those who wait", hold::told_to_those_who_wait),
     ("a recovery by use", recovery::by_use),
     ("a recovery by disuse", recovery::by_disuse),
@@ -341,7 +342,7 @@ fn a_loss_is_told_and_ids_rise_whatever_clocks_do() -> Result<()> {
 }
 
 /// Changes for the worse: the text that another text replaces in every script that has it.
-const MUTANTS: [(&str, &str); 19] = [
+const MUTANTS: [(&str, &str); 20] = [
     (
         "  untold.refused, untold.paused = untold.refused + 1,",
         "  untold.refused, untold.paused = untold.refused,",
@@ -354,14 +355,15 @@ const MUTANTS: [(&str, &str); 19] = [
     ("  if now - bucket.pace.lowered_at >= REMEMBERED_US then", "  if true then"),
     ("  if now - untold.since < UNTOLD_US then return false end", "  if true then return false end"),
     ("granted_at = now - ON_ITS_WAY_US end", "granted_at = now end"),
-    ("bucket.paused = max(before or 0, now + pause)", "bucket.paused = now + pause"),
+    ("bucket.paused = max(paused or 0, now + pause)", "bucket.paused = now + pause"),
     (
         "  if not bucket.leases then bucket.debt, bucket.lost = max(bucket.debt, bucket.terms.capacity), 0 end\n",
         "",
     ),
     ("  head.eased = now\n", ""),
     ("if head.eased and now - head.eased < EASED_US then", "if head.eased then"),
-    ("if bucket.paused == before then", "if false then"),
+    ("if after == before then", "if false then"),
+    ("  local bucket = buckets[b]\n  local paused", "  local bucket = buckets[1]\n  local paused"),
     ("  pace.cut_to = 0\n", ""),
     ("(is_forgotten or pace.share == SHARE_FULL)", "pace.share == SHARE_FULL"),
     ("(is_forgotten or pace.share == SHARE_FULL)", "true"),

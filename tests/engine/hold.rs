@@ -5,7 +5,7 @@ use std::time::Duration;
 use anyhow::{Result, ensure};
 use tollgate::engine::{Hold, HoldReply, Peek, Reply, Script};
 use tollgate::policy::Path;
-use tollgate::{AuditEvent, Change};
+use tollgate::{AuditEvent, Call, Change};
 
 use crate::audit::{SECOND_US, kinds, trail};
 use crate::namespace::Namespace;
@@ -16,7 +16,8 @@ use crate::trace::Trace;
 /// The argument that pauses an organisation's bucket for so many seconds; none at all ends its pause.
 pub(crate) fn argument(namespace: &Namespace, path: &Path, seconds: u64) -> Vec<u8> {
     let narrowest = path.buckets().last().expect("a bucket");
-    let mut hold = Hold::new(narrowest, Duration::from_secs(seconds));
+    let all = namespace.policy().all_buckets_of(narrowest.limit_name(), narrowest.key());
+    let mut hold = Hold::new(&all, Duration::from_secs(seconds));
     hold.change = Change { author: "ops".to_owned(), reason: "maintenance".to_owned() };
     "r0".clone_into(&mut hold.replica);
     hold.encode(namespace.policy(), namespace.fence(), &namespace.server())
@@ -127,6 +128,43 @@ pub(crate) fn told_to_those_who_wait(programs: &Programs) -> Result<()> {
     Ok(())
 }
 
+/// A limit for each organisation, under which one may have more than others.
+fn counting(what: &str, of_acme: &str) -> String {
+    format!("[[limit]]\nname = \"org\"\nper = [\"org\"]\n{what}\n{of_acme}\n")
+}
+
+/// A pause is one of a limit for a key, whatever that counts: a change of the policy, or an override that comes or goes, neither ends it
+/// nor puts it out of reach. Once only what was counted first was paused: a limit that came to count more could not be resumed, and one
+/// that came to count something else let calls pass.
+pub(crate) fn whatever_is_counted(programs: &Programs) -> Result<()> {
+    let (in_flight, rate, gap) = ("concurrent = 5", "rate = \"10/s\"", "spacing = \"1ms\"");
+    let (both, own) = (format!("{in_flight}\n{rate}"), format!("override.acme = {{ {rate} }}"));
+    let changes = [
+        (counting(in_flight, ""), counting(&both, "")),
+        (counting(in_flight, &own), counting(in_flight, "")),
+        (counting(rate, ""), counting(in_flight, "")),
+        (counting(in_flight, ""), counting(gap, "")),
+    ];
+    for (before, after) in changes {
+        let mut namespace = Namespace::under(programs, &before);
+        let path = namespace.path(&Call::get("/").org("acme"));
+        ensure!(hold(&mut namespace, &path, 3_600) == changed(3_600 * SECOND_US));
+        namespace.change(&after);
+        namespace.clock_us += SECOND_US;
+        let path = namespace.path(&Call::get("/").org("acme"));
+        let refused = namespace.acquire_on(&path, 1).entries[0].clone();
+        ensure!(refused.granted == 0 && refused.wait_us >= 3_599 * SECOND_US, "{refused:?} by {after}");
+        ensure!(hold(&mut namespace, &path, 30) == as_before(3_599 * SECOND_US), "a shorter one");
+        ensure!(hold(&mut namespace, &path, 0) == changed(0), "{after}");
+        ensure!(hold(&mut namespace, &path, 0) == as_before(0), "{after}");
+        namespace.clock_us += SECOND_US;
+        ensure!(granted(&mut namespace, &path, 1) == 1, "{after}");
+        let told = trail(&mut namespace);
+        ensure!(kinds(&told) == ["policy", "hold", "policy", "resume"], "{told:?}");
+    }
+    Ok(())
+}
+
 /// Pauses, for whoever looks at what is stored.
 pub(crate) fn story() -> Trace {
     held(&Programs::original()).expect("a bucket that is held").trace
@@ -145,6 +183,11 @@ fn a_pause_that_nobody_asked_about_ends_empty() -> Result<()> {
 #[test]
 fn a_pause_of_the_provider_is_ended_and_its_pace_stays() -> Result<()> {
     ended_for_the_provider(&Programs::original())
+}
+
+#[test]
+fn a_pause_is_one_of_whatever_a_limit_comes_to_count() -> Result<()> {
+    whatever_is_counted(&Programs::original())
 }
 
 #[test]
