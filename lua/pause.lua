@@ -67,7 +67,8 @@ if pause > 0 then
   tell(trail, now, "hold", pack(SCHEMA, now, first, after, author, reason, replica))
 else
   tell(trail, now, "resume", pack(SCHEMA, now, first, before, author, reason, replica))
-  head.eased = now
+  -- Another one each time, also while time stands still: those who wait hear of it by that.
+  head.eased = max(now, (head.eased or 0) + 1)
 end
 local w = #writes
 for c = 1, #changed do

@@ -25,7 +25,7 @@ pub(crate) struct Keeper {
     current: Current,
     /// The last epoch that was seen: where the store is lost the next one begins.
     epoch: AtomicU64,
-    /// When an operator has last ended a pause, as far as is known, in microseconds.
+    /// When an operator has last ended a pause, as the store has said last, in microseconds; 0 if none has.
     eased_us: AtomicU64,
 }
 
@@ -47,7 +47,13 @@ impl Keeper {
         self.epoch.fetch_max(epoch, Ordering::Relaxed);
     }
 
-    /// When an operator has last ended a pause, as far as is known: those who wait may go sooner than they were told then.
+    /// The store has said when an operator has last ended a pause. After a loss of its state that may be earlier than was known.
+    pub(crate) fn saw_eased(&self, eased_us: u64) {
+        self.eased_us.store(eased_us, Ordering::Relaxed);
+    }
+
+    /// When an operator has last ended a pause, as far as is known: where it is another time than before, those who wait may go sooner
+    /// than they were told.
     pub(crate) fn eased_us(&self) -> u64 {
         self.eased_us.load(Ordering::Relaxed)
     }
@@ -57,7 +63,7 @@ impl Keeper {
         let current = self.current.load_full();
         match self.library.peek(&Peek::default(), &current).await? {
             Reply::Done(reply) => {
-                self.eased_us.fetch_max(reply.eased_us, Ordering::Relaxed);
+                self.saw_eased(reply.eased_us);
                 Ok(())
             }
             _ => self.renew().await,

@@ -18,7 +18,7 @@ pub struct PeekReply {
     pub now_us: u64,
     /// The epoch that holds.
     pub epoch: u64,
-    /// When an operator has last ended a pause, in microseconds; 0 if none has lately.
+    /// When an operator has last ended a pause, in microseconds; 0 if none has.
     pub eased_us: u64,
     /// Of each bucket, in their order.
     pub buckets: Vec<Standing>,
