@@ -30,7 +30,8 @@
 -- WRITES   if a bucket was paused: head, the buckets (swept when nothing is owed and they are paused no more, ten of its windows
 --          after the last one in which a slow one was asked for, or a day), their counters, the tally of the one that is to blame
 --          (swept after a minute); what is no news is counted (untold, until the sweep tells it), news is told: pause, cut
--- COST     TIME, HMGET; HGET for each bucket that had no record and is given one; HGET; if it is news EXISTS, XINFO, 1 or 2 XADD; HSET
+-- COST     TIME, HMGET; HGET if a bucket has other terms than its record; HGET for each bucket that had no record and is given
+--          one; HGET; if it is news EXISTS, XINFO, 1 or 2 XADD; HSET
 
 local NAMED, IF_EXPLAINED = 1, 2  -- who is to blame, else the narrowest
 local SEVERAL = 3            -- buckets of different keys refused at once are no limits of their own, but what they share

@@ -67,9 +67,32 @@ local function read_in_flight(bucket, record, head, now)
   return nil
 end
 
--- Reads what a bucket owes at `now`, and who waits at it. Where the quota has changed since the record was written, the time
--- up to the last change of the policy counts at the old rate and the time since then at the new one, and a new unit rounds
--- the debt up to whole tokens: a change never refills for free.
+-- What a debt of the time `at` comes to at the last change of the policy, in the terms that are in force since, where its record has
+-- others. Up to the first change after that time it was paid off at the old rate. What was in force from there to the last one is not known:
+-- that time counts at the slower rate. A new unit rounds the debt up to whole tokens: a change never refills for free. Returns nil and an
+-- error where it can't be read when the policy was changed.
+local function convert(debt, at, refill, credit, terms, head)
+  local first, between = at, 0
+  if at < head.ruled then
+    if not head.changes then
+      local record, schema, times = redis.call("HGET", KEYS[1], "changes"), SCHEMA, {}
+      if record then schema, times = read(record) end
+      if schema ~= SCHEMA then return nil, unknown_schema("changes", schema) end
+      head.changes = times
+    end
+    first = head.ruled
+    for c = #head.changes, 1, -1 do
+      if head.changes[c] >= at then first = head.changes[c] end
+    end
+    between = head.ruled - first
+  end
+  debt = pay_off(debt, refill, first - at)
+  local tokens, left = ceil(debt / credit), ceil(pay_off(debt, refill, between) / credit)
+  local at_new_rate = pay_off(min(tokens * terms.credit, CREDITS_MAX), terms.refill, between)
+  return max(min(left * terms.credit, CREDITS_MAX), at_new_rate)
+end
+
+-- Reads what a bucket owes at `now`, and who waits at it.
 -- Sets bucket.debt, where somebody waits .queue and .lost, the credits since the last charge that a full bucket could not
 -- hold, and where the provider has refused calls .paused, .pace, and .terms to what they come to at that pace. Sets what has been
 -- counted: .calls and .tokens in the present minute, and .past in an earlier one.
@@ -101,8 +124,8 @@ local function read_bucket(bucket, record, head, now)
   end
   local refill, credit = terms.refill, terms.credit
   if old_refill ~= refill or old_credit ~= credit then
-    debt = pay_off(debt, old_refill, max(0, head.ruled - at))
-    debt = min(ceil(debt / old_credit) * credit, CREDITS_MAX)
+    debt, schema = convert(debt, at, old_refill, old_credit, terms, head)
+    if not debt then return schema end
     at = max(at, head.ruled)
   end
   local lost = 0

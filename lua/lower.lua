@@ -21,8 +21,8 @@
 -- WRITES   only if a bucket was lowered: head, the buckets (swept when nothing is owed and they are paused no more), tallies of those that
 --          are paused by it (swept after a minute); told is that it was (lowered), or counted (untold, until the sweep tells it) where it
 --          was within the last minute
--- COST     TIME, HMGET; if a bucket was lowered HSET, HGET for each that is paused by it, and where that is told and not counted EXISTS,
---          XINFO, XADD for each
+-- COST     TIME, HMGET; HGET if a bucket has other terms than its record; if a bucket was lowered HSET, HGET for each that is
+--          paused by it, and where that is told and not counted EXISTS, XINFO, XADD for each
 
 local RESETS_MOST_US = 86400000000  -- 1 day: what is said of a time further away says too little of today
 

@@ -28,12 +28,6 @@ local function terms_at(terms, share)
     limit = terms.limit, lease = terms.lease, rear = false, full = terms}
 end
 
--- What a token costs at the full pace that costs `credit` at a share: what terms_at has made dearer.
-local function full_credit(credit, share)
-  local whole = floor(credit / SHARE_FULL)
-  return whole * share + floor((credit - SHARE_FULL * whole) * share / SHARE_FULL)
-end
-
 -- A pace that nothing has slowed down yet.
 local function new_pace(window, now)
   return {share = SHARE_FULL, window = window, ends = now + window, used = 0, before = 0, raises = 0, cut_at = 0,

@@ -20,7 +20,8 @@
 --          AUDIT   the key of the audit trail holds something else
 -- WRITES   if it changes anything: head, the buckets (swept when nothing is owed and they are paused no more), their counters, the tally
 --          of the first (swept after a minute); tells hold, resume
--- COST     TIME, HMGET; HGET for each bucket that had no record; if it changes anything EXISTS, XINFO, HGET, XADD, HSET
+-- COST     TIME, HMGET; HGET if a bucket has other terms than its record; HGET for each bucket that had no record; if it changes
+--          anything EXISTS, XINFO, HGET, XADD, HSET
 
 local args = cmsgpack.unpack(ARGV[1])
 local fence, server, pause, author, reason, replica = args[1], args[2], args[3], args[4], args[5], args[6]

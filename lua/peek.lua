@@ -14,7 +14,7 @@
 --                        whole wait were owed), paused (us until it earns again, 0), share (of its refill, of 1024)
 -- ERRORS   SCHEMA  a stored record is of an unknown version
 -- WRITES   nothing
--- COST     TIME, HMGET
+-- COST     TIME, HMGET; HGET if a bucket has other terms than its record
 
 local args = cmsgpack.unpack(ARGV[1])
 local fence, server = args[1], args[2]

@@ -60,6 +60,12 @@ end
 problem = read_buckets(buckets, stored, 2, head, now)
 if problem then return problem end
 
+-- What a token costs at the full pace that costs `credit` at a share: what terms_at of pace.lua has made dearer.
+local function full_credit(credit, share)
+  local whole = floor(credit / SHARE_FULL)
+  return whole * share + floor((credit - SHARE_FULL * whole) * share / SHARE_FULL)
+end
+
 -- What tokens are worth that were granted at a time: what the bucket has not earned since. Had they never been spent, it might have
 -- stood full meanwhile and earned nothing. However slow it is now, it may have earned at its full pace.
 local function worth_of(bucket, tokens, granted_at)

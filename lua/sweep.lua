@@ -22,9 +22,9 @@
 -- WRITES   head, sweep, counters, buckets of which it is told that they have recovered, or that have counted something in an earlier
 --          minute; removes fields; pages of the books, and span at the end of a pass; tells repeated, recovered, epoch, and removes
 --          old entries
--- COST     HMGET, TIME; when due HSCAN, HDEL and HSET; HMGET if a bucket is removed; HMGET and HSET if something is booked; at the end of
---          a pass HGET and HSET, and HDEL if a page is removed; EXISTS, XINFO, XTRIM at the end of a pass and if something is told, and
---          XADD for each
+-- COST     HMGET, TIME; when due HSCAN, HDEL and HSET; HGET if a bucket has other terms than its record; HMGET if a bucket is
+--          removed; HMGET and HSET if something is booked; at the end of a pass HGET and HSET, and HDEL if a page is removed;
+--          EXISTS, XINFO, XTRIM at the end of a pass and if something is told, and XADD for each
 
 local ANSWER_US = 600000000  -- 10 min, longer than any batch is repeated
 local PERMIT_US = 1200000000 -- 10 min, in which a name may be asked for again, and 10 more, in which that is settled

@@ -107,11 +107,75 @@ fn restarted_in_a_pause(programs: &Programs) -> Result<()> {
     Ok(())
 }
 
-const STORIES: [(&str, Story); 4] = [
+/// An organisation has 1,000 a second, spends them all, and is back at 1 a second.
+fn spent_and_slowed_down(programs: &Programs) -> Result<(Namespace, u64)> {
+    let own = "override.acme = { rate = \"1000/s\", burst = 1000 }";
+    let mut namespace = Namespace::under(programs, &per_org(&format!("rate = \"1/s\"\nburst = 1000\n{own}")));
+    let path = path_of(&namespace, "acme", 1);
+    let granted_at_us = namespace.clock_us;
+    ensure!(granted(&mut namespace, &path, 1_000) == 1_000);
+    namespace.change(&per_org("rate = \"1/s\"\nburst = 1000"));
+    Ok((namespace, granted_at_us))
+}
+
+/// A second change, that of another limit, pays nothing off. It once did, at the rate from before the first: all 1,000 passed.
+fn changed_again(programs: &Programs) -> Result<()> {
+    for is_corrected in [false, true] {
+        let (mut namespace, granted_at_us) = spent_and_slowed_down(programs)?;
+        namespace.clock_us += 5 * SECOND_US;
+        let other = "[[limit]]\nname = \"other\"\nper = []\nwhen = { path = \"/other\" }\nrate = \"1/s\"\n";
+        namespace.change(&format!("{}{other}", per_org("rate = \"1/s\"\nburst = 1000")));
+        let path = path_of(&namespace, "acme", 1);
+        if is_corrected {
+            let policy = namespace.policy().clone();
+            namespace.settle(&path, &policy, granted_at_us, &[2]);
+        }
+        namespace.sweep();
+        let passed = granted(&mut namespace, &path, 1_000);
+        ensure!(passed == 5 - u32::from(is_corrected), "{passed} pass, corrected: {is_corrected}");
+    }
+    Ok(())
+}
+
+/// What was earned before the first change is earned at the rate of then: a bucket that was idle for a while is not held to the new one.
+fn earned_before_the_change(programs: &Programs) -> Result<()> {
+    let mut namespace = Namespace::under(programs, &per_org("rate = \"100/s\"\nburst = 1000"));
+    let path = path_of(&namespace, "acme", 1);
+    ensure!(granted(&mut namespace, &path, 1_000) == 1_000);
+    namespace.clock_us += 5 * SECOND_US;
+    namespace.change(&per_org("rate = \"1/s\"\nburst = 1000"));
+    namespace.clock_us += 5 * SECOND_US;
+    let path = path_of(&namespace, "acme", 1);
+    let passed = granted(&mut namespace, &path, 1_000);
+    ensure!(passed == 505, "{passed}");
+    Ok(())
+}
+
+/// A raise that comes after another change counts from when it came, not from the first one on.
+fn raised_after_another_change(programs: &Programs) -> Result<()> {
+    let slow = per_org("rate = \"1/s\"\nburst = 1000");
+    let mut namespace = Namespace::under(programs, &slow);
+    let path = path_of(&namespace, "acme", 1);
+    ensure!(granted(&mut namespace, &path, 1_000) == 1_000);
+    namespace.change(&format!(
+        "{slow}[[limit]]\nname = \"other\"\nper = []\nwhen = {{ path = \"/other\" }}\nrate = \"1/s\"\n"
+    ));
+    namespace.clock_us += 100 * SECOND_US;
+    namespace.change(&per_org("rate = \"1000/s\"\nburst = 1000"));
+    let path = path_of(&namespace, "acme", 1);
+    let passed = granted(&mut namespace, &path, 1_000);
+    ensure!(passed == 100, "{passed}");
+    Ok(())
+}
+
+const STORIES: [(&str, Story); 7] = [
     ("given back after a cut", given_back_after_a_cut),
     ("slowed down and swept", slowed_down_and_swept),
     ("slowed down and corrected", slowed_down_and_corrected),
     ("restarted in a pause", restarted_in_a_pause),
+    ("changed again", changed_again),
+    ("earned before the change", earned_before_the_change),
+    ("raised after another change", raised_after_another_change),
 ];
 
 #[test]
@@ -130,13 +194,27 @@ fn a_pause_that_outlasts_a_restart_ends_empty() -> Result<()> {
     restarted_in_a_pause(&Programs::original())
 }
 
+#[test]
+fn a_second_change_of_the_policy_forgives_nothing() -> Result<()> {
+    changed_again(&Programs::original())?;
+    earned_before_the_change(&Programs::original())?;
+    raised_after_another_change(&Programs::original())
+}
+
 /// Changes for the worse.
-const MUTANTS: [(&str, &str); 5] = [
+const MUTANTS: [(&str, &str); 9] = [
     ("full_credit(terms.credit, share_of(bucket))", "terms.credit"),
     ("(bucket.was_held_back and head.ruled > 0)", "false"),
     ("      if is_older and at <= now then buckets[b].as_of = at end\n", ""),
     ("(leases ~= nil and head.ruled > 0)", "false"),
     ("(bucket.at <= head.since or bucket.refill == 0)", "true"),
+    ("between = head.ruled - first", "between = 0"),
+    ("if head.changes[c] >= at then", "if false then"),
+    ("  return max(min(left * terms.credit, CREDITS_MAX), at_new_rate)", "  return at_new_rate"),
+    (
+        "  return max(min(left * terms.credit, CREDITS_MAX), at_new_rate)",
+        "  return min(left * terms.credit, CREDITS_MAX)",
+    ),
 ];
 
 /// The stories are worth telling: each mutant makes one of them come out differently.
