@@ -103,8 +103,7 @@ local is_news = granted_at > pace.refused_at
 local share_before, was_cut, paused_before = pace.share, false, paused_for(bucket, now)
 if is_news then
   local own, is_first = max(args[first_window + chosen], wait), pace.cut_at == 0
-  -- At the smallest share there is nothing left to cut.
-  was_cut = cut(pace, full, now) and pace.share < share_before
+  was_cut = cut(pace, full, now)
   -- The provider's window is no shorter than any wait that it has told.
   pace.window = is_first and own or max(pace.window, own)
   pace.refused_at = now

@@ -289,7 +289,7 @@ fn losses(programs: &Programs) -> Result<()> {
     Ok(())
 }
 
-const STORIES: [(&str, Story); 14] = [
+const STORIES: [(&str, Story); 15] = [
     ("a storm", a_storm),
     ("refusals without permits", refusals_without_permits),
     ("attributions", attributions),
@@ -303,6 +303,7 @@ const STORIES: [(&str, Story); 14] = [
     ("told to those who wait", hold::told_to_those_who_wait),
     ("a recovery by use", recovery::by_use),
     ("a recovery by disuse", recovery::by_disuse),
+    ("a pace that was not cut", recovery::without_a_cut),
     ("bounds", bounds),
 ];
 
@@ -342,7 +343,7 @@ fn a_loss_is_told_and_ids_rise_whatever_clocks_do() -> Result<()> {
 }
 
 /// Changes for the worse: the text that another text replaces in every script that has it.
-const MUTANTS: [(&str, &str); 20] = [
+const MUTANTS: [(&str, &str); 21] = [
     (
         "  untold.refused, untold.paused = untold.refused + 1,",
         "  untold.refused, untold.paused = untold.refused,",
@@ -365,6 +366,7 @@ const MUTANTS: [(&str, &str); 20] = [
     ("if after == before then", "if false then"),
     ("  local bucket = buckets[b]\n  local paused", "  local bucket = buckets[1]\n  local paused"),
     ("  pace.cut_to = 0\n", ""),
+    ("  if share >= pace.share then return false end\n", ""),
     ("(is_forgotten or pace.share == SHARE_FULL)", "pace.share == SHARE_FULL"),
     ("(is_forgotten or pace.share == SHARE_FULL)", "true"),
     ("and pace.cut_to == 0 and now - last", "and now - last"),
