@@ -73,8 +73,10 @@ else
 end
 local w = #writes
 for c = 1, #changed do
-  -- The provider's window begins anew with what is granted next.
-  if changed[c].pace then begin_window(changed[c].pace, changed[c].paused or now) end
+  -- The provider's window was to begin at the end of the pause. What was granted before a pause by hand stays known: that one says
+  -- nothing of the provider.
+  local pace = changed[c].pace
+  if pause == 0 and pace and pace.ends - pace.window > now then begin_window(pace, now) end
   w = put_bucket(writes, w, head, now, changed[c])
 end
 redis.call("HSET", KEYS[1], "head", pack_head(head, now), tally_at, pack_tally(tally), unpack(writes))

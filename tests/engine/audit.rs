@@ -289,7 +289,7 @@ fn losses(programs: &Programs) -> Result<()> {
     Ok(())
 }
 
-const STORIES: [(&str, Story); 15] = [
+const STORIES: [(&str, Story); 16] = [
     ("a storm", a_storm),
     ("refusals without permits", refusals_without_permits),
     ("attributions", attributions),
@@ -299,6 +299,7 @@ const STORIES: [(&str, Story); 15] = [
     ("held", |programs| hold::held(programs).map(drop)),
     ("a pause ended for the provider", hold::ended_for_the_provider),
     ("a pause slept through", hold::slept_through),
+    ("a pause within a window", hold::within_a_window),
     ("whatever is counted", hold::whatever_is_counted),
     ("told to those who wait", hold::told_to_those_who_wait),
     ("a recovery by use", recovery::by_use),
@@ -343,7 +344,7 @@ fn a_loss_is_told_and_ids_rise_whatever_clocks_do() -> Result<()> {
 }
 
 /// Changes for the worse: the text that another text replaces in every script that has it.
-const MUTANTS: [(&str, &str); 21] = [
+const MUTANTS: [(&str, &str); 23] = [
     (
         "  untold.refused, untold.paused = untold.refused + 1,",
         "  untold.refused, untold.paused = untold.refused,",
@@ -366,6 +367,8 @@ const MUTANTS: [(&str, &str); 21] = [
     ("if after == before then", "if false then"),
     ("  local bucket = buckets[b]\n  local paused", "  local bucket = buckets[1]\n  local paused"),
     ("  pace.cut_to = 0\n", ""),
+    ("if pause == 0 and pace and pace.ends - pace.window > now then", "if pace then"),
+    ("if pause == 0 and pace and pace.ends - pace.window > now then", "if false then"),
     ("  if share >= pace.share then return false end\n", ""),
     ("(is_forgotten or pace.share == SHARE_FULL)", "pace.share == SHARE_FULL"),
     ("(is_forgotten or pace.share == SHARE_FULL)", "true"),

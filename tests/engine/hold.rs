@@ -10,7 +10,7 @@ use tollgate::{AuditEvent, Call, Change};
 use crate::audit::{SECOND_US, kinds, trail};
 use crate::namespace::Namespace;
 use crate::program::Programs;
-use crate::refused::{LIMITS, granted, path_of, refuse};
+use crate::refused::{LIMITS, granted, path_of, refuse, standing, use_up};
 use crate::trace::Trace;
 
 /// The argument that pauses an organisation's bucket for so many seconds; none at all ends its pause.
@@ -93,6 +93,12 @@ pub(crate) fn ended_for_the_provider(programs: &Programs) -> Result<()> {
     namespace.clock_us += SECOND_US;
     ensure!(granted(&mut namespace, &path, 10) == 9, "at nine tenths of its rate");
     ensure!(kinds(&trail(&mut namespace)) == ["policy", "pause", "cut", "resume"]);
+    use_up(&mut namespace, &path, 60 * SECOND_US);
+    let share = standing(&mut namespace, &path)[2].share;
+    ensure!(
+        share == 922 + 19,
+        "a window that has begun when the pause was ended is over, and was used up: {share}"
+    );
     Ok(())
 }
 
@@ -167,6 +173,26 @@ pub(crate) fn whatever_is_counted(programs: &Programs) -> Result<()> {
     Ok(())
 }
 
+/// A pause by hand says nothing of the provider: what was granted in the window before still tells what it allows. Once it was
+/// forgotten, and the next cut took half.
+pub(crate) fn within_a_window(programs: &Programs) -> Result<()> {
+    let mut namespace = Namespace::under(programs, LIMITS);
+    let path = path_of(&namespace, "acme");
+    let granted_at_us = namespace.clock_us;
+    refuse(&mut namespace, &path, &[2], granted_at_us);
+    // It begins anew where the pause of the provider ends, whoever ends it.
+    hold(&mut namespace, &path, 0);
+    let passed = use_up(&mut namespace, &path, 45 * SECOND_US);
+    hold(&mut namespace, &path, 1);
+    namespace.clock_us += 16 * SECOND_US;
+    let granted_at_us = namespace.clock_us;
+    granted(&mut namespace, &path, 1);
+    let reply = refuse(&mut namespace, &path, &[2], granted_at_us);
+    let (least, most) = (922 * 73 / 100, 922 * 74 / 100);
+    ensure!(reply.is_cut && (least..=most).contains(&reply.share), "{passed} had passed: {reply:?}");
+    Ok(())
+}
+
 /// Pauses, for whoever looks at what is stored.
 pub(crate) fn story() -> Trace {
     held(&Programs::original()).expect("a bucket that is held").trace
@@ -211,4 +237,9 @@ fn no_bucket_is_made_beyond_the_most() -> Result<()> {
     ensure!(namespace.lab.state() == before, "something was written");
     ensure!(hold(&mut namespace, &path, 60) == changed(60 * SECOND_US));
     Ok(())
+}
+
+#[test]
+fn a_pause_by_hand_leaves_the_window_as_it_is() -> Result<()> {
+    within_a_window(&Programs::original())
 }
