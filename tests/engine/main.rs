@@ -10,6 +10,7 @@ mod books;
 mod campaign;
 mod catalogue;
 mod charging;
+mod clock;
 mod costs;
 mod cut;
 mod fleet;

@@ -60,14 +60,29 @@ impl Keeper {
 
     /// Looks whether the policy is still the same, and reads it if not.
     pub(crate) async fn check(&self) -> Result<(), Error> {
+        self.look().await.map(drop)
+    }
+
+    /// The same. Returns what the store's clock shows, in microseconds since 1970, if the policy was still the same.
+    async fn look(&self) -> Result<Option<u64>, Error> {
         let current = self.current.load_full();
         match self.library.peek(&Peek::default(), &current).await? {
             Reply::Done(reply) => {
                 self.saw_eased(reply.eased_us);
-                Ok(())
+                Ok(Some(reply.clock_us))
             }
-            _ => self.renew().await,
+            _ => self.renew().await.map(|()| None),
         }
+    }
+
+    /// What the store's clock shows, in microseconds since 1970.
+    pub(crate) async fn clock_us(&self) -> Result<u64, Error> {
+        for _ in 0..TRIES {
+            if let Some(clock_us) = self.look().await? {
+                return Ok(clock_us);
+            }
+        }
+        Err(Error::Conflict { current: self.current.load().fence().to_owned() })
     }
 
     /// Takes over the store's policy, or gives this replica's back to a store that has lost it or has an older one.
@@ -89,9 +104,13 @@ impl Keeper {
         Err(Error::Conflict { current: self.current.load().fence().to_owned() })
     }
 
-    /// Puts the policy into force without the overrides that have run out at `now_us`. Returns how long it takes until the next one
-    /// does. Of a whole fleet one replica is the first; the others find its policy.
-    pub(crate) async fn expire(&self, now_us: u64) -> Result<Option<Duration>, Error> {
+    /// Puts the policy into force without the overrides that have run out by the store's clock. Returns how long it takes until the next
+    /// one does. Of a whole fleet one replica is the first; the others find its policy.
+    pub(crate) async fn expire(&self) -> Result<Option<Duration>, Error> {
+        if self.held().policy.next_expiry_us().is_none() {
+            return Ok(None);
+        }
+        let now_us = self.clock_us().await?;
         let held = self.held();
         let Some(at_us) = held.policy.next_expiry_us() else { return Ok(None) };
         if at_us > now_us {
