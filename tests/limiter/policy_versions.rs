@@ -119,6 +119,19 @@ async fn an_override_ends_where_nothing_can_be_swept() -> Result<()> {
     after_the_sale(&gate, 3).await
 }
 
+/// Goal: an override whose time is past is never in force, however often a file that has it is applied.
+#[tokio::test]
+async fn an_override_whose_time_is_past_is_left_out() -> Result<()> {
+    let gate = Tollgate::embedded(burst(1)?).await?;
+    let past = with_a_sale(1_000_000, Duration::ZERO)?;
+    for version in 2..4 {
+        let written = gate.put_policy(&past, None, &change("again")).await?;
+        ensure!(written.version == version, "{written:?}");
+        ensure!(Policy::from_json(&written.document)? == burst(1)?, "{written:?}");
+    }
+    Ok(())
+}
+
 /// Goal: an override ends at its time, for the whole fleet, by a version of the policy that says so. Method: two replicas, an override
 /// for some seconds; until then it binds, afterwards what the limit says does, once, and the trail tells it.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

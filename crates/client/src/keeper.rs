@@ -1,6 +1,5 @@
 //! Keeps this replica's policy and the store's the same.
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -17,6 +16,9 @@ const TRIES: usize = 5;
 
 /// Who changes the policy where nobody does.
 pub(crate) const AUTHOR: &str = "tollgate";
+
+/// Ends a reason that has no room for all that it is about.
+const AND_OTHERS: &str = " and others";
 
 /// Holds the policy in force.
 #[derive(Debug)]
@@ -137,16 +139,40 @@ impl Keeper {
     }
 }
 
-/// Which overrides have run out, as far as a reason has room for it.
+/// Which overrides have run out, as far as a reason has room for them.
 fn told(overrides: &[(String, String)]) -> String {
-    let named = match overrides {
-        [(limit, key)] => format!("the override of {key} at limit {limit} has expired"),
-        _ => String::new(),
-    };
-    if (1..=Change::REASON_BYTES_MAX).contains(&named.len()) {
-        return named;
+    if let [(limit, key)] = overrides {
+        let named = format!("the override of {key} at limit {limit} has expired");
+        if named.len() <= Change::REASON_BYTES_MAX {
+            return named;
+        }
     }
-    let limits: BTreeSet<&str> = overrides.iter().map(|(limit, _)| limit.as_str()).collect();
-    let of = if let [limit] = *Vec::from_iter(limits) { format!(" of limit {limit}") } else { String::new() };
-    format!("overrides{of} have expired: {}", overrides.len())
+    let mut reason = format!("overrides have expired: {}", overrides.len());
+    for (index, (limit, key)) in overrides.iter().enumerate() {
+        let next = format!("{}{key} at limit {limit}", if index == 0 { "; " } else { ", " });
+        if reason.len() + next.len() + AND_OTHERS.len() > Change::REASON_BYTES_MAX {
+            return reason + if index == 0 { "" } else { AND_OTHERS };
+        }
+        reason += &next;
+    }
+    reason
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_reason_names_the_overrides_as_far_as_it_has_room() {
+        let of = |keys: &[&str]| {
+            told(&keys.iter().map(|&key| ("org".to_owned(), key.to_owned())).collect::<Vec<_>>())
+        };
+        assert_eq!(of(&["acme"]), "the override of acme at limit org has expired");
+        assert_eq!(of(&["a", "b"]), "overrides have expired: 2; a at limit org, b at limit org");
+        let long = "x".repeat(Change::REASON_BYTES_MAX);
+        assert_eq!(of(&[&long]), "overrides have expired: 1");
+        assert_eq!(of(&["a", &long]), "overrides have expired: 2; a at limit org and others");
+        let many = of(&["a long name"; 200]);
+        assert!(many.len() <= Change::REASON_BYTES_MAX && many.ends_with(" and others"), "{many}");
+    }
 }
