@@ -30,7 +30,8 @@
 -- WRITES   if a bucket was paused: head, the buckets (swept when nothing is owed and they are paused no more, ten of its windows
 --          after the last one in which a slow one was asked for, or a day), their counters, the tally of the one that is to blame
 --          (swept after a minute); what is no news is counted (untold, until the sweep tells it), news is told: pause, cut
--- COST     TIME, HMGET; HGET for each bucket that had no record and is given one; HGET; if it is news EXISTS, XINFO, 1 or 2 XADD; HSET
+-- COST     TIME, HMGET; HGET if a bucket has other terms than its record; HGET for each bucket that had no record and is given
+--          one; HGET; if it is news EXISTS, XINFO, 1 or 2 XADD; HSET
 
 local NAMED, IF_EXPLAINED = 1, 2  -- who is to blame, else the narrowest
 local SEVERAL = 3            -- buckets of different keys refused at once are no limits of their own, but what they share
@@ -102,8 +103,7 @@ local is_news = granted_at > pace.refused_at
 local share_before, was_cut, paused_before = pace.share, false, paused_for(bucket, now)
 if is_news then
   local own, is_first = max(args[first_window + chosen], wait), pace.cut_at == 0
-  -- At the smallest share there is nothing left to cut.
-  was_cut = cut(pace, full, now) and pace.share < share_before
+  was_cut = cut(pace, full, now)
   -- The provider's window is no shorter than any wait that it has told.
   pace.window = is_first and own or max(pace.window, own)
   pace.refused_at = now

@@ -55,8 +55,8 @@ end
 
 -- Reads a bucket that counts calls in flight. Sets bucket.leases, .debt, .queue and .paused.
 local function read_in_flight(bucket, record, head, now)
-  local schema, epoch, calls, at, minute, queue, leases, pace, extra, _ = SCHEMA, nil, 0, 0, 0, false, false, false, nil, nil
-  if record then schema, epoch, _, calls, at, _, _, minute, queue, leases, pace, extra = cmsgpack.unpack(record) end
+  local schema, epoch, calls, at, minute, queue, extra, leases, pace, _ = SCHEMA, nil, 0, 0, 0, false, false, false, false, nil
+  if record then schema, epoch, _, calls, at, _, _, minute, queue, extra, leases, pace = cmsgpack.unpack(record) end
   if schema ~= SCHEMA then return unknown_schema(bucket.field, schema) end
   read_counts(bucket, minute, calls, extra, head)
   if pace then bucket.pace = go_on(read_pace(pace), bucket.terms, now) end
@@ -67,9 +67,32 @@ local function read_in_flight(bucket, record, head, now)
   return nil
 end
 
--- Reads what a bucket owes at `now`, and who waits at it. Where the quota has changed since the record was written, the time
--- up to the last change of the policy counts at the old rate and the time since then at the new one, and a new unit rounds
--- the debt up to whole tokens: a change never refills for free.
+-- What a debt of the time `at` comes to at the last change of the policy, in the terms that are in force since, where its record has
+-- others. Up to the first change after that time it was paid off at the old rate. What was in force from there to the last one is not known:
+-- that time counts at the slower rate. A new unit rounds the debt up to whole tokens: a change never refills for free. Returns nil and an
+-- error where it can't be read when the policy was changed.
+local function convert(debt, at, refill, credit, terms, head)
+  local first, between = at, 0
+  if at < head.ruled then
+    if not head.changes then
+      local record, schema, times = redis.call("HGET", KEYS[1], "changes"), SCHEMA, {}
+      if record then schema, times = read(record) end
+      if schema ~= SCHEMA then return nil, unknown_schema("changes", schema) end
+      head.changes = times
+    end
+    first = head.ruled
+    for c = #head.changes, 1, -1 do
+      if head.changes[c] >= at then first = head.changes[c] end
+    end
+    between = head.ruled - first
+  end
+  debt = pay_off(debt, refill, first - at)
+  local tokens, left = ceil(debt / credit), ceil(pay_off(debt, refill, between) / credit)
+  local at_new_rate = pay_off(min(tokens * terms.credit, CREDITS_MAX), terms.refill, between)
+  return max(min(left * terms.credit, CREDITS_MAX), at_new_rate)
+end
+
+-- Reads what a bucket owes at `now`, and who waits at it.
 -- Sets bucket.debt, where somebody waits .queue and .lost, the credits since the last charge that a full bucket could not
 -- hold, and where the provider has refused calls .paused, .pace, and .terms to what they come to at that pace. Sets what has been
 -- counted: .calls and, where calls have not cost one token each, .extra in the present minute, and .past in an earlier one.
@@ -81,7 +104,7 @@ local function read_bucket(bucket, record, head, now)
     bucket.debt = debt_unrecorded(head, now, terms)
     return nil
   end
-  local schema, epoch, debt, calls, at, old_refill, old_credit, minute, queue, _, pace, extra = read(record)
+  local schema, epoch, debt, calls, at, old_refill, old_credit, minute, queue, extra, _, pace = read(record)
   if schema ~= SCHEMA then return unknown_schema(bucket.field, schema) end
   if minute == head.minute and not extra then
     bucket.calls = calls
@@ -105,8 +128,8 @@ local function read_bucket(bucket, record, head, now)
   end
   local refill, credit = terms.refill, terms.credit
   if old_refill ~= refill or old_credit ~= credit then
-    debt = pay_off(debt, old_refill, max(0, head.ruled - at))
-    debt = min(ceil(debt / old_credit) * credit, CREDITS_MAX)
+    debt, schema = convert(debt, at, old_refill, old_credit, terms, head)
+    if not debt then return schema end
     at = max(at, head.ruled)
   end
   local lost = 0
@@ -144,13 +167,13 @@ local function pack_bucket(head, now, bucket)
   local terms, queue, paused, pace = bucket.terms, bucket.queue, bucket.paused, bucket.pace
   if bucket.leases then
     return pack(SCHEMA, head.epoch, 0, bucket.calls, max(now, paused or 0), 0, 1, head.minute, queue or false,
-      pack_leases(bucket.leases), pace and pack_pace(pace) or false, bucket.extra or false)
+      bucket.extra or false, pack_leases(bucket.leases), pace and pack_pace(pace) or false)
   end
   if queue then queue[3] = bucket.lost end
   if paused or pace then
     local at = max(bucket.as_of or now, paused or 0)
-    return pack(SCHEMA, head.epoch, bucket.debt, bucket.calls, at, terms.refill, terms.credit, head.minute, queue or false, false,
-      pace and pack_pace(pace) or false, bucket.extra or false)
+    return pack(SCHEMA, head.epoch, bucket.debt, bucket.calls, at, terms.refill, terms.credit, head.minute, queue or false,
+      bucket.extra or false, false, pace and pack_pace(pace) or false)
   end
   -- What all records of a batch begin with is packed once, and what those of the same terms end with. Only buckets with terms
   -- of their own are written as of another time than now.
@@ -159,7 +182,7 @@ local function pack_bucket(head, now, bucket)
     terms.rear = pack(bucket.as_of or now, terms.refill, terms.credit, head.minute)
   end
   local record = head.front .. pack(bucket.debt, bucket.calls) .. terms.rear
-  if bucket.extra then return record .. pack(queue or false, false, false, bucket.extra) end
+  if bucket.extra then return record .. pack(queue or false, bucket.extra) end
   return queue and record .. pack(queue) or record
 end
 

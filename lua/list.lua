@@ -29,7 +29,7 @@ local page = redis.call("HSCAN", KEYS[1], cursor, "MATCH", pattern, "COUNT", str
 local reply = {OK, now, head.epoch, page[1]}
 local found = page[2]
 for f = 1, #found, 2 do
-  local schema, epoch, debt, _, at, refill, credit, _, _, leases, pace = cmsgpack.unpack(found[f + 1])
+  local schema, epoch, debt, _, at, refill, credit, _, _, _, leases, pace = cmsgpack.unpack(found[f + 1])
   if schema ~= SCHEMA then return unknown_schema(found[f], schema) end
   if epoch == head.epoch or at > now then
     local r, paused = #reply, max(0, at - now)

@@ -1,4 +1,5 @@
--- Takes up what the provider has said is left of a quota: lowers buckets that would let more pass, and raises none.
+-- Takes up what the provider has said is left of a quota: lowers buckets that would let more pass, and raises none. One of which nothing
+-- more may pass for a time is paused.
 --
 -- KEYS[1]  hash, the namespace's state
 -- KEYS[2]  stream, the namespace's audit trail
@@ -17,9 +18,11 @@
 --            lowered     how many buckets were lowered
 -- ERRORS   SCHEMA  a stored record is of an unknown version
 --          AUDIT   the key of the audit trail holds something else
--- WRITES   only if a bucket was lowered: head, the buckets (swept when nothing is owed); told is that it was (lowered), or counted
---          (untold, until the sweep tells it) where it was within the last minute
--- COST     TIME, HMGET; if a bucket was lowered HSET, and where that is told and not counted EXISTS, XINFO, XADD for each
+-- WRITES   only if a bucket was lowered: head, the buckets (swept when nothing is owed and they are paused no more), tallies of those that
+--          are paused by it (swept after a minute); told is that it was (lowered), or counted (untold, until the sweep tells it) where it
+--          was within the last minute
+-- COST     TIME, HMGET; HGET if a bucket has other terms than its record; if a bucket was lowered HSET, HGET for each that is
+--          paused by it, and where that is told and not counted EXISTS, XINFO, XADD for each
 
 local RESETS_MOST_US = 86400000000  -- 1 day: what is said of a time further away says too little of today
 
@@ -67,6 +70,21 @@ local function note(b, q, had)
   return nil
 end
 
+-- Of a bucket that owes more than it can hold nothing passes for a time. That is a pause: a time that the provider has told stays one,
+-- whatever the bucket earns meanwhile and at which rate.
+local function pause_for_excess(bucket)
+  local excess = bucket.debt - bucket.terms.capacity
+  if excess <= 0 then return nil end
+  bucket.debt, bucket.paused = bucket.terms.capacity, now + ceil(excess / bucket.terms.refill)
+  local field = tally_field(head, bucket.field)
+  local tally, unread = read_tally(redis.call("HGET", KEYS[1], field), field)
+  if not tally then return unread end
+  tally[T_PAUSED] = tally[T_PAUSED] + paused_for(bucket, now)
+  writes[w + 1], writes[w + 2] = field, pack_tally(tally)
+  w = w + 2
+  return nil
+end
+
 local lowered = 0
 for b = 1, #buckets do
   local bucket, q = buckets[b], quotas_at + 3 * b - 2
@@ -75,7 +93,7 @@ for b = 1, #buckets do
     local had = max(0, floor((bucket.terms.capacity - bucket.debt) / bucket.terms.credit))
     bucket.debt, bucket.lost, lowered = debt, 0, lowered + 1
     bucket.pace = bucket.pace or new_pace(REMEMBERED_US, now)
-    local unread = note(b, q, had)
+    local unread = note(b, q, had) or pause_for_excess(bucket)
     if unread then return unread end
     bucket.pace.lowered_at = now
     w = put_bucket(writes, w, head, now, bucket)

@@ -91,7 +91,7 @@ end
 
 -- Cuts the share after a refusal that is news, once in a window. The provider allows no more than what has been granted within
 -- the last window; where that is less than a tenth below what the pace allows, the share goes there. Returns whether it was
--- cut.
+-- cut: at the least share there is nothing left to cut, and nothing to recover from.
 local function cut(pace, terms, now)
   if terms.refill == 0 or (pace.cut_at > 0 and now - pace.cut_at < pace.window) then return false end
   local kept = KEEP_MOST
@@ -99,7 +99,9 @@ local function cut(pace, terms, now)
     local allowed = part_of(lately_used(pace, now), pace, terms_at(terms, pace.share))
     kept = max(KEEP_LEAST, min(kept, floor(allowed * MARGIN / SHARE_FULL)))
   end
-  pace.share, pace.cut_at, pace.raises = max(least_share(terms), floor(pace.share * kept / SHARE_FULL)), now, 0
-  pace.cut_to = pace.share
+  local share = max(least_share(terms), floor(pace.share * kept / SHARE_FULL))
+  pace.raises = 0
+  if share >= pace.share then return false end
+  pace.share, pace.cut_at, pace.cut_to = share, now, share
   return true
 end

@@ -1,25 +1,27 @@
--- Pauses a bucket for the whole fleet, or ends its pause, because an operator says so. Its pace stays as it is.
+-- Pauses what a limit counts for a key, for the whole fleet, or ends its pause, because an operator says so. Its pace stays as it is.
 --
 -- KEYS[1]  hash, the namespace's state
 -- KEYS[2]  stream, the namespace's audit trail
 -- ARGV[1]  msgpack array, flat:
---            fence       string   policy that the bucket was compiled from
+--            fence       string   policy that the buckets were compiled from
 --            server      string   run id of the server process on the connection
 --            pause       us       for which nothing is to pass from now on, 1 to 31 days; 0 ends a pause
 --            author      string   who says so
 --            reason      string   what for
 --            replica     string   who was told
---            limits, terms, buckets  as in acquire.lua: the bucket alone
+--            limits, terms, buckets  as in acquire.lua: all that the limit may count for the key. First that it counts now, of which
+--                        the first stands for all in what is told and counted; then, at any terms, that it may come to count
 -- RETURNS  msgpack array, flat:
 --            status      0 ok | 1 no such namespace | 2 the policy is another one
---            kept        0|1      0: nothing was done, as its limit has as many buckets as it may, and this is none of them
---            paused      us until it earns again, 0 if it is not paused
---            changed     0|1      0: it was paused for as long already, or was not paused
+--            kept        0|1      0: nothing was done, as the limit has as many buckets as it may, and these are none of them
+--            paused      us until the last of them earns again, 0 if none is paused
+--            changed     0|1      0: one was paused for as long already, or none was paused
 -- ERRORS   SCHEMA  a stored record is of an unknown version
 --          AUDIT   the key of the audit trail holds something else
--- WRITES   if it changes anything: head, the bucket (swept when nothing is owed and it is paused no more), its counter, its tally
---          (swept after a minute); tells hold, resume
--- COST     TIME, HMGET; HGET if the bucket had no record; if it changes anything EXISTS, XINFO, HGET, XADD, HSET
+-- WRITES   if it changes anything: head, the buckets (swept when nothing is owed and they are paused no more), their counters, the tally
+--          of the first (swept after a minute); tells hold, resume
+-- COST     TIME, HMGET; HGET if a bucket has other terms than its record; HGET for each bucket that had no record; if it changes
+--          anything EXISTS, XINFO, HGET, XADD, HSET
 
 local args = cmsgpack.unpack(ARGV[1])
 local fence, server, pause, author, reason, replica = args[1], args[2], args[3], args[4], args[5], args[6]
@@ -30,37 +32,52 @@ local stored = redis.call("HMGET", KEYS[1], unpack(fields))
 local head, now = open_namespace(buckets, stored, fence, server)
 if not head then return now end
 
-local bucket = buckets[1]
-local before, paused_before = bucket.paused, paused_for(buckets[1], now)
-if pause > 0 then
-  bucket.paused = max(before or 0, now + pause)
-  if not bucket.leases then bucket.debt, bucket.lost = max(bucket.debt, bucket.terms.capacity), 0 end
-else
-  bucket.paused = nil
+-- A call passes all buckets of a limit or none, and a change of the policy may take some away and bring others: so all are paused, and
+-- all pauses end.
+local before, after, writes, changed = 0, 0, {}, {}
+for b = 1, #buckets do
+  local bucket = buckets[b]
+  local paused = bucket.paused
+  if pause > 0 then
+    bucket.paused = max(paused or 0, now + pause)
+    if not bucket.leases then bucket.debt, bucket.lost = max(bucket.debt, bucket.terms.capacity), 0 end
+  else
+    bucket.paused = nil
+  end
+  before, after = max(before, paused or 0), max(after, bucket.paused or 0)
+  if bucket.paused ~= paused then changed[#changed + 1] = bucket end
 end
-if bucket.paused == before then return pack({OK, 1, paused_for(bucket, now), 0}) end
+if after == before then return pack({OK, 1, max(0, after - now), 0}) end
 
-local writes = {}
-if bucket.new then
-  local limit = bucket.terms.limit
-  local count = tonumber(redis.call("HGET", KEYS[1], limit.counter) or 0)
-  if count >= limit.most then return pack({OK, 0, 0, 0}) end
-  writes = {limit.counter, string.format("%d", count + 1)}
+for c = 1, #changed do
+  if changed[c].new then
+    local limit, w = changed[c].terms.limit, #writes
+    local count = tonumber(redis.call("HGET", KEYS[1], limit.counter) or 0)
+    if count >= limit.most then return pack({OK, 0, 0, 0}) end
+    writes[w + 1], writes[w + 2] = limit.counter, string.format("%d", count + 1)
+  end
 end
 local trail, problem = open_trail(KEYS[2])
 if problem then return problem end
-local tally_at, tally = tally_field(head, bucket.field), nil
+local first = buckets[1].field
+local tally_at, tally = tally_field(head, first), nil
 tally, problem = read_tally(redis.call("HGET", KEYS[1], tally_at), tally_at)
 if problem then return problem end
-tally[T_PAUSED] = tally[T_PAUSED] + paused_for(bucket, now) - paused_before
+tally[T_PAUSED] = tally[T_PAUSED] + max(now, after) - max(now, before)
 if pause > 0 then
-  tell(trail, now, "hold", pack(SCHEMA, now, bucket.field, bucket.paused, author, reason, replica))
+  tell(trail, now, "hold", pack(SCHEMA, now, first, after, author, reason, replica))
 else
-  tell(trail, now, "resume", pack(SCHEMA, now, bucket.field, before, author, reason, replica))
-  head.eased = now
+  tell(trail, now, "resume", pack(SCHEMA, now, first, before, author, reason, replica))
+  -- Another one each time, also while time stands still: those who wait hear of it by that.
+  head.eased = max(now, (head.eased or 0) + 1)
 end
--- The provider's window begins anew with what is granted next.
-if bucket.pace then begin_window(bucket.pace, bucket.paused or now) end
-put_bucket(writes, #writes, head, now, bucket)
+local w = #writes
+for c = 1, #changed do
+  -- The provider's window was to begin at the end of the pause. What was granted before a pause by hand stays known: that one says
+  -- nothing of the provider.
+  local pace = changed[c].pace
+  if pause == 0 and pace and pace.ends - pace.window > now then begin_window(pace, now) end
+  w = put_bucket(writes, w, head, now, changed[c])
+end
 redis.call("HSET", KEYS[1], "head", pack_head(head, now), tally_at, pack_tally(tally), unpack(writes))
-return pack({OK, 1, paused_for(bucket, now), 1})
+return pack({OK, 1, max(0, after - now), 1})

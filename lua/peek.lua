@@ -9,12 +9,13 @@
 --            status      0 ok | 1 no such namespace | 2 the policy is another one
 --            now         us, the namespace's time
 --            epoch       integer
---            eased       us, when an operator has last ended a pause, 0 if none has lately: whoever waits may go
+--            eased       us, when an operator has last ended a pause, 0 if none has: where it is another one, whoever waits may go
+--            clock       us, the server's clock: the namespace's time without what is added to it since the clock stepped back
 --            buckets     each: debt (credits not yet earned back, or calls in flight; of one that is paused or slow as if its
 --                        whole wait were owed), paused (us until it earns again, 0), share (of its refill, of 1024)
 -- ERRORS   SCHEMA  a stored record is of an unknown version
 -- WRITES   nothing
--- COST     TIME, HMGET
+-- COST     TIME, HMGET; HGET if a bucket has other terms than its record
 
 local args = cmsgpack.unpack(ARGV[1])
 local fence, server = args[1], args[2]
@@ -32,7 +33,7 @@ enter_epoch(head, server, now)
 problem = read_buckets(buckets, stored, 1, head, now)
 if problem then return problem end
 
-local reply = {OK, now, head.epoch, head.eased or 0}
+local reply = {OK, now, head.epoch, head.eased or 0, now - head.offset}
 for b = 1, #buckets do
   local bucket, r = buckets[b], #reply
   reply[r + 1], reply[r + 2], reply[r + 3] = told_debt(bucket, now), paused_for(bucket, now), share_of(bucket)

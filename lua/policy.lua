@@ -22,23 +22,28 @@
 --            fence       string   of the policy that is in force now, "" if none
 -- ERRORS   SCHEMA  a stored record is of an unknown version
 --          AUDIT   the key of the audit trail holds something else
--- WRITES   head; current, policy, seal (no TTL: they live as long as their namespace); keeps the last 100 policies; tells policy or
+-- WRITES   head, changes; current, policy, seal (no TTL: they live as long as their namespace); keeps the last 100 policies; tells policy or
 --          restored, learned, epoch
--- COST     HGET, TIME, HMGET; when written EXISTS, XINFO, XADD for each thing told (at most 2, and 8 epochs), 2 HSET, HDEL
+-- COST     HMGET, TIME, HMGET; when written EXISTS, XINFO, XADD for each thing told (at most 2, and 8 epochs), 2 HSET, HDEL
 
-local KEEP = 100
+local KEEP = 100          -- policies
+local CHANGES_MOST = 100  -- times at which the policy was changed
 
 local args = cmsgpack.unpack(ARGV[1])
 local how, expected, version, fence, document = args[1], args[2], args[3], args[4], args[5]
 local author, reason, seal, server, epoch, full = args[6], args[7], args[8], args[9], args[10], args[11] == 1
 local replica, learned = args[12], args[13]
 
-local head, problem = read_head(redis.call("HGET", KEYS[1], "head"))
+local kept = redis.call("HMGET", KEYS[1], "head", "changes")
+local head, problem = read_head(kept[1])
 if problem then return problem end
 local stored = redis.call("HMGET", KEYS[2], "current", "seal")
 local schema, current_version, current_fence = SCHEMA, 0, ""
 if stored[1] then schema, current_version, current_fence = cmsgpack.unpack(stored[1]) end
 if schema ~= SCHEMA then return unknown_schema("current", schema) end
+local changes = {}
+if kept[2] then schema, changes = cmsgpack.unpack(kept[2]) end
+if schema ~= SCHEMA then return unknown_schema("changes", schema) end
 
 -- Where the state is gone but the policy is not, a restored head takes up the stored policy if it is the newer one.
 local writes_policy = how == "put" or current_version < version
@@ -52,7 +57,11 @@ trail, problem = open_trail(KEYS[3])
 if problem then return problem end
 head = head or {fence = fence, server = server, epoch = epoch, since = 0, seen = 0, offset = 0, ruled = 0}
 local now = tell_time(head)
-if head.fence ~= fence then head.fence, head.ruled = fence, now end
+if head.fence ~= fence then
+  head.fence, head.ruled = fence, now
+  changes[#changes + 1] = now
+  if #changes > CHANGES_MOST then table.remove(changes, 1) end
+end
 if state_lost and not full then begin_epoch(head, server, now) end
 
 if writes_policy then
@@ -68,5 +77,5 @@ if writes_policy then
     "seal", stored[2] or seal)
   redis.call("HDEL", KEYS[2], string.format("v:%d", version - KEEP))
 end
-redis.call("HSET", KEYS[1], "head", pack_head(head, now))
+redis.call("HSET", KEYS[1], "head", pack_head(head, now), "changes", pack(SCHEMA, changes))
 return cmsgpack.pack({OK, fence})

@@ -7,7 +7,6 @@ local FIELDS_MOST = 4000              -- that one command is given: the stack ho
 local FLOW_US = 60000000               -- 1 min: a flow that has not come for so long begins anew
 local CLOCK_HOLD_US = 1000000         -- a step back of up to 1 s is waited out, a longer one is added to the time
 local BEGUN_MOST = 8                  -- epochs kept in the head until they are told
-local EASED_US = 60000000             -- 1 min: for so long the head tells that a pause was ended
 local MINUTE_US = 60000000            -- what was granted is counted by the minute
 
 -- Found faster as locals.
@@ -31,7 +30,7 @@ local function read_head(blob)
 end
 
 local function pack_head(head, now)
-  if head.eased and now - head.eased < EASED_US then
+  if head.eased then
     return pack(SCHEMA, head.fence, head.server, head.epoch, head.since, now, head.offset, head.ruled, head.begun or false, head.eased)
   elseif head.begun then
     return pack(SCHEMA, head.fence, head.server, head.epoch, head.since, now, head.offset, head.ruled, head.begun)

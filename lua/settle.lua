@@ -44,36 +44,52 @@ if not head then return cmsgpack.pack({LOST}) end
 local now = tell_time(head)
 enter_epoch(head, server, now)
 
--- A record counts in its own terms: whoever settles may not know the policy that is in force, nor need to. One from before
--- the last change of the policy is taken, and left, as it was at the change: its terms don't say how fast it has been paid off
--- since. What is charged more to it was granted before the change, too.
+-- A record counts in its own terms: whoever settles may not know the policy that is in force, nor need to. One from before the last
+-- change of the policy is taken, and left, as of the time that it has: its terms don't say how fast it has been paid off since. What is
+-- charged more to it was granted before that time, too. One that was ever paused may be from before the change, as the sweep knows.
 for b = 1, #buckets do
   if stored[b + 2] then
-    local _, epoch, _, _, at, refill, credit = cmsgpack.unpack(stored[b + 2])
+    local _, epoch, _, _, at, refill, credit, _, _, _, leases = cmsgpack.unpack(stored[b + 2])
     if epoch == head.epoch and buckets[b].terms.refill > 0 then
       buckets[b].terms = {refill = refill, credit = credit, capacity = 0, limit = buckets[b].terms.limit, is_of_record = true}
-      if at <= head.ruled then buckets[b].as_of = head.ruled end
+      local is_older = at <= head.ruled or (leases ~= nil and head.ruled > 0)
+      if is_older and at <= now then buckets[b].as_of = at end
     end
   end
 end
 problem = read_buckets(buckets, stored, 2, head, now)
 if problem then return problem end
 
--- What calls have cost is counted, whatever that is worth to the bucket. Tokens given back are worth what it has not earned since: had they never been spent, the bucket might have
--- stood full meanwhile and earned nothing. More than this could pass more than the limit allows in some interval. What the
--- bucket has earned is known only since the last change of the policy: what was granted before it is not given back.
+-- What a token costs at the full pace that costs `credit` at a share: what terms_at of pace.lua has made dearer.
+local function full_credit(credit, share)
+  local whole = floor(credit / SHARE_FULL)
+  return whole * share + floor((credit - SHARE_FULL * whole) * share / SHARE_FULL)
+end
+
+-- What tokens are worth that were granted at a time: what the bucket has not earned since. Had they never been spent, it might have
+-- stood full meanwhile and earned nothing. However slow it is now, it may have earned at its full pace.
+local function worth_of(bucket, tokens, granted_at)
+  local terms = bucket.terms
+  local full = full_credit(terms.credit, share_of(bucket))
+  local worth = max(0, tokens * full - (now - granted_at) * terms.refill)
+  local whole = floor(worth / full)
+  return whole * terms.credit + worth - whole * full
+end
+
+-- What calls have cost is counted, whatever that is worth to the bucket. More than that could pass more than the limit allows in some
+-- interval. What the bucket has earned is known only since the last change of the policy: what was granted before it is not given back.
 local function correct(bucket, tokens, granted_at, epoch)
   count(bucket, 0, -tokens)
   bucket.corrected = bucket.corrected or not bucket.new
   if epoch ~= head.epoch then return end
   local credits = tokens * bucket.terms.credit
   if tokens > 0 then
-    -- New: earned back and swept. Paused: it is to be empty at the end of that.
-    if bucket.new or bucket.paused or granted_at <= head.ruled then return end
-    credits = math.max(0, credits - (now - granted_at) * bucket.terms.refill)
+    -- New: earned back and swept. Paused: it is to be empty at the end of that. Calls in flight end by their leases.
+    if bucket.new or bucket.paused or bucket.leases or granted_at <= head.ruled then return end
+    credits = worth_of(bucket, tokens, granted_at)
   end
-  bucket.debt = math.min(math.max(0, bucket.debt - credits), CREDITS_MAX)
-  if bucket.pace then bucket.pace.used = math.max(0, bucket.pace.used - tokens) end
+  bucket.debt = min(max(0, bucket.debt - credits), CREDITS_MAX)
+  if bucket.pace then bucket.pace.used = max(0, bucket.pace.used - tokens) end
   if credits < 0 then bucket.lost = 0 end
   bucket.corrected = true
 end

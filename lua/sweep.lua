@@ -22,9 +22,9 @@
 -- WRITES   head, sweep, counters, buckets of which it is told that they have recovered, or that have counted something in an earlier
 --          minute; removes fields; pages of the books, and span at the end of a pass; tells repeated, recovered, epoch, and removes
 --          old entries
--- COST     HMGET, TIME; when due HSCAN, HDEL and HSET; HMGET if a bucket is removed; HMGET and HSET if something is booked; at the end of
---          a pass HGET and HSET, and HDEL if a page is removed; EXISTS, XINFO, XTRIM at the end of a pass and if something is told, and
---          XADD for each
+-- COST     HMGET, TIME; when due HSCAN, HDEL and HSET; HGET if a bucket has other terms than its record; HMGET if a bucket is
+--          removed; HMGET and HSET if something is booked; at the end of a pass HGET and HSET, and HDEL if a page is removed;
+--          EXISTS, XINFO, XTRIM at the end of a pass and if something is told, and XADD for each
 
 local ANSWER_US = 600000000  -- 10 min, longer than any batch is repeated
 local PERMIT_US = 1200000000 -- 10 min, in which a name may be asked for again, and 10 more, in which that is settled
@@ -59,27 +59,32 @@ local function deserted(queue)
   return true
 end
 
--- Whether a bucket of this epoch owes nothing more. A record from before the last change of the policy may have been paid
+-- Whether a bucket owes nothing more. A record from before the last change of the policy may have been paid
 -- off more slowly since than its own terms say. Which terms its key has now is not known here, so it is counted by the
--- slowest of its limit: what is paid off at those is paid off at any. Where the limit is gone, nobody asks for the bucket.
+-- slowest of its limit: what is paid off at those is paid off at any. Where the limit is gone, nobody asks for the bucket. One
+-- that was ever paused may be from before the change though it is as of a later time, the end of the pause.
 local function paid_off(bucket, counter)
   if bucket.refill == 0 then
     -- While its last id is not in the past the next bucket of its name might give it out again.
     local held = read_leases(bucket.leases, now)
     return #held.ids == 0 and held.last < now
   end
-  if bucket.at <= head.ruled and slowest[counter] then
+  local is_older = bucket.at <= head.ruled or (bucket.was_held_back and head.ruled > 0)
+  if is_older and slowest[counter] then
     local slow = {field = bucket.field, terms = slowest[counter]}
-    read_bucket(slow, bucket.record, head, now)
+    local as_written = {epoch = bucket.epoch, since = head.since, ruled = head.ruled, minute = head.minute}
+    read_bucket(slow, bucket.record, as_written, now)
     return slow.debt == 0
   end
   return pay_off(bucket.debt, bucket.refill, now - bucket.at) == 0
 end
 
--- Whether nothing is lost with the record of a bucket.
+-- Whether nothing is lost with the record of a bucket. One of an earlier epoch does not count, but where a pause has outlasted the
+-- loss: that ends empty.
 local function is_spent(bucket, counter)
   if is_held_back(bucket.at, bucket.pace, now) then return false end
-  return bucket.epoch ~= head.epoch or (paid_off(bucket, counter) and deserted(bucket.queue))
+  local is_lost = bucket.epoch ~= head.epoch and (bucket.at <= head.since or bucket.refill == 0)
+  return is_lost or (paid_off(bucket, counter) and deserted(bucket.queue))
 end
 
 -- What there is to tell of a bucket that goes at all of its rate again after a cut, or whose slower pace is forgotten with its
@@ -93,10 +98,14 @@ local function recovery_of(bucket, is_forgotten)
   return recovery
 end
 
--- The record of a bucket of which nothing has changed but what is counted and told.
+-- The record of a bucket of which nothing has changed but what is counted and told. It is as long as it was: only of one that was
+-- paused or slow, or that counts calls in flight, there is more than a queue.
 local function record_of(bucket)
-  return pack(SCHEMA, bucket.epoch, bucket.debt, bucket.calls, bucket.at, bucket.refill, bucket.credit, bucket.minute,
-    bucket.queue or false, bucket.leases or false, bucket.pace or false, bucket.extra or false)
+  local values = {cmsgpack.unpack(bucket.record)}
+  values[4] = bucket.calls
+  if values[10] then values[10] = bucket.extra end
+  if bucket.was_held_back then values[12] = bucket.pace end
+  return pack(unpack(values))
 end
 
 -- Of what is told the kind and the record, of what is written the field and the record.
@@ -106,10 +115,10 @@ local removed, shrunk, told, writes, books = {}, {}, {}, {}, {}
 local look_at = {}
 
 look_at["b:"] = function(field, record)
-  local version, epoch, debt, calls, at, refill, credit, minute, queue, leases, pace, extra = cmsgpack.unpack(record)
+  local version, epoch, debt, calls, at, refill, credit, minute, queue, extra, leases, pace = cmsgpack.unpack(record)
   if version ~= SCHEMA then return nil, unknown_schema(field, version) end
   local bucket = {field = field, record = record, epoch = epoch, debt = debt, calls = calls, at = at, refill = refill, credit = credit,
-    minute = minute, queue = queue, leases = leases, pace = pace, extra = extra}
+    minute = minute, queue = queue, extra = extra, leases = leases, pace = pace, was_held_back = leases ~= nil}
   local counter = "n:" .. string.match(field, "^b:([^:]*)")
   local spent = is_spent(bucket, counter)
   local recovery = recovery_of(bucket, spent)

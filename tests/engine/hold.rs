@@ -5,24 +5,25 @@ use std::time::Duration;
 use anyhow::{Result, ensure};
 use tollgate::engine::{Hold, HoldReply, Peek, Reply, Script};
 use tollgate::policy::Path;
-use tollgate::{AuditEvent, Change};
+use tollgate::{AuditEvent, Call, Change};
 
 use crate::audit::{SECOND_US, kinds, trail};
 use crate::namespace::Namespace;
 use crate::program::Programs;
-use crate::refused::{LIMITS, granted, path_of, refuse};
+use crate::refused::{LIMITS, granted, path_of, refuse, standing, use_up};
 use crate::trace::Trace;
 
 /// The argument that pauses an organisation's bucket for so many seconds; none at all ends its pause.
 pub(crate) fn argument(namespace: &Namespace, path: &Path, seconds: u64) -> Vec<u8> {
     let narrowest = path.buckets().last().expect("a bucket");
-    let mut hold = Hold::new(narrowest, Duration::from_secs(seconds));
+    let all = namespace.policy().all_buckets_of(narrowest.limit_name(), narrowest.key());
+    let mut hold = Hold::new(&all, Duration::from_secs(seconds));
     hold.change = Change { author: "ops".to_owned(), reason: "maintenance".to_owned() };
     "r0".clone_into(&mut hold.replica);
     hold.encode(namespace.policy(), namespace.fence(), &namespace.server())
 }
 
-fn hold(namespace: &mut Namespace, path: &Path, seconds: u64) -> HoldReply {
+pub(crate) fn hold(namespace: &mut Namespace, path: &Path, seconds: u64) -> HoldReply {
     let argument = argument(namespace, path, seconds);
     match Hold::decode(&namespace.ask(Script::PAUSE, argument)) {
         Ok(Reply::Done(reply)) => reply,
@@ -92,6 +93,12 @@ pub(crate) fn ended_for_the_provider(programs: &Programs) -> Result<()> {
     namespace.clock_us += SECOND_US;
     ensure!(granted(&mut namespace, &path, 10) == 9, "at nine tenths of its rate");
     ensure!(kinds(&trail(&mut namespace)) == ["policy", "pause", "cut", "resume"]);
+    use_up(&mut namespace, &path, 60 * SECOND_US);
+    let share = standing(&mut namespace, &path)[2].share;
+    ensure!(
+        share == 922 + 19,
+        "a window that has begun when the pause was ended is over, and was used up: {share}"
+    );
     Ok(())
 }
 
@@ -107,23 +114,82 @@ pub(crate) fn slept_through(programs: &Programs) -> Result<()> {
     Ok(())
 }
 
-/// Whoever watches hears of the end of a pause for a minute.
+/// Whoever watches hears of the end of a pause, however late he looks, and of each of two that end at once.
 pub(crate) fn told_to_those_who_wait(programs: &Programs) -> Result<()> {
     let mut namespace = Namespace::under(programs, LIMITS);
-    let path = path_of(&namespace, "acme");
+    let (path, other) = (path_of(&namespace, "acme"), path_of(&namespace, "globex"));
     hold(&mut namespace, &path, 60);
+    hold(&mut namespace, &other, 60);
     ensure!(eased_us(&mut namespace) == 0, "nothing has ended");
     namespace.clock_us += SECOND_US;
-    let ended_us = namespace.clock_us;
     hold(&mut namespace, &path, 0);
-    for _ in 0..59 {
-        ensure!(eased_us(&mut namespace) == ended_us);
-        namespace.clock_us += SECOND_US;
+    let first_us = eased_us(&mut namespace);
+    ensure!(first_us == namespace.clock_us);
+    hold(&mut namespace, &other, 0);
+    let second_us = eased_us(&mut namespace);
+    ensure!(second_us == first_us + 1, "another one: {second_us}");
+    for _ in 0..3 {
+        namespace.clock_us += 86_400 * SECOND_US;
         granted(&mut namespace, &path, 1);
+        ensure!(eased_us(&mut namespace) == second_us, "also days later");
     }
-    namespace.clock_us += SECOND_US;
+    Ok(())
+}
+
+/// A limit for each organisation, under which one may have more than others.
+fn counting(what: &str, of_acme: &str) -> String {
+    format!("[[limit]]\nname = \"org\"\nper = [\"org\"]\n{what}\n{of_acme}\n")
+}
+
+/// A pause is one of a limit for a key, whatever that counts: a change of the policy, or an override that comes or goes, neither ends it
+/// nor puts it out of reach. Once only what was counted first was paused: a limit that came to count more could not be resumed, and one
+/// that came to count something else let calls pass.
+pub(crate) fn whatever_is_counted(programs: &Programs) -> Result<()> {
+    let (in_flight, rate, gap) = ("concurrent = 5", "rate = \"10/s\"", "spacing = \"1ms\"");
+    let (both, own) = (format!("{in_flight}\n{rate}"), format!("override.acme = {{ {rate} }}"));
+    let changes = [
+        (counting(in_flight, ""), counting(&both, "")),
+        (counting(in_flight, &own), counting(in_flight, "")),
+        (counting(rate, ""), counting(in_flight, "")),
+        (counting(in_flight, ""), counting(gap, "")),
+    ];
+    for (before, after) in changes {
+        let mut namespace = Namespace::under(programs, &before);
+        let path = namespace.path(&Call::get("/").org("acme"));
+        ensure!(hold(&mut namespace, &path, 3_600) == changed(3_600 * SECOND_US));
+        namespace.change(&after);
+        namespace.clock_us += SECOND_US;
+        let path = namespace.path(&Call::get("/").org("acme"));
+        let refused = namespace.acquire_on(&path, 1).entries[0].clone();
+        ensure!(refused.granted == 0 && refused.wait_us >= 3_599 * SECOND_US, "{refused:?} by {after}");
+        ensure!(hold(&mut namespace, &path, 30) == as_before(3_599 * SECOND_US), "a shorter one");
+        ensure!(hold(&mut namespace, &path, 0) == changed(0), "{after}");
+        ensure!(hold(&mut namespace, &path, 0) == as_before(0), "{after}");
+        namespace.clock_us += SECOND_US;
+        ensure!(granted(&mut namespace, &path, 1) == 1, "{after}");
+        let told = trail(&mut namespace);
+        ensure!(kinds(&told) == ["policy", "hold", "policy", "resume"], "{told:?}");
+    }
+    Ok(())
+}
+
+/// A pause by hand says nothing of the provider: what was granted in the window before still tells what it allows. Once it was
+/// forgotten, and the next cut took half.
+pub(crate) fn within_a_window(programs: &Programs) -> Result<()> {
+    let mut namespace = Namespace::under(programs, LIMITS);
+    let path = path_of(&namespace, "acme");
+    let granted_at_us = namespace.clock_us;
+    refuse(&mut namespace, &path, &[2], granted_at_us);
+    // It begins anew where the pause of the provider ends, whoever ends it.
+    hold(&mut namespace, &path, 0);
+    let passed = use_up(&mut namespace, &path, 45 * SECOND_US);
+    hold(&mut namespace, &path, 1);
+    namespace.clock_us += 16 * SECOND_US;
+    let granted_at_us = namespace.clock_us;
     granted(&mut namespace, &path, 1);
-    ensure!(eased_us(&mut namespace) == 0, "that was long ago");
+    let reply = refuse(&mut namespace, &path, &[2], granted_at_us);
+    let (least, most) = (922 * 73 / 100, 922 * 74 / 100);
+    ensure!(reply.is_cut && (least..=most).contains(&reply.share), "{passed} had passed: {reply:?}");
     Ok(())
 }
 
@@ -148,7 +214,12 @@ fn a_pause_of_the_provider_is_ended_and_its_pace_stays() -> Result<()> {
 }
 
 #[test]
-fn the_end_of_a_pause_is_heard_of_for_a_minute() -> Result<()> {
+fn a_pause_is_one_of_whatever_a_limit_comes_to_count() -> Result<()> {
+    whatever_is_counted(&Programs::original())
+}
+
+#[test]
+fn the_end_of_a_pause_is_heard_of_however_late() -> Result<()> {
     told_to_those_who_wait(&Programs::original())
 }
 
@@ -166,4 +237,9 @@ fn no_bucket_is_made_beyond_the_most() -> Result<()> {
     ensure!(namespace.lab.state() == before, "something was written");
     ensure!(hold(&mut namespace, &path, 60) == changed(60 * SECOND_US));
     Ok(())
+}
+
+#[test]
+fn a_pause_by_hand_leaves_the_window_as_it_is() -> Result<()> {
+    within_a_window(&Programs::original())
 }

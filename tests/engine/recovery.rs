@@ -84,6 +84,22 @@ pub(crate) fn by_disuse(programs: &Programs) -> Result<()> {
     Ok(())
 }
 
+/// A bucket that counts so long a time that its pace can't be told from the full one is paused, but not cut: there is nothing to recover from.
+pub(crate) fn without_a_cut(programs: &Programs) -> Result<()> {
+    let limits = LIMITS.replace("rate = \"10/s\", burst = 10", "rate = \"1/d\", burst = 52124");
+    let mut namespace = Namespace::under(programs, &limits);
+    let path = path_of(&namespace, "acme");
+    let now_us = namespace.clock_us;
+    let reply = refuse(&mut namespace, &path, &[2], now_us);
+    ensure!(!reply.is_cut && reply.share == 1024, "{reply:?}");
+    for _ in 0..3 {
+        sweep_later(&mut namespace);
+    }
+    let told = trail(&mut namespace);
+    ensure!(kinds(&told) == ["policy", "pause"], "{told:?}");
+    Ok(())
+}
+
 /// Such a bucket, for whoever looks at what is stored.
 pub(crate) fn story() -> Trace {
     recovered(&Programs::original()).expect("a bucket that recovers").trace
@@ -97,4 +113,9 @@ fn a_bucket_that_is_back_at_its_rate_is_told_once() -> Result<()> {
 #[test]
 fn a_pace_that_is_forgotten_is_told() -> Result<()> {
     by_disuse(&Programs::original())
+}
+
+#[test]
+fn a_pace_that_was_not_cut_does_not_recover() -> Result<()> {
+    without_a_cut(&Programs::original())
 }

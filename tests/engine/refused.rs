@@ -42,7 +42,7 @@ pub(crate) fn refuse(
 }
 
 /// The same of any call, by limits that are counted over `window`.
-fn tell_refused(
+pub(crate) fn tell_refused(
     namespace: &mut Namespace,
     path: &Path,
     places: &[usize],

@@ -2,13 +2,19 @@
 
 use std::time::Duration;
 
-use tollgate::engine::{Lower, QuotaLeft, Reply, Script};
+use anyhow::{Context, Result, ensure};
+use tollgate::engine::{HoldReply, Lower, QuotaLeft, Reply, Script};
 use tollgate::policy::Path;
 
+use crate::head::{Value, values};
+use crate::hold::hold;
+use crate::mutants::{self, Story};
 use crate::namespace::Namespace;
-use crate::refused::{LIMITS, granted, path_of, use_up};
+use crate::program::Programs;
+use crate::refused::{LIMITS, granted, path_of, refuse, use_up};
 
 const SECOND_US: u64 = 1_000_000;
+const HOUR_US: u64 = 3_600 * SECOND_US;
 
 /// Tells what the provider says is left, in the answer to a call that was granted at a time.
 fn lower(namespace: &mut Namespace, path: &Path, granted_at_us: u64, left: QuotaLeft) -> u64 {
@@ -50,4 +56,80 @@ fn what_remains_has_to_do_until_the_reset() {
     assert_eq!(lower(&mut namespace, &path, granted_at_us, left), 1);
     assert_eq!(use_up(&mut namespace, &path, 20 * SECOND_US), 7, "instead of 200");
     assert_eq!(use_up(&mut namespace, &path, SECOND_US), 10);
+}
+
+/// A quota of which nothing is left before its reset in an hour.
+fn used_up_for_an_hour(programs: &Programs) -> (Namespace, Path) {
+    let mut namespace = Namespace::under(programs, LIMITS);
+    let path = path_of(&namespace, "acme");
+    let owed = namespace.acquire_on(&path, 1).debts[2];
+    let granted_at_us = namespace.clock_us;
+    let left = QuotaLeft { owed, remaining: 0, resets_in: Some(Duration::from_secs(3_600)) };
+    assert_eq!(lower(&mut namespace, &path, granted_at_us, left), 1);
+    (namespace, path)
+}
+
+fn wait_us(namespace: &mut Namespace, path: &Path) -> u64 {
+    namespace.acquire_on(path, 1).entries[0].wait_us
+}
+
+/// A reset is a time, whatever the rate becomes until then. It was once kept as what is earned until then: a rate of a tenth made ten
+/// hours of an hour, and the fastest one minutes.
+fn the_rate_changes(programs: &Programs) -> Result<()> {
+    for (rate, token_us) in [("1/s", SECOND_US), ("1/m", 60 * SECOND_US), ("100/s", SECOND_US / 100)] {
+        let (mut namespace, path) = used_up_for_an_hour(programs);
+        ensure!(wait_us(&mut namespace, &path) == HOUR_US + SECOND_US / 10);
+        namespace.change(&LIMITS.replace("\"10/s\"", &format!("{rate:?}")));
+        let path = path_of(&namespace, "acme");
+        let wait_us = wait_us(&mut namespace, &path);
+        ensure!(wait_us == HOUR_US + token_us, "{wait_us} us at {rate}");
+    }
+    Ok(())
+}
+
+/// It is a pause like others: a cut moves it no more than the rate does, an operator who knows better ends it, and it is counted.
+fn a_pause_like_others(programs: &Programs) -> Result<()> {
+    let (mut namespace, path) = used_up_for_an_hour(programs);
+    let tally = format!("t:{}:org:app/acme", namespace.clock_us / (60 * SECOND_US));
+    let state = namespace.lab.state();
+    let tally = values(state.get(&tally).context("a tally")?);
+    ensure!(tally.last() == Some(&Value::Integer(HOUR_US)), "{tally:?}");
+    let now_us = namespace.clock_us;
+    ensure!(refuse(&mut namespace, &path, &[2], now_us).is_cut);
+    let wait_us = wait_us(&mut namespace, &path);
+    ensure!(wait_us - HOUR_US < SECOND_US, "{wait_us}");
+
+    let (mut namespace, path) = used_up_for_an_hour(programs);
+    namespace.clock_us += SECOND_US;
+    let ended = hold(&mut namespace, &path, 0);
+    ensure!(ended == HoldReply { is_kept: true, paused_us: 0, is_changed: true }, "{ended:?}");
+    namespace.clock_us += SECOND_US;
+    ensure!(granted(&mut namespace, &path, 99) == 10, "what is earned in a second");
+    Ok(())
+}
+
+#[test]
+fn a_change_of_the_rate_moves_no_reset() -> Result<()> {
+    the_rate_changes(&Programs::original())
+}
+
+#[test]
+fn a_reset_is_a_pause_like_others() -> Result<()> {
+    a_pause_like_others(&Programs::original())
+}
+
+const STORIES: [(&str, Story); 2] =
+    [("the rate changes", the_rate_changes), ("a pause like others", a_pause_like_others)];
+
+/// Changes for the worse.
+const MUTANTS: [(&str, &str); 3] = [
+    ("  if excess <= 0 then return nil end\n", "  if true then return nil end\n"),
+    ("  tally[T_PAUSED] = tally[T_PAUSED] + paused_for(bucket, now)\n", ""),
+    ("now + ceil(excess / bucket.terms.refill)", "now + floor(excess / (2 * bucket.terms.refill))"),
+];
+
+/// The stories are worth telling: each mutant makes one of them come out differently.
+#[test]
+fn every_mutant_of_a_reset_is_found_out() -> Result<()> {
+    mutants::are_found_out(&MUTANTS, &STORIES)
 }

@@ -17,7 +17,7 @@ use crate::namespace::Namespace;
 use crate::twin::Twin;
 
 /// Which scripts read which field of which hash.
-const READERS: [(&str, &[&str]); 16] = [
+const READERS: [(&str, &[&str]); 17] = [
     (
         "head",
         &[
@@ -36,6 +36,7 @@ const READERS: [(&str, &[&str]); 16] = [
             "key_touch",
         ],
     ),
+    ("changes", &["acquire", "back_off", "lower", "pause", "peek", "policy"]),
     ("b:org:acme", &["acquire", "settle", "back_off", "lower", "pause", "peek", "list", "sweep"]),
     ("a:r0:0", &["acquire", "sweep"]),
     ("a:r0:s", &["settle", "sweep"]),
@@ -47,7 +48,7 @@ const READERS: [(&str, &[&str]); 16] = [
     ("h:472222", &["sweep", "usage"]),
     ("span", &["sweep", "usage"]),
     ("current", &["policy", "policy_read", "versions"]),
-    ("v:1", &["policy_read", "versions"]),
+    ("v:2", &["policy_read", "versions"]),
     ("index", &["key_make", "key_revoke", "keys"]),
     ("k:0", &["key_make", "key_revoke", "keys"]),
     ("l:0", &["keys", "key_touch"]),
@@ -55,14 +56,15 @@ const READERS: [(&str, &[&str]); 16] = [
 
 const MINUTE_US: u64 = 60_000_000;
 
+const LIMIT: &str = "limit = [{ name = \"org\", per = [\"org\"], rate = \"1/s\", burst = 9 }]";
+
 /// Records that nobody can have written: of a later version, empty, and a text.
 const STRANGE: [(&str, &[u8]); 3] =
     [("a later version", b"\x02\x01\x01"), ("nothing", b""), ("a text", b"\xa1x")];
 
 /// A namespace that has one record of every kind.
 fn busy() -> Namespace {
-    let mut namespace =
-        Namespace::new("limit = [{ name = \"org\", per = [\"org\"], rate = \"1/s\", burst = 9 }]");
+    let mut namespace = Namespace::new(LIMIT);
     run_all(&mut namespace);
     // What was granted is booked in the minute that follows, and put aside in the one after that.
     namespace.clock_us += MINUTE_US;
@@ -75,6 +77,8 @@ fn busy() -> Namespace {
     namespace.ask(Script::BACK_OFF, argument);
     // The sweep has work again.
     namespace.clock_us += 10_000_001;
+    // Records are of other terms than their buckets, so it counts when the policy was changed.
+    namespace.change(&LIMIT.replace("1/s", "2/s"));
     namespace
 }
 

@@ -130,7 +130,7 @@ const MUTANTS: [Mutant; 29] = [
     Mutant {
         what: "what is given back counts in full",
         script: "settle",
-        text: "    credits = math.max(0, credits - (now - granted_at) * bucket.terms.refill)",
+        text: "    credits = worth_of(bucket, tokens, granted_at)\n",
         becomes: "",
     },
     Mutant {

@@ -88,6 +88,50 @@ async fn a_change_whose_texts_can_not_be_kept_is_refused() -> Result<()> {
     Ok(())
 }
 
+/// The policy of `burst(1)` with an override that runs out so long after `now_us`.
+fn with_a_sale(now_us: u64, after: Duration) -> Result<Policy> {
+    let until_us = i64::try_from(now_us)? + i64::try_from(after.as_micros())?;
+    let until = Timestamp::from_microsecond(until_us)?.to_string();
+    let own = Override { burst: Some(3), expires_at: Some(until), ..Override::default() };
+    Ok(burst(1)?.with_override("org", "acme", Some(own))?)
+}
+
+/// The version that leaves the override out, once it is there.
+async fn after_the_sale(gate: &Tollgate, version: u64) -> Result<()> {
+    let ended = async || match gate.policy().await {
+        Ok(found) if found.version == version => Ok(found),
+        other => Err(format!("{other:?}")),
+    };
+    let found = eventually("the override to end", PATIENCE, ended).await?;
+    ensure!(Policy::from_json(&found.document)? == burst(1)?, "{found:?}");
+    Ok(())
+}
+
+/// Goal: overrides run out also where a store can't be swept. Method: a record that nobody can read is in the way of every sweep.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_override_ends_where_nothing_can_be_swept() -> Result<()> {
+    let server = RedisServer::start()?;
+    let gate = gate(&server.url(), burst(1)?).await?;
+    let mut connection = server.connection()?;
+    redis::cmd("HSET").arg("tollgate:{test}:state").arg("b:org:globex").arg("?").exec(&mut connection)?;
+    let now_us = gate.policy().await?.written_at_us;
+    gate.put_policy(&with_a_sale(now_us, Duration::from_secs(3))?, None, &change("a sale")).await?;
+    after_the_sale(&gate, 3).await
+}
+
+/// Goal: an override whose time is past is never in force, however often a file that has it is applied.
+#[tokio::test]
+async fn an_override_whose_time_is_past_is_left_out() -> Result<()> {
+    let gate = Tollgate::embedded(burst(1)?).await?;
+    let past = with_a_sale(1_000_000, Duration::ZERO)?;
+    for version in 2..4 {
+        let written = gate.put_policy(&past, None, &change("again")).await?;
+        ensure!(written.version == version, "{written:?}");
+        ensure!(Policy::from_json(&written.document)? == burst(1)?, "{written:?}");
+    }
+    Ok(())
+}
+
 /// Goal: an override ends at its time, for the whole fleet, by a version of the policy that says so. Method: two replicas, an override
 /// for some seconds; until then it binds, afterwards what the limit says does, once, and the trail tells it.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -45,7 +45,7 @@ pub struct BucketState {
     pub remaining: u64,
     /// Until it is full again, if nobody comes; where calls in flight are counted at the latest, if no lease is renewed.
     pub reset_after: Duration,
-    /// Until it earns again, where the provider has refused calls and nothing passes for a time; else zero.
+    /// Until it earns again, where the provider or an operator has said that nothing may pass for a time; else zero.
     pub paused_for: Duration,
     /// At which part of its rate it goes since the provider has refused calls, in hundredths, 2 to 100.
     pub pace_percent: u32,
@@ -72,7 +72,7 @@ impl Tollgate {
     }
 
     /// Puts `policy` into force for all replicas, from their next grant on, as the successor of the one with the tag `after`
-    /// (`None`: of whichever is in force).
+    /// (`None`: of whichever is in force). Overrides that have run out by the store's clock are left out.
     ///
     /// # Errors
     /// [`Error::Conflict`] if another one has come into force meanwhile, [`Error::OtherNamespace`], [`Error::Change`] if a text of
@@ -112,6 +112,9 @@ impl Tollgate {
         if after.is_some_and(|after| after != predecessor.fence) {
             return Err(Error::Conflict { current: predecessor.fence });
         }
+        // In a box, as it is seldom needed and would make all futures of changes larger.
+        let unexpired = Box::pin(self.unexpired(policy)).await?;
+        let policy = unexpired.as_ref().unwrap_or(policy);
         if let WriteReply::Conflict(current) =
             library.put(policy, Some(&predecessor), change, (Begin::Empty, learned)).await?
         {
@@ -121,6 +124,15 @@ impl Tollgate {
         let written = written.ok_or_else(|| Error::NoPolicy { namespace: self.namespace() })?;
         self.keeper().adopt(written.clone())?;
         Ok(written.into())
+    }
+
+    /// The policy without the overrides that have run out already, if it has any that do: those would be in force until the next sweep.
+    async fn unexpired(&self, policy: &Policy) -> Result<Option<Policy>, Error> {
+        if policy.next_expiry_us().is_none() {
+            return Ok(None);
+        }
+        let clock_us = self.keeper().clock_us().await?;
+        Ok(Some(policy.without_expired(clock_us)?.policy))
     }
 
     /// The namespace.

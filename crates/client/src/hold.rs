@@ -16,8 +16,8 @@ const PAUSE_LEAST: Duration = Duration::from_micros(1);
 
 impl Tollgate {
     /// Lets nothing pass the bucket of `limit` for `key`, in any replica, for `pause` from now on: a microsecond to 31 days, more or less is
-    /// taken for that. A pause that ends later stays. At its end the bucket is empty, and earns from then on. Returns how long it is
-    /// paused.
+    /// taken for that. A pause that ends later stays. At its end the bucket is empty, and earns from then on. It is all that the limit counts for
+    /// the key, or will count when the policy or an override has changed. Returns how long it is paused.
     ///
     /// Calls that wait go on waiting; a limit that only observes lets calls pass all the same. Those whose deadline is before the end are refused with the time at which to come. The audit trail
     /// tells it.
@@ -61,16 +61,16 @@ impl Tollgate {
         change.check()?;
         for _ in 0..TRIES {
             let in_force = self.current().load_full();
-            // Whoever passes one of a limit's buckets passes all of them.
-            let Some(bucket) = in_force.policy.buckets_of(limit, key).into_iter().next() else {
+            let buckets = in_force.policy.all_buckets_of(limit, key);
+            if buckets.is_empty() {
                 return Err(Error::NoBucket { limit: limit.to_owned(), key: key.to_owned() });
-            };
-            let mut hold = Hold::new(&bucket, pause);
+            }
+            let mut hold = Hold::new(&buckets, pause);
             (hold.change, hold.replica) = (change.clone(), self.replica().to_owned());
             match self.keeper().library().hold(&hold, &in_force).await? {
                 Reply::Done(reply) if reply.is_kept => {
                     if reply.is_changed && !hold.pause.is_zero() {
-                        let meter = in_force.meters().limit(bucket.limit());
+                        let meter = in_force.meters().limit(buckets[0].limit());
                         meter.inspect(|meter| meter.paused(PausedBy::Operator, hold.pause));
                     }
                     return Ok(reply);

@@ -1,6 +1,5 @@
 //! Keeps this replica's policy and the store's the same.
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
@@ -20,6 +19,9 @@ const TRIES: usize = 5;
 /// Who changes the policy where nobody does.
 pub(crate) const AUTHOR: &str = "tollgate";
 
+/// Ends a reason that has no room for all that it is about.
+const AND_OTHERS: &str = " and others";
+
 /// Holds the policy in force.
 #[derive(Debug)]
 pub(crate) struct Keeper {
@@ -31,7 +33,7 @@ pub(crate) struct Keeper {
     epoch: AtomicU64,
     /// Whether one was: the first of a namespace that began full is 0.
     has_seen_epoch: AtomicBool,
-    /// When an operator has last ended a pause, as far as is known, in microseconds.
+    /// When an operator has last ended a pause, as the store has said last, in microseconds; 0 if none has.
     eased_us: AtomicU64,
 }
 
@@ -64,22 +66,43 @@ impl Keeper {
         self.has_seen_epoch.load(Ordering::Relaxed).then(|| self.epoch.load(Ordering::Relaxed))
     }
 
-    /// When an operator has last ended a pause, as far as is known: those who wait may go sooner than they were told then.
+    /// The store has said when an operator has last ended a pause. After a loss of its state that may be earlier than was known.
+    pub(crate) fn saw_eased(&self, eased_us: u64) {
+        self.eased_us.store(eased_us, Ordering::Relaxed);
+    }
+
+    /// When an operator has last ended a pause, as far as is known: where it is another time than before, those who wait may go sooner
+    /// than they were told.
     pub(crate) fn eased_us(&self) -> u64 {
         self.eased_us.load(Ordering::Relaxed)
     }
 
     /// Looks whether the policy is still the same, and reads it if not.
     pub(crate) async fn check(&self) -> Result<(), Error> {
+        self.look().await.map(drop)
+    }
+
+    /// The same. Returns what the store's clock shows, in microseconds since 1970, if the policy was still the same.
+    async fn look(&self) -> Result<Option<u64>, Error> {
         let current = self.current.load_full();
         match self.library.peek(&Peek::default(), &current).await? {
             Reply::Done(reply) => {
                 self.saw_epoch(reply.epoch);
-                self.eased_us.fetch_max(reply.eased_us, Ordering::Relaxed);
-                Ok(())
+                self.saw_eased(reply.eased_us);
+                Ok(Some(reply.clock_us))
             }
-            _ => self.renew().await,
+            _ => self.renew().await.map(|()| None),
         }
+    }
+
+    /// What the store's clock shows, in microseconds since 1970.
+    pub(crate) async fn clock_us(&self) -> Result<u64, Error> {
+        for _ in 0..TRIES {
+            if let Some(clock_us) = self.look().await? {
+                return Ok(clock_us);
+            }
+        }
+        Err(Error::Conflict { current: self.current.load().fence().to_owned() })
     }
 
     /// Takes over the store's policy, or gives this replica's back to a store that has lost it or has an older one.
@@ -101,9 +124,13 @@ impl Keeper {
         Err(Error::Conflict { current: self.current.load().fence().to_owned() })
     }
 
-    /// Puts the policy into force without the overrides that have run out at `now_us`. Returns how long it takes until the next one
-    /// does. Of a whole fleet one replica is the first; the others find its policy.
-    pub(crate) async fn expire(&self, now_us: u64) -> Result<Option<Duration>, Error> {
+    /// Puts the policy into force without the overrides that have run out by the store's clock. Returns how long it takes until the next
+    /// one does. Of a whole fleet one replica is the first; the others find its policy.
+    pub(crate) async fn expire(&self) -> Result<Option<Duration>, Error> {
+        if self.held().policy.next_expiry_us().is_none() {
+            return Ok(None);
+        }
+        let now_us = self.clock_us().await?;
         let held = self.held();
         let Some(at_us) = held.policy.next_expiry_us() else { return Ok(None) };
         if at_us > now_us {
@@ -154,16 +181,40 @@ impl Keeper {
     }
 }
 
-/// Which overrides have run out, as far as a reason has room for it.
+/// Which overrides have run out, as far as a reason has room for them.
 fn told(overrides: &[(String, String)]) -> String {
-    let named = match overrides {
-        [(limit, key)] => format!("the override of {key} at limit {limit} has expired"),
-        _ => String::new(),
-    };
-    if (1..=Change::REASON_BYTES_MAX).contains(&named.len()) {
-        return named;
+    if let [(limit, key)] = overrides {
+        let named = format!("the override of {key} at limit {limit} has expired");
+        if named.len() <= Change::REASON_BYTES_MAX {
+            return named;
+        }
     }
-    let limits: BTreeSet<&str> = overrides.iter().map(|(limit, _)| limit.as_str()).collect();
-    let of = if let [limit] = *Vec::from_iter(limits) { format!(" of limit {limit}") } else { String::new() };
-    format!("overrides{of} have expired: {}", overrides.len())
+    let mut reason = format!("overrides have expired: {}", overrides.len());
+    for (index, (limit, key)) in overrides.iter().enumerate() {
+        let next = format!("{}{key} at limit {limit}", if index == 0 { "; " } else { ", " });
+        if reason.len() + next.len() + AND_OTHERS.len() > Change::REASON_BYTES_MAX {
+            return reason + if index == 0 { "" } else { AND_OTHERS };
+        }
+        reason += &next;
+    }
+    reason
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_reason_names_the_overrides_as_far_as_it_has_room() {
+        let of = |keys: &[&str]| {
+            told(&keys.iter().map(|&key| ("org".to_owned(), key.to_owned())).collect::<Vec<_>>())
+        };
+        assert_eq!(of(&["acme"]), "the override of acme at limit org has expired");
+        assert_eq!(of(&["a", "b"]), "overrides have expired: 2; a at limit org, b at limit org");
+        let long = "x".repeat(Change::REASON_BYTES_MAX);
+        assert_eq!(of(&[&long]), "overrides have expired: 1");
+        assert_eq!(of(&["a", &long]), "overrides have expired: 2; a at limit org and others");
+        let many = of(&["a long name"; 200]);
+        assert!(many.len() <= Change::REASON_BYTES_MAX && many.ends_with(" and others"), "{many}");
+    }
 }

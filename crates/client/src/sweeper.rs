@@ -15,24 +15,30 @@ const PAUSE: Duration = Duration::from_secs(5);
 /// Longest pause, so that a replica takes over soon where another one is gone.
 const PAUSE_LONGEST: Duration = Duration::from_secs(10);
 
-/// Sweeps for as long as it is polled. The store says when there is work: of a whole fleet one call in its time does it.
+/// Sweeps for as long as it is polled, and sees to overrides that run out, whether or not the store can be swept. The store says when there
+/// is work: of a whole fleet one call in its time does it.
 pub(crate) async fn run(keeper: Arc<Keeper>) {
     loop {
-        let pause = step(&keeper).await.unwrap_or_else(|error| {
-            tell(&error);
+        let due = step(&keeper).await.unwrap_or_else(|error| {
+            tell(&error, "the sweep failed");
             PAUSE
         });
+        let expiry = keeper.expire().await.unwrap_or_else(|error| {
+            tell(&error, "overrides that may have run out are still in force");
+            Some(PAUSE)
+        });
+        let pause = due.min(expiry.unwrap_or(PAUSE_LONGEST)).min(PAUSE_LONGEST);
         clock::sleep_until(clock::now() + pause).await;
     }
 }
 
-/// What passes by itself is told where it is asked for; what somebody has to mend is told here too, as nothing is swept till then.
-fn tell(error: &Error) {
+/// What passes by itself is told where it is asked for; what somebody has to mend is told here too, as it stays so till then.
+fn tell(error: &Error, what: &str) {
     use StoreError::{Forbidden, NoAuditTrail, Schema};
     if matches!(error, Error::Store(Forbidden { .. } | NoAuditTrail { .. } | Schema { .. })) {
-        tracing::warn!(%error, "the sweep failed");
+        tracing::warn!(%error, "{what}");
     } else {
-        tracing::debug!(%error, "the sweep failed");
+        tracing::debug!(%error, "{what}");
     }
 }
 
@@ -45,8 +51,7 @@ async fn step(keeper: &Keeper) -> Result<Duration, Error> {
             if !due.is_zero() {
                 keeper.follow_paces().await?;
             }
-            let expiry = keeper.expire(reply.now_us).await?.unwrap_or(PAUSE_LONGEST);
-            Ok(due.min(expiry).min(PAUSE_LONGEST))
+            Ok(due)
         }
         // A replica that nobody asks for anything hears of a change of the policy here.
         Reply::Stale { .. } => keeper.renew().await.map(|()| PAUSE),

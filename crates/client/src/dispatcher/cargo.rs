@@ -19,11 +19,13 @@ pub(super) struct Acquires {
     pub(super) parties: Vec<Party>,
     /// The policy by which their paths were found.
     pub(super) in_force: Arc<InForce>,
+    /// The end of a pause that was heard of last before they were sent, in microseconds.
+    pub(super) eased_us: u64,
 }
 
 impl Acquires {
-    pub(super) fn new(in_force: Arc<InForce>) -> Self {
-        Self { batch: AcquireBatch::default(), parties: Vec::new(), in_force }
+    pub(super) fn new(in_force: Arc<InForce>, eased_us: u64) -> Self {
+        Self { batch: AcquireBatch::default(), parties: Vec::new(), in_force, eased_us }
     }
 
     pub(super) fn push(&mut self, party: Party, now: Instant) {

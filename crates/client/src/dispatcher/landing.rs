@@ -118,6 +118,10 @@ impl Dispatcher {
         let Some(by) = entry.by.and_then(|by| path.iter().position(|&bucket| bucket == by)) else {
             return self.ask_again(party, &cargo.in_force);
         };
+        // It may have been decided before the pause was ended of which those who wait have been told since.
+        if cargo.eased_us != self.keeper.eased_us() {
+            return self.ask_again(party, &cargo.in_force);
+        }
         let told = Told {
             at: clock::now(),
             path: Arc::clone(&party.path),
@@ -192,9 +196,10 @@ fn leases_at(path: &Path, told: engine::Leases) -> Option<Leases> {
 mod tests {
     use super::*;
     use crate::call::Call;
-    use crate::dispatcher::{Answer, LineKey, Patience, Request, Setup, ways};
+    use crate::dispatcher::{Answer, Doors, LineKey, Patience, Request, Setup, ways};
     use crate::embedded::Clock;
-    use crate::engine::{Keys, PolicyRecord};
+    use crate::engine::{EntryReply, Keys, PolicyRecord};
+    use crate::in_force::Current;
     use crate::keeper::Keeper;
     use crate::library::Library;
     use crate::policy::Policy;
@@ -234,21 +239,15 @@ mod tests {
         (request, answer)
     }
 
-    /// Goal: no call is asked for with the buckets of a policy that is no longer in force. Method: a call comes into a line
-    /// while a batch with its calls is on its way, the policy changes, and the batch fails. The call once stood ready
-    /// then, and went with the next batch as if its path were of the new policy.
-    #[tokio::test]
-    async fn a_call_behind_a_batch_that_fails_is_resolved_anew_after_a_change() {
-        let held = in_force(1, "[[limit]]\nname = 'org'\nper = ['org']\nrate = '1/s'");
-        let (first, first_answer) = request(&held);
-        let (second, mut second_answer) = request(&held);
+    /// A dispatcher under a policy, on a store that knows nothing of it.
+    fn dispatcher(held: InForce) -> (Dispatcher, Current, Doors) {
         let current = Arc::new(arc_swap::ArcSwap::from_pointee(held));
         let store = Arc::new(Store::embedded(Clock::System));
         let keys = Keys::of("test");
         let replica = "r".to_owned();
         let library = Library { store: Arc::clone(&store), keys: keys.clone(), replica: replica.clone() };
         let keeper = Arc::new(Keeper::new(library, Arc::clone(&current), Arc::default()));
-        let (_doors, ways) = ways();
+        let (doors, ways) = ways();
         let timeout = Duration::from_secs(1);
         let setup = Setup {
             store,
@@ -260,10 +259,21 @@ mod tests {
             waiting_most: 10,
             reports: Arc::default(),
         };
-        let mut dispatcher = Dispatcher::new(setup, ways);
+        (Dispatcher::new(setup, ways), current, doors)
+    }
+
+    /// Goal: no call is asked for with the buckets of a policy that is no longer in force. Method: a call comes into a line
+    /// while a batch with its calls is on its way, the policy changes, and the batch fails. The call once stood ready
+    /// then, and went with the next batch as if its path were of the new policy.
+    #[tokio::test]
+    async fn a_call_behind_a_batch_that_fails_is_resolved_anew_after_a_change() {
+        let held = in_force(1, "[[limit]]\nname = 'org'\nper = ['org']\nrate = '1/s'");
+        let (first, first_answer) = request(&held);
+        let (second, mut second_answer) = request(&held);
+        let (mut dispatcher, current, _doors) = dispatcher(held);
 
         dispatcher.join(first);
-        let mut cargo = Acquires::new(Arc::clone(&dispatcher.in_force));
+        let mut cargo = Acquires::new(Arc::clone(&dispatcher.in_force), 0);
         cargo.push(dispatcher.waiting.next_party().unwrap(), clock::now());
         dispatcher.join(second);
         current.store(Arc::new(in_force(2, "")));
@@ -275,5 +285,50 @@ mod tests {
         assert!(matches!(first_answer.await, Ok(Err(Error::Store(_)))));
         assert!(matches!(second_answer.try_recv(), Ok(Ok(Answer::Outdated))));
         assert!(!dispatcher.waiting.has_ready());
+    }
+
+    /// What the store says of a call that has to wait for an hour.
+    fn in_an_hour() -> AcquireReply {
+        let entry = EntryReply {
+            granted: 0,
+            wait_us: 3_600_000_000,
+            by: Some(0),
+            crowded: false,
+            over: 0,
+            leases: Vec::new(),
+            tickets: Vec::new(),
+        };
+        AcquireReply { now_us: 1, epoch: 0, entries: vec![entry], debts: vec![0] }
+    }
+
+    /// Goal: G8, the end of a pause reaches also the call whose batch was decided before it and answered after it was heard of: it once slept
+    /// through the whole pause. And ends are told apart by what they are, not by which is later: after a loss of the store's state they are
+    /// earlier. Method: the batch of a call comes back to a dispatcher that hears of ends at the moments that matter.
+    #[tokio::test]
+    async fn the_end_of_a_pause_reaches_a_call_that_is_on_its_way() {
+        let held = in_force(1, "[[limit]]\nname = 'org'\nper = ['org']\nrate = '1/s'");
+        let (call, _answer) = request(&held);
+        let (mut dispatcher, _, _doors) = dispatcher(held);
+        dispatcher.join(call);
+        let asks = |dispatcher: &mut Dispatcher, meanwhile: &[u64]| {
+            dispatcher.follow_operators(clock::now());
+            let mut cargo = Acquires::new(Arc::clone(&dispatcher.in_force), dispatcher.eased_us);
+            let party = dispatcher.waiting.next_party().unwrap();
+            cargo.batch.push(&party.path, party.calls(clock::now()));
+            for &eased_us in meanwhile {
+                dispatcher.keeper.saw_eased(eased_us);
+                dispatcher.follow_operators(clock::now());
+            }
+            dispatcher.land_party(party, 0, &cargo, &in_an_hour());
+            dispatcher.waiting.has_ready()
+        };
+        assert!(asks(&mut dispatcher, &[7]), "what is on its way has not heard of it");
+        assert!(!asks(&mut dispatcher, &[]), "nothing has happened since");
+        for eased_us in [8, 3] {
+            dispatcher.keeper.saw_eased(eased_us);
+            dispatcher.follow_operators(clock::now());
+            assert!(dispatcher.waiting.has_ready(), "who waits hears of {eased_us}");
+            assert!(!asks(&mut dispatcher, &[]), "once");
+        }
     }
 }

@@ -287,7 +287,7 @@ impl Dispatcher {
     }
 
     fn send_acquires(&mut self, lane: Lane, now: Instant) {
-        let mut cargo = Acquires::new(Arc::clone(&self.in_force));
+        let mut cargo = Acquires::new(Arc::clone(&self.in_force), self.eased_us);
         while cargo.batch.entries().len() < ENTRIES_MOST && cargo.batch.buckets().len() < BUCKETS_MOST {
             let Some(party) = self.waiting.next_party() else {
                 break;
@@ -328,7 +328,7 @@ impl Dispatcher {
     /// Whoever waits asks again once an operator has ended a pause: it may have been for that.
     fn follow_operators(&mut self, now: Instant) {
         let eased_us = self.keeper.eased_us();
-        if eased_us > self.eased_us {
+        if eased_us != self.eased_us {
             self.eased_us = eased_us;
             self.waiting.wake_all(now);
         }

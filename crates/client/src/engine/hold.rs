@@ -24,24 +24,27 @@ pub struct Hold {
 /// What came of it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct HoldReply {
-    /// Whether the bucket could be kept: its limit may have no more.
+    /// Whether the buckets could be kept: their limit may have no more.
     pub is_kept: bool,
-    /// Until it earns again, in microseconds; 0 if it is not paused.
+    /// Until the last of them earns again, in microseconds; 0 if none is paused.
     pub paused_us: u64,
     /// Whether anything has changed.
     pub is_changed: bool,
 }
 
 impl Hold {
-    /// Pauses a bucket for so long from now on, 31 days at most; zero ends its pause.
+    /// Pauses buckets for so long from now on, 31 days at most; zero ends their pause. They are all that a limit may count for a key
+    /// ([`Policy::all_buckets_of`]), what it counts first.
     #[must_use]
-    pub fn new(bucket: &Bucket, pause: Duration) -> Self {
+    pub fn new(buckets: &[Bucket], pause: Duration) -> Self {
         let mut table = BucketTable::default();
-        table.index_of(bucket);
+        for bucket in buckets {
+            table.index_of(bucket);
+        }
         Self { table, pause: pause.min(PAUSE_MAX), change: Change::default(), replica: String::new() }
     }
 
-    /// The script's argument. `policy` is the one that the bucket is of, `fence` its mark in the store.
+    /// The script's argument. `policy` is the one that the buckets are of, `fence` its mark in the store.
     #[must_use]
     pub fn encode(&self, policy: &Policy, fence: &str, server: &str) -> Vec<u8> {
         let mut args = Writer::new();

@@ -18,8 +18,10 @@ pub struct PeekReply {
     pub now_us: u64,
     /// The epoch that holds.
     pub epoch: u64,
-    /// When an operator has last ended a pause, in microseconds; 0 if none has lately.
+    /// When an operator has last ended a pause, in microseconds; 0 if none has.
     pub eased_us: u64,
+    /// What the server's clock shows, in microseconds since 1970: the namespace's time goes on where that steps back.
+    pub clock_us: u64,
     /// Of each bucket, in their order.
     pub buckets: Vec<Standing>,
 }
@@ -64,6 +66,7 @@ impl Peek {
                 now_us: reader.integer()?,
                 epoch: reader.integer()?,
                 eased_us: reader.integer()?,
+                clock_us: reader.integer()?,
                 buckets: self.buckets().iter().map(|_| Standing::read(reader)).collect::<Result<_, _>>()?,
             })
         })

@@ -115,7 +115,7 @@ static ACQUIRE: Script =
     script!("acquire", before "in_flight", before "named", before "queue", before "tally", before "in_turn");
 static SETTLE: Script = script!("settle", after "tally", after "in_flight");
 static BACK_OFF: Script = script!("back_off", after "audit_trail", after "tally", after "open");
-static LOWER: Script = script!("lower", after "audit_trail", after "open");
+static LOWER: Script = script!("lower", after "audit_trail", after "tally", after "open");
 static PAUSE: Script = script!("pause", after "audit_trail", after "tally", after "open");
 static PEEK: Script = script!("peek");
 static LIST: Script = script!("list");

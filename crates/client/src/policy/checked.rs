@@ -155,6 +155,18 @@ impl Policy {
         measures.filter_map(|counted_as| self.bucket(&counted_as, key)).collect()
     }
 
+    /// The buckets of all that a limit may ever count for a key, what it counts now first; none if there is no such limit, or no call
+    /// could have that key.
+    #[must_use]
+    pub fn all_buckets_of(&self, limit: &str, key: &str) -> Vec<Bucket> {
+        let mut buckets = self.buckets_of(limit, key);
+        if let Some(first) = buckets.first() {
+            let index = first.limit();
+            buckets.extend(self.limits[usize::from(index)].uncounted_of(index, key));
+        }
+        buckets
+    }
+
     fn document(&self) -> Document<&LimitDocument> {
         Document { limit: self.limits.iter().map(|limit| &limit.written).collect(), ..self.head() }
     }

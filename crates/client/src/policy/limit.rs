@@ -184,6 +184,12 @@ impl Limit {
         Some(self.bucket(limit, measure, key, terms))
     }
 
+    /// The buckets that count what the limit does not count for a key, but may come to with another policy.
+    pub(super) fn uncounted_of(&self, limit: u16, key: &str) -> impl Iterator<Item = Bucket> {
+        let measures = Measure::ALL.into_iter().filter(move |&measure| self.terms_of(measure, key).is_none());
+        measures.map(move |measure| self.bucket(limit, measure, key, Terms::uncounted(measure)))
+    }
+
     fn bucket(&self, limit: u16, measure: Measure, key: &str, terms: Terms) -> Bucket {
         let name = [self.name(), measure.suffix(), ":", key].concat();
         let weighted = measure == Measure::Tokens && self.reads_costs();

@@ -1,5 +1,6 @@
 //! The terms of a bucket: its rate and burst in exact integer credits.
 
+use super::measure::Measure;
 use super::problem::Wrong;
 use super::quantity::{Quantity, Span};
 use serde::Serialize;
@@ -99,6 +100,14 @@ impl Terms {
     /// The terms of a number of calls in flight, each until its lease runs out or is renewed.
     pub(super) const fn of_concurrency(calls: u64, lease: Span) -> Terms {
         Terms { refill: 0, credit: 1, capacity: calls, lease_us: lease.us() }
+    }
+
+    /// Stands for the terms of what a limit does not count, but may come to: it is paused with the rest.
+    pub(super) const fn uncounted(measure: Measure) -> Terms {
+        match measure {
+            Measure::Tokens | Measure::Spacing => Terms { refill: 1, credit: 1, capacity: 1, lease_us: 0 },
+            Measure::InFlight => Terms { refill: 0, credit: 1, capacity: 1, lease_us: 1 },
+        }
     }
 
     /// The smallest credits with this ratio: they leave the most room for the burst.

@@ -50,7 +50,7 @@ struct Bucket {
     remaining: u64,
     /// Until it is full again, if nobody comes; of calls in flight at the latest, if no lease is renewed.
     reset_after_ms: u64,
-    /// Until it earns again, where the provider has refused calls. Missing if it is not paused.
+    /// Until it earns again, where the provider or an operator has said that nothing may pass. Missing if it is not paused.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false, minimum = 1)]
     paused_for_ms: Option<u64>,

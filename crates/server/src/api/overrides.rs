@@ -165,8 +165,9 @@ pub(crate) async fn put(
     body::Json(wanted): body::Json<Wanted>,
 ) -> Result<Response, Problem> {
     let change = by.or_reason(|| place.reason("override of"));
-    let said = Said::from(wanted);
-    let version = place.change(&app, &headers, &change, &said).await?;
+    let version = place.change(&app, &headers, &change, &Said::from(wanted)).await?;
+    // One that has run out already is not in force.
+    let said = place.said(&parsed(&version)?);
     Ok(place.answer(&version, &said))
 }
 

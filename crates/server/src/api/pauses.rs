@@ -118,7 +118,7 @@ pub(crate) async fn list(
     let (mut pauses, mut next) = (Vec::new(), cursor);
     for _ in 0..LOOKED_AT_MOST {
         let page = app.gate.buckets(None, next.as_deref()).await?;
-        pauses.extend(page.buckets.into_iter().filter_map(Standstill::of));
+        page.buckets.into_iter().filter_map(Standstill::of).for_each(|other| add(&mut pauses, other));
         next = page.next;
         if next.is_none() || !pauses.is_empty() {
             break;
@@ -198,6 +198,14 @@ fn told_by_field(error: Error) -> Problem {
     let is_unknown = matches!(error, Error::NoBucket { .. });
     let problem = Problem::from(error);
     if is_unknown { problem.field("key") } else { problem }
+}
+
+/// What a limit counts for a key is in several buckets, all of which are paused: each pause is shown once, with the longest time.
+fn add(pauses: &mut Vec<Standstill>, other: Standstill) {
+    match pauses.iter_mut().find(|known| known.limit == other.limit && known.key == other.key) {
+        Some(known) => known.paused_for_ms = known.paused_for_ms.max(other.paused_for_ms),
+        None => pauses.push(other),
+    }
 }
 
 impl Standstill {
