@@ -99,7 +99,7 @@ problems!(NotRead: IN_NAMESPACE, OF_STORE, &[Kind::UNKNOWN_LIMIT, Kind::UNKNOWN_
             status = 200,
             description = "The override.",
             body = InForce,
-            headers(("ETag" = String, description = "The policy's, of which it is a part."))
+            headers(("Tollgate-Policy-Version" = u64))
         ),
         NotRead
     )
@@ -146,12 +146,7 @@ problems!(
             status = 200,
             description = "In force.",
             body = InForce,
-            headers(
-                ("ETag" = String, description = "The policy's, of which it is a part."),
-                ("Tollgate-Policy-Version" = u64, description = "The policy's version."),
-                ("Tollgate-Author" = String, description = "Who wrote it."),
-                ("Tollgate-Reason" = String, description = "What for; by default what was changed.")
-            )
+            headers(("Tollgate-Policy-Version" = u64))
         ),
         NotPut
     )
@@ -193,12 +188,7 @@ problems!(
         (
             status = 204,
             description = "It is gone.",
-            headers(
-                ("ETag" = String, description = "The policy's, without it."),
-                ("Tollgate-Policy-Version" = u64, description = "The policy's version."),
-                ("Tollgate-Author" = String, description = "Who wrote it."),
-                ("Tollgate-Reason" = String, description = "What for; by default what was changed.")
-            )
+            headers(("Tollgate-Policy-Version" = u64))
         ),
         NotDeleted
     )

@@ -90,12 +90,7 @@ problems!(NotRead: IN_NAMESPACE, OF_STORE);
             status = 200,
             description = "The policy.",
             body = Policy,
-            headers(
-                ("ETag" = String, description = "Tells this version from every other."),
-                ("Tollgate-Policy-Version" = u64, description = "Its number, from 1 on."),
-                ("Tollgate-Author" = String, description = "Who wrote it."),
-                ("Tollgate-Reason" = String, description = "What for.")
-            ),
+            headers(("Tollgate-Policy-Version" = u64)),
             links(("putPolicy" = (
                 operation_id = "putPolicy",
                 parameters(("ns" = "$request.path.ns"), ("If-Match" = "$response.header.ETag")),
@@ -106,12 +101,7 @@ problems!(NotRead: IN_NAMESPACE, OF_STORE);
         (
             status = 304,
             description = "It is the one named in `If-None-Match`.",
-            headers(
-                ("ETag" = String, description = "Tells this version from every other."),
-                ("Tollgate-Policy-Version" = u64, description = "Its number, from 1 on."),
-                ("Tollgate-Author" = String, description = "Who wrote it."),
-                ("Tollgate-Reason" = String, description = "What for.")
-            )
+            headers(("Tollgate-Policy-Version" = u64))
         ),
         NotRead
     )
@@ -159,12 +149,7 @@ problems!(
             status = 200,
             description = "In force; or, with `dry_run`, what it would become, without the header fields.",
             body = inline(PolicyOrPreview),
-            headers(
-                ("ETag" = String, description = "Tells this version from every other."),
-                ("Tollgate-Policy-Version" = u64, description = "Its number, from 1 on."),
-                ("Tollgate-Author" = String, description = "Who wrote it."),
-                ("Tollgate-Reason" = String, description = "What for.")
-            )
+            headers(("Tollgate-Policy-Version" = u64))
         ),
         NotPut
     )

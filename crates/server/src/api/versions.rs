@@ -108,12 +108,7 @@ problems!(NotRead: IN_NAMESPACE, OF_STORE, &[Kind::UNKNOWN_VERSION]);
             status = 200,
             description = "The policy of that version.",
             body = Policy,
-            headers(
-                ("ETag" = String, description = "Tells this version from every other."),
-                ("Tollgate-Policy-Version" = u64, description = "Its number, from 1 on."),
-                ("Tollgate-Author" = String, description = "Who wrote it."),
-                ("Tollgate-Reason" = String, description = "What for.")
-            )
+            headers(("Tollgate-Policy-Version" = u64))
         ),
         NotRead
     )
@@ -160,12 +155,7 @@ problems!(
             status = 200,
             description = "In force.",
             body = Policy,
-            headers(
-                ("ETag" = String, description = "Tells this version from every other."),
-                ("Tollgate-Policy-Version" = u64, description = "Its number, from 1 on."),
-                ("Tollgate-Author" = String, description = "Who has rolled back."),
-                ("Tollgate-Reason" = String, description = "What for; by default to which version.")
-            )
+            headers(("Tollgate-Policy-Version" = u64))
         ),
         NotRolledBack
     )

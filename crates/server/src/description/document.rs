@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use axum::body::Bytes;
 use serde_json::Value;
+use utoipa::openapi::header::HeaderBuilder;
 use utoipa::openapi::info::{InfoBuilder, LicenseBuilder};
 use utoipa::openapi::path::{Operation, ParameterBuilder, ParameterIn, PathItem};
 use utoipa::openapi::response::Response;
@@ -39,6 +40,14 @@ const TAGS: [(&str, &str); 8] = [
     ("keys", "Who may do what."),
     ("health", "For load balancers."),
     ("description", "This document."),
+];
+
+/// The header fields of whatever tells or changes the policy: which version it is in force with, or was.
+const FIELDS_OF_POLICY: [(&str, Type, &str); 4] = [
+    ("Tollgate-Policy-Version", Type::Integer, "The number of the policy's version, from 1 on."),
+    ("ETag", Type::String, "Tells this version of the policy from every other."),
+    ("Tollgate-Author", Type::String, "Who wrote it."),
+    ("Tollgate-Reason", Type::String, "What for; of changes that say nothing what was changed."),
 ];
 
 /// The document without its operations.
@@ -89,6 +98,7 @@ pub(crate) fn complete(mut document: OpenApi, namespace: &str) -> Value {
         }
     }
     for operation in document.paths.paths.values_mut().flat_map(operations) {
+        operation.responses.responses.values_mut().for_each(with_fields_of_policy);
         if operation.security.is_some() {
             add(&mut operation.responses.responses, responses_of_access());
         }
@@ -109,6 +119,19 @@ fn add(responses: &mut BTreeMap<String, RefOr<Response>>, more: BTreeMap<String,
             }
             (_, response) => drop(responses.insert(status, response)),
         }
+    }
+}
+
+/// Describes the header fields that tell which policy an answer is about. A handler says only that there is the first of them.
+fn with_fields_of_policy(response: &mut RefOr<Response>) {
+    let RefOr::T(response) = response else { return };
+    if !response.headers.contains_key(FIELDS_OF_POLICY[0].0) {
+        return;
+    }
+    for (name, schema_type, description) in FIELDS_OF_POLICY {
+        let schema = ObjectBuilder::new().schema_type(schema_type).build();
+        let header = HeaderBuilder::new().schema(Some(schema)).description(Some(description)).build();
+        response.headers.insert(name.to_owned(), header.into());
     }
 }
 
