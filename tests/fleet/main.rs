@@ -1,5 +1,6 @@
 //! Replicas on one Redis under load: what they grant together, judged by a ledger that the test keeps.
 
+mod admins;
 mod fleet;
 mod in_flight;
 mod interactive;
