@@ -83,7 +83,7 @@ fn a_demo_that_ends_while_calls_wait_leaves_no_keys() -> Result<()> {
             begun = progress.wait_for(|progress| progress.done > 200) => begun.map(drop).context("nobody tells"),
         }
     })?;
-    ensure!(keys(&server)?.len() == 4, "{:?}", keys(&server)?);
+    ensure!(keys(&server)?.len() == 5, "{:?}", keys(&server)?);
     drop(runtime);
     Runtime::new()?.block_on(demo.remove_namespace())?;
     ensure!(keys(&server)? == [OTHERS], "{:?}", keys(&server)?);

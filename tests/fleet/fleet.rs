@@ -15,6 +15,11 @@ use super::load::Load;
 /// The fleet that runs has the machine for itself.
 static MACHINE: Mutex<()> = Mutex::const_new(());
 
+/// Whoever measures, or has many processes, waits for it.
+pub(crate) async fn machine() -> MutexGuard<'static, ()> {
+    MACHINE.lock().await
+}
+
 /// Replicas, the Redis they share, and the way of one of them to it.
 pub(crate) struct Fleet {
     pub(crate) replicas: Vec<Replica>,
@@ -38,7 +43,7 @@ impl Fleet {
         count: usize,
         one_way: Option<Duration>,
     ) -> Result<Self> {
-        let machine = MACHINE.lock().await;
+        let machine = machine().await;
         let server = RedisServer::start()?;
         let store = redis::Client::open(server.url())?.get_multiplexed_async_connection().await?;
         let way = one_way.map(|one_way| far(&server, one_way)).transpose()?;

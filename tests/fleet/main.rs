@@ -1,6 +1,7 @@
 //! Replicas on one Redis under load: what they grant together, judged by a ledger that the test keeps.
 
 mod admins;
+mod counted;
 mod fleet;
 mod in_flight;
 mod interactive;

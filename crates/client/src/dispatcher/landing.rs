@@ -42,6 +42,8 @@ impl Dispatcher {
                     self.land_party(party, index, &cargo, &reply);
                 }
             }
+            // The namespace is gone, and nobody asks for anything that would bring it back: there is nothing to be counted in.
+            Ok(Reply::Lost) if cargo.parties.is_empty() => {}
             // Nothing was charged: the calls are asked for again, under the policy that is in force then.
             Ok(Reply::Stale { .. } | Reply::Lost) => {
                 self.report_again(&mut cargo);
