@@ -254,7 +254,10 @@ impl Operated {
         let entries = trail["entries"].as_array().context("entries")?;
         let of_kind = |kind: &'static str| entries.iter().filter(move |entry| entry["kind"] == kind);
         let (holds, resumes) = (of_kind("hold").count() as u64, of_kind("resume").count() as u64);
-        ensure!((holds, resumes) == (2 * self.pauses, self.pauses), "{holds} holds, {resumes} resumes: {trail}");
+        ensure!(
+            (holds, resumes) == (2 * self.pauses, self.pauses),
+            "{holds} holds, {resumes} resumes: {trail}"
+        );
         let counted: u64 = of_kind("repeated").filter_map(|entry| entry["refused"].as_u64()).sum();
         let told = of_kind("pause").count() as u64 + counted;
         ensure!(told == self.refusals, "{told} refusals are told, {} were: {trail}", self.refusals);

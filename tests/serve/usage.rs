@@ -98,6 +98,7 @@ async fn what_can_not_be_told_is_refused_by_its_field() -> Result<()> {
         ("from=2026-10-20T07:00:00Z&to=2026-11-26T06:00:00Z&step=hour", 422, "invalid-value", "from"),
         ("by=client", 422, "invalid-value", "by"),
         ("by=org&limit=org", 422, "invalid-value", "limit"),
+        ("limit=", 422, "invalid-value", "limit"),
         ("by=colour", 400, "malformed", "by"),
         ("step=day", 400, "malformed", "step"),
         ("colour=red", 400, "malformed", "colour"),

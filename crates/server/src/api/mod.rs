@@ -19,6 +19,7 @@ mod policy_answer;
 mod time_param;
 pub(crate) mod usage;
 pub(crate) mod versions;
+mod words;
 
 use std::time::Duration;
 

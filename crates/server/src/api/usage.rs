@@ -1,6 +1,6 @@
 //! `GET /v1/{ns}/usage`: who has used what, by the minute or by the hour.
 
-use std::ops::Range;
+use std::ops::{Range, RangeInclusive};
 use std::time::SystemTime;
 
 use axum::Json;
@@ -8,9 +8,10 @@ use axum::extract::State;
 use serde::{Deserialize, Serialize};
 use tollgate::policy::Attribute;
 use tollgate::{Error, Measure, Policy, UsageCounts, UsageRow, UsageStep};
+use utoipa::openapi::schema::Object;
 use utoipa::{IntoParams, ToSchema};
 
-use super::time_param;
+use super::{time_param, words};
 use crate::app::App;
 use crate::clock;
 use crate::description::{IN_NAMESPACE, OF_STORE, problems};
@@ -20,6 +21,10 @@ use crate::rfc3339;
 
 /// Most rows of an answer.
 const ROWS_MAX: usize = 20_000;
+
+/// Longest name of a limit and longest key.
+const LIMIT_BYTES_MAX: usize = 256;
+const KEY_BYTES_MAX: usize = 1_024;
 
 /// How far an answer goes back, unless it is said.
 const HOUR_US: u64 = 3_600_000_000;
@@ -37,11 +42,12 @@ pub(crate) struct Asked {
     to: Option<String>,
     /// How long the time is that a row is about. Minutes are kept for 48 hours, hours for 30 days.
     #[serde(default)]
-    #[param(inline, default = "minute")]
+    #[param(schema_with = steps, required = false)]
     step: Step,
-    /// What there is a row for.
+    /// What there is a row for. `key`: each key of each limit. `limit`: each limit. `org`, `client`: each organisation or client, by the first
+    /// limit that is counted per that alone.
     #[serde(default)]
-    #[param(inline, default = "key")]
+    #[param(schema_with = kinds_of_row, required = false)]
     by: By,
     /// Only this limit; not with `by=org` or `by=client`.
     #[param(min_length = 1, max_length = 256)]
@@ -51,7 +57,7 @@ pub(crate) struct Asked {
     key: Option<String>,
 }
 
-#[derive(Clone, Copy, Debug, Default, Deserialize, ToSchema)]
+#[derive(Clone, Copy, Debug, Default, Deserialize)]
 #[serde(rename_all = "snake_case")]
 enum Step {
     #[default]
@@ -59,9 +65,7 @@ enum Step {
     Hour,
 }
 
-/// `key`: each key of each limit. `limit`: each limit. `org`, `client`: each organisation or client, by the first limit that is counted per
-/// that alone.
-#[derive(Clone, Copy, Debug, Default, Deserialize, ToSchema, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, Deserialize, PartialEq, Eq)]
 #[serde(rename_all = "snake_case")]
 enum By {
     #[default]
@@ -69,6 +73,14 @@ enum By {
     Limit,
     Org,
     Client,
+}
+
+fn steps() -> Object {
+    words::schema(["minute", "hour"]).default(Some("minute".into())).build()
+}
+
+fn kinds_of_row() -> Object {
+    words::schema(["key", "limit", "org", "client"]).default(Some("key".into())).build()
 }
 
 /// What was used.
@@ -129,6 +141,8 @@ problems!(NotRead: IN_NAMESPACE, OF_STORE, &[Kind::INVALID_VALUE]);
 )]
 pub(crate) async fn get(State(app): State<App>, Query(asked): Query<Asked>) -> Result<Json<Used>, Problem> {
     let step = UsageStep::from(asked.step);
+    check_length("limit", asked.limit.as_deref(), 1..=LIMIT_BYTES_MAX)?;
+    check_length("key", asked.key.as_deref(), 0..=KEY_BYTES_MAX)?;
     let span_us = asked.span_us(step)?;
     let limit = match asked.by {
         By::Key | By::Limit => asked.limit,
@@ -154,6 +168,16 @@ pub(crate) async fn get(State(app): State<App>, Query(asked): Query<Asked>) -> R
     }
     let complete_until = (usage.complete_until_us > 0).then(|| rfc3339::of_us(usage.complete_until_us));
     Ok(Json(Used { complete_until, rows: rows.into_iter().map(Row::from).collect() }))
+}
+
+fn check_length(field: &str, text: Option<&str>, expected: RangeInclusive<usize>) -> Result<(), Problem> {
+    match text.map(str::len).filter(|length| !expected.contains(length)) {
+        None => Ok(()),
+        Some(length) => {
+            let detail = format!("{length} bytes, expected {} to {}", expected.start(), expected.end());
+            Err(Problem::new(Kind::INVALID_VALUE, detail).field(field))
+        }
+    }
 }
 
 impl Asked {

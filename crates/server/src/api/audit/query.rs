@@ -4,9 +4,9 @@ use axum::http::{HeaderMap, HeaderName};
 use serde::Deserialize;
 use tollgate::{AuditId, AuditKind, AuditOrder, AuditQuery};
 use utoipa::IntoParams;
-use utoipa::openapi::schema::{Object, ObjectBuilder, Type};
+use utoipa::openapi::schema::Object;
 
-use super::super::time_param;
+use super::super::{time_param, words};
 use crate::problem::{Kind, Problem};
 
 /// Most entries of a page.
@@ -108,15 +108,11 @@ impl Followed {
 
 /// The kinds, as the description of the API has them.
 fn kinds() -> Object {
-    words(AuditKind::ALL.map(AuditKind::as_str)).build()
+    words::schema(AuditKind::ALL.map(AuditKind::as_str)).build()
 }
 
 fn orders() -> Object {
-    words(["oldest", "newest"]).default(Some("oldest".into())).build()
-}
-
-fn words<const N: usize>(words: [&'static str; N]) -> ObjectBuilder {
-    ObjectBuilder::new().schema_type(Type::String).enum_values(Some(words))
+    words::schema(["oldest", "newest"]).default(Some("oldest".into())).build()
 }
 
 fn invalid(field: &str, detail: String) -> Problem {
