@@ -7,6 +7,7 @@ local ROWS_MOST = 100
 local MINUTES_KEPT = 2880  -- 48 h
 local HOURS_KEPT = 720     -- 30 days
 local CLOSED_MOST = 1000   -- pages of a kind that one call removes
+local PAGES_MOST = 8       -- that one call enters something in: each is read and written whole
 
 -- A row: calls granted, tokens, and what a tally has behind its tokens.
 local CALLS, TOKENS, REFUSED, LONGEST, COUNTS = 1, 2, 3, 6, 8
@@ -98,12 +99,18 @@ local function enter(books, field, limit, key, row)
   end
 end
 
--- Notes what the bucket `<limit>:<key>` has counted in a minute. What is older than the books is nobody's business any more.
+-- Notes what the bucket `<limit>:<key>` has counted in a minute. What is older than the books is nobody's business any more. Returns
+-- false, and sets books.late, where the call has as many pages in hand as it may: a later pass finds it again.
 local function book(books, head, minute, bucket, row)
+  local page, hour = string.format("m:%d", minute), floor(minute / 60)
+  if not books[page] and #books + 2 > PAGES_MOST then
+    books.late = 1
+    return false
+  end
   local limit, key = string.match(bucket, "^([^:]*):(.*)$")
-  local hour = floor(minute / 60)
-  if minute >= head.minute - MINUTES_KEPT then enter(books, string.format("m:%d", minute), limit, key, row) end
+  if minute >= head.minute - MINUTES_KEPT then enter(books, page, limit, key, row) end
   if hour >= floor(head.minute / 60) - HOURS_KEPT then enter(books, string.format("h:%d", hour), limit, key, row) end
+  return true
 end
 
 -- Works out what the pages come to: fields and records to be written. Returns nil and an error where one that is there can't be read.

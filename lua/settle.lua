@@ -138,7 +138,7 @@ reply = cmsgpack.pack(reply)
 -- What was given back to buckets that have no record any more is counted in tallies.
 local tallied, tallies_at, tallies = {}, {}, {}
 for b = 1, #buckets do
-  if buckets[b].extra and not buckets[b].corrected then
+  if buckets[b].new and buckets[b].extra and not buckets[b].corrected then
     tallied[#tallied + 1], tallies_at[#tallies_at + 1] = buckets[b], tally_field(head, buckets[b].field)
   end
 end

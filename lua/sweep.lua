@@ -30,6 +30,7 @@ local ANSWER_US = 600000000  -- 10 min, longer than any batch is repeated
 local PERMIT_US = 1200000000 -- 10 min, in which a name may be asked for again, and 10 more, in which that is settled
 local PASS_GAP_US = 10000000 -- between two passes
 local CALL_GAP_US = 100000   -- within a pass that finds little to remove
+local BOOKED_GAP_US = 10000  -- within one that finds much, and books it: that takes some milliseconds
 local RICH = 4               -- at least one field in so many removed: go on at once
 local NO_FIELD = ""          -- a name that no field has
 
@@ -46,8 +47,9 @@ if head.fence ~= fence then return cmsgpack.pack({STALE, head.fence}) end
 local now = tell_time(head)
 
 -- Since when this pass goes on, and when the one before it began.
-local schema, cursor, due, began, before = SCHEMA, "0", now, now, 0
-if stored[2] then schema, cursor, due, began, before = cmsgpack.unpack(stored[2]) end
+-- And whether it has left something unbooked, because a call may not enter more.
+local schema, cursor, due, began, before, late = SCHEMA, "0", now, now, 0, 0
+if stored[2] then schema, cursor, due, began, before, late = cmsgpack.unpack(stored[2]) end
 if schema ~= SCHEMA then return unknown_schema("sweep", schema) end
 if due > now then return cmsgpack.pack({OK, 0, 0, due - now, now}) end
 
@@ -72,8 +74,9 @@ local function paid_off(bucket, counter)
   local is_older = bucket.at <= head.ruled or (bucket.was_held_back and head.ruled > 0)
   if is_older and slowest[counter] then
     local slow = {field = bucket.field, terms = slowest[counter]}
-    local as_written = {epoch = bucket.epoch, since = head.since, ruled = head.ruled, minute = head.minute}
+    local as_written = {epoch = bucket.epoch, since = head.since, ruled = head.ruled, minute = head.minute, changes = head.changes}
     read_bucket(slow, bucket.record, as_written, now)
+    head.changes = as_written.changes
     return slow.debt == 0
   end
   return pay_off(bucket.debt, bucket.refill, now - bucket.at) == 0
@@ -109,7 +112,7 @@ local function record_of(bucket)
 end
 
 -- Of what is told the kind and the record, of what is written the field and the record.
-local removed, shrunk, told, writes, books = {}, {}, {}, {}, {}
+local removed, shrunk, told, writes, books = {}, {}, {}, {}, {late = late}
 
 -- Each looks at a record of one kind. Returns whether it is to be removed, or nil and an error where it can't be read.
 local look_at = {}
@@ -121,13 +124,14 @@ look_at["b:"] = function(field, record)
     minute = minute, queue = queue, extra = extra, leases = leases, pace = pace, was_held_back = leases ~= nil}
   local counter = "n:" .. string.match(field, "^b:([^:]*)")
   local spent = is_spent(bucket, counter)
-  local recovery = recovery_of(bucket, spent)
-  if recovery then told[#told + 1], told[#told + 2] = "recovered", recovery end
   local is_past = (calls > 0 or extra) and (spent or minute < head.minute)
   if is_past then
-    book(books, head, minute, string.sub(field, 3), {calls, calls + (extra or 0), 0, 0, 0, 0, 0, 0})
+    local row = {calls, calls + (extra or 0), 0, 0, 0, 0, 0, 0}
+    if not book(books, head, minute, string.sub(field, 3), row) then return false end
     bucket.calls, bucket.extra = 0, false
   end
+  local recovery = recovery_of(bucket, spent)
+  if recovery then told[#told + 1], told[#told + 2] = "recovered", recovery end
   if spent then
     if not shrunk[counter] then shrunk[#shrunk + 1] = counter end
     shrunk[counter] = (shrunk[counter] or 0) + 1
@@ -141,8 +145,7 @@ look_at["c:"] = function(field, record)
   local version, calls, tokens = cmsgpack.unpack(record)
   if version ~= SCHEMA then return nil, unknown_schema(field, version) end
   local minute, bucket = string.match(field, "^c:(%d+):(.*)$")
-  book(books, head, tonumber(minute), bucket, {calls, tokens, 0, 0, 0, 0, 0, 0})
-  return true
+  return book(books, head, tonumber(minute), bucket, {calls, tokens, 0, 0, 0, 0, 0, 0})
 end
 
 look_at["t:"] = function(field, record)
@@ -150,9 +153,7 @@ look_at["t:"] = function(field, record)
   if not tally then return nil, unread end
   local minute, bucket = string.match(field, "^t:(%d+):(.*)$")
   minute = tonumber(minute)
-  if minute >= head.minute then return false end
-  book(books, head, minute, bucket, {0, unpack(tally)})
-  return true
+  return minute < head.minute and book(books, head, minute, bucket, {0, unpack(tally)})
 end
 
 look_at["a:"] = function(field, record)
@@ -217,10 +218,10 @@ if #told > 0 or head.begun or is_last then
 end
 
 local wait = CALL_GAP_US
-if is_last then
+if is_last and books.late == 0 then
   wait = PASS_GAP_US
 elseif #removed * RICH >= looked then
-  wait = 0
+  wait = #books > 0 and BOOKED_GAP_US or 0
 end
 if #shrunk > 0 then
   local counts = redis.call("HMGET", KEYS[1], unpack(shrunk))
@@ -234,8 +235,8 @@ if #shrunk > 0 then
     end
   end
 end
-if is_last then began, before = now, began end
-writes[#writes + 1], writes[#writes + 2] = "sweep", pack(SCHEMA, page[1], now + wait, began, before)
+if is_last and books.late == 0 then began, before = now, began end
+writes[#writes + 1], writes[#writes + 2] = "sweep", pack(SCHEMA, page[1], now + wait, began, before, is_last and 0 or books.late)
 
 local function remove_fields(key, fields)
   for f = 1, #fields, FIELDS_MOST do redis.call("HDEL", key, unpack(fields, f, min(#fields, f + FIELDS_MOST - 1))) end

@@ -131,7 +131,10 @@ fn argument(namespace: &mut Namespace, script: &str) -> Vec<u8> {
         "audit" => AuditRead { first: None, last: None, count: 1, order: AuditOrder::OldestFirst }.encode(),
         "policy" => namespace.write(),
         "versions" => Versions { most: 100 }.encode(),
-        "usage" => UsageRead { hours: true, first: namespace.clock_us / (60 * MINUTE_US), count: 1 }.encode(),
+        "usage" => {
+            UsageRead { hours: true, first: namespace.clock_us / (60 * MINUTE_US), count: 1, limit: None }
+                .encode()
+        }
         "key_make" => keys::make("0", "admin").encode(),
         "key_revoke" => keys::revoke("0").encode(),
         "keys" => KeysRead::default().encode(),

@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use anyhow::{Result, ensure};
 use tollgate::Call;
 use tollgate::engine::{
-    AcquireBatch, Calls, Hold, HoldReply, Reply, Report, Script, UsageCounts, UsageRead, UsageReply,
+    AcquireBatch, BatchId, CallState, Calls, Hold, HoldReply, Reply, Report, Script, SettleBatch, Settlement,
+    SettlementReply, UsageCounts, UsageRead, UsageReply,
 };
 use tollgate::policy::Path;
 
@@ -31,7 +32,7 @@ fn path_of(namespace: &Namespace, org: &str, cost: u32) -> Path {
     namespace.path(&Call::get("/").org(org).cost(cost))
 }
 
-fn read(namespace: &mut Namespace, question: UsageRead) -> UsageReply {
+fn read(namespace: &mut Namespace, question: UsageRead<'_>) -> UsageReply {
     match UsageRead::decode(&namespace.ask(Script::USAGE, question.encode())) {
         Ok(Reply::Done(reply)) => reply,
         other => panic!("the books answered {other:?}"),
@@ -44,7 +45,7 @@ pub(crate) fn book(namespace: &mut Namespace, hours: bool) -> Book {
     let first = BEGINNING_US / length_us;
     let count = namespace.clock_us / length_us - first + 1;
     let mut book = Book::new();
-    for page in read(namespace, UsageRead { hours, first, count: count.min(1_000) }).pages {
+    for page in read(namespace, UsageRead { hours, first, count: count.min(1_000), limit: None }).pages {
         for part in page.parts {
             let others = [("*".to_owned(), part.others)].into_iter().filter(|(_, row)| !row.is_nothing());
             for (key, row) in part.rows.into_iter().chain(others) {
@@ -193,14 +194,73 @@ pub(crate) fn what_callers_were_told(programs: &Programs) -> Result<Namespace> {
     Ok(namespace)
 }
 
+/// A call that was given back is not given back again, and what others have cost beside it is not counted again either.
+pub(crate) fn given_back_again(programs: &Programs) -> Result<()> {
+    let mut namespace = Namespace::under(programs, LIMITS);
+    let path = path_of(&namespace, "acme", 5);
+    let calls = Calls::trying(1).named(Some("call".into()));
+    let granted_at_us = namespace.ask_for(&path, calls).now_us;
+    ensure!(namespace.acquire_on(&path, 2).entries[0].granted == 2);
+    let expected = [SettlementReply::Settled, SettlementReply::SettledBefore, SettlementReply::SettledBefore];
+    for (number, expected) in (1..).zip(expected) {
+        let mut batch = SettleBatch::default();
+        let given_back = path.charges().map(|(bucket, cost)| (bucket, i64::from(cost)));
+        let permit = Some("call".into());
+        batch.push(given_back, Settlement { permit, epoch: 0, granted_at_us, call: CallState::Over });
+        let server = namespace.server();
+        let argument = batch.encode(&BatchId { answer: "r0:s", number, server: &server }, namespace.policy());
+        let reply = batch.decode(&namespace.ask(Script::SETTLE, argument)).expect("a reply");
+        ensure!(reply == Reply::Done(vec![expected]), "{reply:?}");
+    }
+    close(&mut namespace);
+    let minutes = book(&mut namespace, false);
+    for limit in [("org", "acme"), ("platform", "")] {
+        ensure!(row(&minutes, BEGINNING_US / MINUTE_US, limit.0, limit.1) == granted(3, 10), "{minutes:?}");
+    }
+    Ok(())
+}
+
+/// Where nobody has swept for long a call enters no more than a few pages, and nothing is said to be complete before it is.
+pub(crate) fn after_a_standstill(programs: &Programs) -> Result<()> {
+    let mut namespace = Namespace::under(programs, LIMITS);
+    let path = path_of(&namespace, "acme", 1);
+    let first = BEGINNING_US / MINUTE_US;
+    for _ in 0..40 {
+        ensure!(namespace.acquire_on(&path, 1).entries[0].granted == 1);
+        namespace.clock_us += MINUTE_US;
+    }
+    let mut calls = 0;
+    loop {
+        calls += 1;
+        let pages_before = namespace.lab.usage_count();
+        let wait_us = namespace.sweep().wait_us;
+        ensure!(wait_us > 0, "it goes on at once");
+        ensure!(namespace.lab.usage_count() <= pages_before + 9, "{} pages", namespace.lab.usage_count());
+        namespace.clock_us += wait_us;
+        let question = UsageRead { hours: false, first, count: 50, limit: Some("org") };
+        let reply = read(&mut namespace, question);
+        let complete = reply.complete_us / MINUTE_US;
+        ensure!(complete <= first || reply.pages.len() == 40, "{complete}: {} pages", reply.pages.len());
+        ensure!(reply.pages.iter().all(|page| page.parts.len() == 1), "{reply:?}");
+        if complete >= first + 40 {
+            break;
+        }
+        ensure!(calls < 100, "it comes to no end: {reply:?}");
+    }
+    ensure!(calls > 6, "{calls} calls entered 40 minutes");
+    Ok(())
+}
+
 /// The stories, by name.
 type Story = (&'static str, fn(&Programs) -> Result<()>);
 
-const STORIES: [Story; 6] = [
+const STORIES: [Story; 8] = [
     ("by the minute", |programs| by_the_minute(programs).map(drop)),
     ("given back", what_is_given_back),
     ("refused", what_the_provider_refuses),
     ("told", |programs| what_callers_were_told(programs).map(drop)),
+    ("given back again", given_back_again),
+    ("after a standstill", after_a_standstill),
     ("bounded", bounded),
     ("kept", kept),
 ];
@@ -237,7 +297,9 @@ pub(crate) fn kept(programs: &Programs) -> Result<()> {
     close(&mut namespace);
     let there = |namespace: &mut Namespace| {
         let mut answer = |hours, length_us| {
-            read(namespace, UsageRead { hours, first: BEGINNING_US / length_us, count: 1 }).pages.len()
+            read(namespace, UsageRead { hours, first: BEGINNING_US / length_us, count: 1, limit: None })
+                .pages
+                .len()
         };
         (answer(false, MINUTE_US), answer(true, HOUR_US))
     };
@@ -273,7 +335,7 @@ fn what_is_complete_is_in_the_books() {
         *granted_in.entry(now_us / MINUTE_US).or_insert(0_u64) += 1;
         namespace.clock_us += 5 * SECOND_US;
         namespace.sweep();
-        let question = UsageRead { hours: false, first: BEGINNING_US / MINUTE_US, count: 10 };
+        let question = UsageRead { hours: false, first: BEGINNING_US / MINUTE_US, count: 10, limit: None };
         let reply = read(&mut namespace, question);
         let complete = reply.complete_us / MINUTE_US;
         assert!(reply.complete_us % MINUTE_US == 0 && reply.complete_us < namespace.clock_us);
@@ -283,7 +345,7 @@ fn what_is_complete_is_in_the_books() {
             assert_eq!(part.rows, [("acme".to_owned(), granted(*calls, (*calls).cast_signed()))]);
         }
     }
-    let question = UsageRead { hours: false, first: 0, count: 1 };
+    let question = UsageRead { hours: false, first: 0, count: 1, limit: None };
     let complete_us = read(&mut namespace, question).complete_us;
     assert!(complete_us + 2 * MINUTE_US > namespace.clock_us, "it is not told at all: {complete_us}");
 }
@@ -315,6 +377,16 @@ fn what_callers_were_told_is_counted_once() -> Result<()> {
 }
 
 #[test]
+fn what_is_given_back_again_is_counted_once() -> Result<()> {
+    given_back_again(&Programs::original())
+}
+
+#[test]
+fn a_sweep_after_a_standstill_takes_its_time() -> Result<()> {
+    after_a_standstill(&Programs::original())
+}
+
+#[test]
 fn a_page_has_the_busiest_keys_and_all_others_in_one() -> Result<()> {
     bounded(&Programs::original())
 }
@@ -325,7 +397,7 @@ fn pages_are_kept_for_their_time_and_no_longer() -> Result<()> {
 }
 
 /// Changes for the worse.
-const MUTANTS: [(&str, &str); 12] = [
+const MUTANTS: [(&str, &str); 15] = [
     ("  elseif calls > 0 or extra then\n    bucket.past", "  elseif false then\n    bucket.past"),
     ("count(bucket, args[calls_at + b], cost)", "count(bucket, cost, cost)"),
     ("    bucket.calls, bucket.extra = 0, false\n", ""),
@@ -340,6 +412,9 @@ const MUTANTS: [(&str, &str); 12] = [
     ("max(tally[T_LONGEST], args[told + 4])", "0"),
     ("any_queue or args[reports_at] > 0 then", "any_queue then"),
     ("row[c] = c == LONGEST and max(row[c], more[c]) or row[c] + more[c]", "row[c] = row[c] + more[c]"),
+    ("if buckets[b].new and buckets[b].extra and not", "if buckets[b].extra and not"),
+    ("if is_last and books.late == 0 then began, before", "if is_last then began, before"),
+    ("local PAGES_MOST = 8 ", "local PAGES_MOST = 800 "),
     ("local MINUTES_KEPT = 2880 ", "local MINUTES_KEPT = 2881 "),
 ];
 

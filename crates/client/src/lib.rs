@@ -54,5 +54,5 @@ pub use observe::{Observation, Observe, Pause};
 pub use permit::{LimitState, Permit, PermitError};
 pub use policy::{Attribute, Limit, Measure, Mode, Override, Policy, PolicyError, Position, Problem, Terms};
 pub use store::{ServerAddress, StoreAddress, StoreAddressError, StoreError, StoreTls, StoreTlsError};
-pub use usage::{Usage, UsageRow, UsageStep};
+pub use usage::{Usage, UsageQuery, UsageRow, UsageStep};
 pub use versions::PolicyChange;

@@ -40,7 +40,7 @@ impl Library {
     }
 
     /// Pages of the books.
-    pub(crate) async fn usage(&self, read: UsageRead) -> Result<UsageReply, StoreError> {
+    pub(crate) async fn usage(&self, read: UsageRead<'_>) -> Result<UsageReply, StoreError> {
         let reply = self.ask(Script::USAGE, |_| read.encode()).await?;
         match UsageRead::decode(&reply).map_err(|error| StoreError::answer(Script::USAGE, &error))? {
             Reply::Done(reply) => Ok(reply),

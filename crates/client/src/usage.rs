@@ -9,8 +9,11 @@ use crate::policy::Measure;
 
 const MINUTE_US: u64 = 60_000_000;
 
-/// Pages that are read at once. A page has up to a hundred keys of each limit.
+/// Pages that are read at once, at most. A page has up to a hundred keys of each limit.
 const READ_MOST: u64 = 60;
+
+/// Rows of an answer, unless asked for otherwise.
+const ROWS: usize = 20_000;
 
 /// How long the time is that a row is about.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -23,6 +26,24 @@ pub enum UsageStep {
     Hour,
 }
 
+/// What is to be told.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct UsageQuery {
+    /// By the minute or by the hour.
+    pub step: UsageStep,
+    /// Each minute or hour that begins in this span of time, in microseconds since 1970 by the store's clock. Of one longer than is kept,
+    /// the end.
+    pub span_us: Range<u64>,
+    /// Only this limit.
+    pub limit: Option<String>,
+    /// Only this key.
+    pub key: Option<String>,
+    /// All keys of a limit together.
+    pub is_summed: bool,
+    /// Most rows; no more is read once there are so many. Default: 20,000.
+    pub most: usize,
+}
+
 /// What was used.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -32,6 +53,8 @@ pub struct Usage {
     pub complete_until_us: u64,
     /// By time, limit and key.
     pub rows: Vec<UsageRow>,
+    /// There are more rows than were asked for.
+    pub is_cut: bool,
 }
 
 /// What was used at a limit in a minute or an hour, by one key or by all that have no row of their own.
@@ -44,7 +67,7 @@ pub struct UsageRow {
     pub limit: String,
     /// What of the limit is counted: each call that passes it counts in each of its measures.
     pub measure: Measure,
-    /// The key; `None` for all that are not among the hundred busiest of that time.
+    /// The key; `None` for all that have no row of their own, or for all together if that was asked for.
     pub key: Option<String>,
     /// How much.
     pub counts: UsageCounts,
@@ -71,53 +94,72 @@ impl UsageStep {
 }
 
 impl Tollgate {
-    /// What was used in a span of time, in microseconds since 1970: of each minute or hour that begins in it. Of a span longer than
-    /// is kept, the end.
+    /// What was used: rows by time, limit and key.
     ///
     /// # Errors
     /// [`Error::Store`].
     ///
     /// # Cancel safety
     /// It only reads.
-    pub async fn usage(&self, step: UsageStep, span_us: Range<u64>) -> Result<Usage, Error> {
-        let length_us = step.length_us();
-        let end = span_us.end.div_ceil(length_us);
-        let first = span_us.start.div_ceil(length_us).max(end.saturating_sub(step.kept() + 1));
-        let mut usage = Usage { complete_until_us: 0, rows: Vec::new() };
+    pub async fn usage(&self, query: &UsageQuery) -> Result<Usage, Error> {
+        let length_us = query.step.length_us();
+        let end = query.span_us.end.div_ceil(length_us);
+        let first = query.span_us.start.div_ceil(length_us).max(end.saturating_sub(query.step.kept() + 1));
+        let mut usage = Usage { complete_until_us: 0, rows: Vec::new(), is_cut: false };
         let mut next = first;
-        // An empty span is asked for one page, of which no row is wanted: how far the books go is told with it.
+        // An empty span is asked for no page: how far the books go is told in any case.
         loop {
-            let count = end.saturating_sub(next).min(READ_MOST);
-            let read = UsageRead { hours: step == UsageStep::Hour, first: next, count: count.max(1) };
+            let read = UsageRead {
+                hours: query.step == UsageStep::Hour,
+                first: next,
+                count: end.saturating_sub(next).min(READ_MOST),
+                limit: query.limit.as_deref(),
+            };
             let reply = self.keeper().library().usage(read).await?;
             usage.complete_until_us = reply.complete_us;
-            let wanted = reply.pages.into_iter().filter(|page| page.period < end);
-            wanted.for_each(|page| usage.rows.extend(rows(page, length_us)));
-            next += count;
-            if next >= end {
-                break;
+            reply.pages.into_iter().for_each(|page| usage.rows.extend(query.rows(page)));
+            next = reply.next;
+            usage.is_cut = usage.rows.len() > query.most;
+            if next >= end || usage.is_cut {
+                usage.rows.truncate(query.most);
+                return Ok(usage);
             }
         }
-        Ok(usage)
     }
 }
 
-/// The rows of a page, in the order of their names.
-fn rows(page: UsagePage, length_us: u64) -> Vec<UsageRow> {
-    let at_us = page.period * length_us;
-    let mut rows = Vec::new();
-    for part in page.parts {
-        let (limit, measure) = Measure::split(&part.counted_as);
-        let row = |key, counts| UsageRow { at_us, limit: limit.to_owned(), measure, key, counts };
-        rows.extend(part.rows.into_iter().map(|(key, counts)| row(Some(key), counts)));
-        if !part.others.is_nothing() {
-            rows.push(row(None, part.others));
+impl UsageQuery {
+    /// The rows of a page that are wanted, in the order of their names.
+    fn rows(&self, page: UsagePage) -> Vec<UsageRow> {
+        let at_us = page.period * self.step.length_us();
+        let mut rows = Vec::new();
+        for part in page.parts {
+            let (limit, measure) = Measure::split(&part.counted_as);
+            let row = |key, counts| UsageRow { at_us, limit: limit.to_owned(), measure, key, counts };
+            if self.is_summed {
+                let mut sum = part.others;
+                part.rows.iter().for_each(|(_, counts)| sum.add(counts));
+                rows.push(row(None, sum));
+                continue;
+            }
+            let is_wanted = |key: &String| self.key.as_ref().is_none_or(|wanted| wanted == key);
+            let own = part.rows.into_iter().filter(|(key, _)| is_wanted(key));
+            rows.extend(own.map(|(key, counts)| row(Some(key), counts)));
+            if self.key.is_none() && !part.others.is_nothing() {
+                rows.push(row(None, part.others));
+            }
         }
+        // All others come last.
+        rows.sort_by(|one, other| {
+            let order = |row: &UsageRow| (row.measure.suffix(), row.key.is_none());
+            (&one.limit, order(one), &one.key).cmp(&(&other.limit, order(other), &other.key))
+        });
+        rows
     }
-    // All others come last.
-    rows.sort_by(|one, other| {
-        let order = |row: &UsageRow| (row.measure.suffix(), row.key.is_none());
-        (&one.limit, order(one), &one.key).cmp(&(&other.limit, order(other), &other.key))
-    });
-    rows
+}
+
+impl Default for UsageQuery {
+    fn default() -> Self {
+        Self { step: UsageStep::Minute, span_us: 0..0, limit: None, key: None, is_summed: false, most: ROWS }
+    }
 }

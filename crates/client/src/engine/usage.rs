@@ -5,13 +5,15 @@ use super::reply::Reply;
 
 /// Pages of the books that follow each other.
 #[derive(Clone, Copy, Debug)]
-pub struct UsageRead {
+pub struct UsageRead<'a> {
     /// Of an hour each; else of a minute.
     pub hours: bool,
     /// The first, in minutes or hours since 1970.
     pub first: u64,
-    /// How many, 1 to 1000.
+    /// How many, at most 1000. The reply may have fewer.
     pub count: u64,
+    /// Only this limit, in all that it counts.
+    pub limit: Option<&'a str>,
 }
 
 /// What the books have.
@@ -19,6 +21,8 @@ pub struct UsageRead {
 pub struct UsageReply {
     /// Up to when all minutes are in the books, in microseconds of the namespace's time; 0 if that is not known yet.
     pub complete_us: u64,
+    /// The minute or hour to go on with.
+    pub next: u64,
     /// Those pages that are there.
     pub pages: Vec<UsagePage>,
 }
@@ -64,7 +68,7 @@ pub struct UsageCounts {
     pub paused_us: i64,
 }
 
-impl UsageRead {
+impl UsageRead<'_> {
     /// The script's argument.
     #[must_use]
     pub fn encode(self) -> Vec<u8> {
@@ -72,20 +76,21 @@ impl UsageRead {
         args.text(if self.hours { "h" } else { "m" });
         args.integer(self.first);
         args.integer(self.count);
+        args.text(self.limit.unwrap_or_default());
         args.finish()
     }
 
     /// The script's reply.
     pub fn decode(reply: &[u8]) -> Result<Reply<UsageReply>, Malformed> {
         Reply::read(reply, |reader| {
-            let complete_us = reader.integer()?;
+            let (complete_us, next) = (reader.integer()?, reader.integer()?);
             let mut pages = Vec::new();
             while reader.left() > 0 {
                 let (period, limits) = (reader.integer()?, reader.integer()?);
                 let parts = (0..limits).map(|_| UsagePart::read(reader)).collect::<Result<_, _>>()?;
                 pages.push(UsagePage { period, parts });
             }
-            Ok(UsageReply { complete_us, pages })
+            Ok(UsageReply { complete_us, next, pages })
         })
     }
 }

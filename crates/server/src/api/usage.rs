@@ -7,7 +7,7 @@ use axum::Json;
 use axum::extract::State;
 use serde::{Deserialize, Serialize};
 use tollgate::policy::Attribute;
-use tollgate::{Error, Measure, Policy, UsageCounts, UsageRow, UsageStep};
+use tollgate::{Error, Measure, Policy, UsageCounts, UsageQuery, UsageRow, UsageStep};
 use utoipa::openapi::schema::Object;
 use utoipa::{IntoParams, ToSchema};
 
@@ -28,6 +28,9 @@ const KEY_BYTES_MAX: usize = 1_024;
 
 /// How far an answer goes back, unless it is said.
 const HOUR_US: u64 = 3_600_000_000;
+
+/// How far the books are behind at most, mostly.
+const NOT_YET_BOOKED_US: u64 = 180_000_000;
 
 /// Of when, and of whom.
 #[derive(Debug, Deserialize, IntoParams)]
@@ -103,7 +106,7 @@ struct Row {
     at: String,
     limit: String,
     measure: Measure,
-    /// Whose row it is. Missing with `by=limit`, and of all together that are not among the hundred busiest.
+    /// Whose row it is. Missing with `by=limit`, and of all together that have none of their own.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     key: Option<String>,
@@ -129,7 +132,7 @@ problems!(NotRead: IN_NAMESPACE, OF_STORE, &[Kind::INVALID_VALUE]);
 
 /// Who has used what: calls granted and their cost, calls refused and made to wait, the provider's refusals.
 ///
-/// The hundred busiest keys of a limit have a row of their own in each minute and hour; all others share one.
+/// Up to a hundred of the busiest keys of a limit have a row of their own in each minute and hour; all others share one.
 #[utoipa::path(
     get,
     path = "/usage",
@@ -140,31 +143,31 @@ problems!(NotRead: IN_NAMESPACE, OF_STORE, &[Kind::INVALID_VALUE]);
     responses((status = 200, description = "What was used, by time, limit and key.", body = Used), NotRead)
 )]
 pub(crate) async fn get(State(app): State<App>, Query(asked): Query<Asked>) -> Result<Json<Used>, Problem> {
-    let step = UsageStep::from(asked.step);
     check_length("limit", asked.limit.as_deref(), 1..=LIMIT_BYTES_MAX)?;
     check_length("key", asked.key.as_deref(), 0..=KEY_BYTES_MAX)?;
-    let span_us = asked.span_us(step)?;
     let limit = match asked.by {
-        By::Key | By::Limit => asked.limit,
+        By::Key | By::Limit => asked.limit.clone(),
         By::Org => Some(limit_per(&app, &asked, &Attribute::Org).await?),
         By::Client => Some(limit_per(&app, &asked, &Attribute::Client).await?),
     };
-    let usage = app.gate.usage(step, span_us).await?;
+    let _place = app.usage_readers.acquire().await;
+    let query = UsageQuery {
+        step: asked.step.into(),
+        span_us: asked.span_us(&app).await?,
+        limit,
+        key: asked.key.clone(),
+        is_summed: asked.by == By::Limit,
+        most: ROWS_MAX,
+    };
+    let usage = app.gate.usage(&query).await?;
+    if usage.is_cut {
+        let detail =
+            format!("more than {ROWS_MAX} rows: ask for a shorter time, longer steps, one limit or one key");
+        return Err(Problem::new(Kind::INVALID_VALUE, detail).field("from"));
+    }
     let mut rows = usage.rows;
-    rows.retain(|row| limit.as_ref().is_none_or(|limit| row.limit == *limit));
-    rows.retain(|row| asked.key.is_none() || row.key == asked.key);
     if matches!(asked.by, By::Org | By::Client) {
         rows.retain(|row| row.measure == Measure::Tokens);
-    }
-    if asked.by == By::Limit {
-        rows = by_limit(rows);
-    }
-    if rows.len() > ROWS_MAX {
-        let detail = format!(
-            "{} rows, expected at most {ROWS_MAX}: ask for a shorter time, longer steps, one limit or one key",
-            rows.len()
-        );
-        return Err(Problem::new(Kind::INVALID_VALUE, detail).field("from"));
     }
     let complete_until = (usage.complete_until_us > 0).then(|| rfc3339::of_us(usage.complete_until_us));
     Ok(Json(Used { complete_until, rows: rows.into_iter().map(Row::from).collect() }))
@@ -181,16 +184,20 @@ fn check_length(field: &str, text: Option<&str>, expected: RangeInclusive<usize>
 }
 
 impl Asked {
-    fn span_us(&self, step: UsageStep) -> Result<Range<u64>, Problem> {
+    async fn span_us(&self, app: &App) -> Result<Range<u64>, Problem> {
         let time = |field, text: &Option<String>| {
             text.as_ref().map(|text| time_param::read(field, text)).transpose()
         };
-        let to = time("to", &self.to)?.unwrap_or_else(now_us);
+        let to = match time("to", &self.to)? {
+            Some(to) => to,
+            None => latest_us(app).await?,
+        };
         let from = time("from", &self.from)?.unwrap_or_else(|| to.saturating_sub(HOUR_US));
         if from > to {
             let detail = "it is before `from`, expected a time that is not";
             return Err(Problem::new(Kind::INVALID_VALUE, detail).field("to"));
         }
+        let step = UsageStep::from(self.step);
         let most_us = step.kept() * step.length_us();
         if to - from > most_us {
             let hours = most_us / HOUR_US;
@@ -202,9 +209,12 @@ impl Asked {
     }
 }
 
-fn now_us() -> u64 {
+/// A time by which everything has begun that there is. The store's time may be ahead of this machine's.
+async fn latest_us(app: &App) -> Result<u64, Problem> {
     let now = clock::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-    u64::try_from(now.as_micros()).unwrap_or(u64::MAX)
+    let now_us = u64::try_from(now.as_micros()).unwrap_or(u64::MAX);
+    let complete_us = app.gate.usage(&UsageQuery::default()).await?.complete_until_us;
+    Ok(now_us.max(complete_us.saturating_add(NOT_YET_BOOKED_US)))
 }
 
 /// The first limit that is counted per one thing alone.
@@ -222,25 +232,6 @@ async fn limit_per(app: &App, asked: &Asked, attribute: &Attribute) -> Result<St
         Problem::new(Kind::INVALID_VALUE, detail).field("by")
     })?;
     Ok(limit.name().to_owned())
-}
-
-/// Adds up what the keys of a limit have used.
-fn by_limit(rows: Vec<UsageRow>) -> Vec<UsageRow> {
-    let mut sums: Vec<UsageRow> = Vec::new();
-    for mut row in rows {
-        let of_same = |sum: &&mut UsageRow| {
-            (sum.at_us, &sum.limit, sum.measure) == (row.at_us, &row.limit, row.measure)
-        };
-        // Rows of one limit stand together.
-        match sums.last_mut().filter(of_same) {
-            Some(sum) => sum.counts.add(&row.counts),
-            None => {
-                row.key = None;
-                sums.push(row);
-            }
-        }
-    }
-    sums
 }
 
 impl From<Step> for UsageStep {

@@ -100,12 +100,9 @@ impl Arguments {
         let to = self.to.map_or_else(time::now, Ok)?;
         let span = Duration::try_from(to.duration_since(self.from)).unwrap_or_default();
         let step = self.step.unwrap_or(if span <= MINUTES_MOST { Step::Minute } else { Step::Hour });
-        let mut query = vec![
-            ("from", self.from.to_string()),
-            ("to", to.to_string()),
-            ("step", word(step)),
-            ("by", word(self.by)),
-        ];
+        let mut query = vec![("from", self.from.to_string()), ("step", word(step)), ("by", word(self.by))];
+        // Else it is for the service to say, whose store may be ahead of this machine.
+        query.extend(self.to.map(|to| ("to", to.to_string())));
         query.extend(self.limit.clone().map(|limit| ("limit", limit)));
         query.extend(self.key.clone().map(|key| ("key", key)));
         Ok(query)
