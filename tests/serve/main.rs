@@ -26,6 +26,7 @@ mod overrides;
 mod pauses;
 mod permits;
 mod policy;
+mod policy_diff;
 mod policy_versions;
 mod ready;
 mod roles;
