@@ -58,7 +58,7 @@ async fn help_explains_every_option() -> Result<()> {
     let (code, help, _) = run(&["--help"]).await?;
     assert_eq!(code, Some(0));
     for command in
-        "serve demo policy quota pause resume buckets usage audit keys health check-policy genesys simulate-provider completions"
+        "serve demo policy quota pause resume buckets usage audit keys doctor health check-policy genesys simulate-provider completions"
             .split(' ')
     {
         assert!(help.contains(command), "{help}");
@@ -118,7 +118,7 @@ async fn completions_know_every_command() -> Result<()> {
     // A description that goes on in the next line stands further in.
     let names = listed.lines().filter(|line| line.starts_with("  ") && !line.starts_with("   "));
     let names: Vec<&str> = names.filter_map(|line| line.split_whitespace().next()).collect();
-    assert!(names.len() >= 15 && names.contains(&"buckets"), "{names:?}");
+    assert!(names.len() >= 15 && names.contains(&"doctor"), "{names:?}");
     for shell in ["bash", "zsh", "fish", "powershell", "elvish"] {
         let (code, script, errors) = run(&["completions", shell]).await?;
         assert_eq!((code, errors.as_str()), (Some(0), ""), "{shell}");

@@ -12,6 +12,7 @@ mod client;
 mod command_line;
 mod description;
 mod disconnect;
+mod doctor;
 mod exposition;
 mod genesys;
 mod hostile;

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use clap::{CommandFactory, Parser, Subcommand};
 
 use crate::commands::{
-    audit, buckets, check_policy, completions, demo, genesys, health, keys, pauses, policy, quota,
+    audit, buckets, check_policy, completions, demo, doctor, genesys, health, keys, pauses, policy, quota,
     serve, simulate_provider, usage,
 };
 
@@ -29,6 +29,7 @@ enum Command {
     Usage(usage::Arguments),
     Audit(Box<audit::Arguments>),
     Keys(Box<keys::Arguments>),
+    Doctor(Box<doctor::Arguments>),
     Health(health::Arguments),
     CheckPolicy(check_policy::Arguments),
     Genesys(genesys::Arguments),
@@ -50,6 +51,7 @@ pub fn run() -> ExitCode {
         Command::Usage(arguments) => usage::run(&arguments),
         Command::Audit(arguments) => audit::run(&arguments),
         Command::Keys(arguments) => keys::run(&arguments),
+        Command::Doctor(arguments) => doctor::run(*arguments),
         Command::Health(arguments) => health::run(&arguments),
         Command::CheckPolicy(arguments) => check_policy::run(&arguments),
         Command::Genesys(arguments) => genesys::run(arguments),

@@ -10,6 +10,7 @@ pub(crate) mod completions;
 mod connection;
 pub(crate) mod demo;
 mod difference;
+pub(crate) mod doctor;
 pub(crate) mod genesys;
 pub(crate) mod health;
 pub(crate) mod keys;
