@@ -1,10 +1,11 @@
 //! Buckets: one by its key, or pages of those that are not full.
 
 use std::collections::BTreeSet;
+use std::process::{Command, Output};
 
 use anyhow::Result;
-use serde_json::json;
-use tollgate_testkit::RedisServer;
+use serde_json::{Value, json};
+use tollgate_testkit::{RedisServer, replica_binary};
 
 use super::client::{Api, TEN_EACH, call_of};
 
@@ -81,5 +82,55 @@ async fn unknown_limits_keys_and_cursors_are_told() -> Result<()> {
         let answer = api.get(&format!("/v1/shop/buckets?{query}")).await?;
         answer.expect_problem(status, kind, field);
     }
+    Ok(())
+}
+
+async fn listed(api: &Api, words: &[&str]) -> Result<(Option<i32>, String, String)> {
+    let mut command = Command::new(replica_binary()?);
+    command.arg("buckets").args(words).args(["--namespace", "shop", "--url", &api.replica.url("")]);
+    command.env_remove("TOLLGATE_API_KEY");
+    let Output { status, stdout, stderr } = tokio::task::spawn_blocking(move || command.output()).await??;
+    Ok((status.code(), String::from_utf8(stdout)?, String::from_utf8(stderr)?))
+}
+
+/// Goal: the command shows all buckets in use, those of a limit or of a key, and says so where it leaves some out. Method: more buckets
+/// than a page has, one of them paused for ten minutes.
+#[tokio::test]
+async fn the_command_shows_all_pages_as_a_table_and_in_json() -> Result<()> {
+    let server = RedisServer::start()?;
+    let api = Api::with_ten(&server.url()).await?;
+    let orgs: Vec<String> = (0..600).map(|number| format!("org-{number:03}")).collect();
+    for org in &orgs {
+        api.acquire(&call_of(org, 3)).await?.expect(200);
+    }
+    let pause = json!({"limit": "org", "key": "org-001", "for_ms": 600_000});
+    api.post("/v1/shop/pauses", &pause).await?.expect(200);
+
+    let (code, table, errors) = listed(&api, &["org", "--count", "2000"]).await?;
+    assert_eq!((code, errors.as_str()), (Some(0), ""), "{table}");
+    let lines: Vec<Vec<&str>> = table.lines().map(|line| line.split_whitespace().collect()).collect();
+    assert_eq!(lines[0], ["LIMIT", "KEY", "MEASURE", "LEFT", "RESET", "PAUSED", "PACE"]);
+    assert_eq!(lines.len(), 1 + orgs.len());
+    assert_eq!(
+        (&lines[1][..4], lines[1][5]),
+        (&["org", "org-000", "tokens", "7/10"][..], "-"),
+        "{:?}",
+        lines[1]
+    );
+    let paused_s: f64 = lines[2][5].trim_end_matches('s').parse()?;
+    assert!(paused_s > 500.0 && paused_s <= 600.0, "{:?}", lines[2]);
+
+    let (code, table, _) = listed(&api, &["--count", "5"]).await?;
+    assert!(
+        code == Some(0) && table.lines().count() == 7 && table.ends_with("a larger --count.\n"),
+        "{table}"
+    );
+    let (code, lines, _) = listed(&api, &["org", "org-007", "--json"]).await?;
+    let bucket: Value = serde_json::from_str(lines.trim_end())?;
+    assert_eq!((code, &bucket["key"], &bucket["remaining"]), (Some(0), &json!("org-007"), &json!(7)));
+    let (code, _, errors) = listed(&api, &["nope"]).await?;
+    assert!(code == Some(1) && errors.contains("nope"), "{errors}");
+    let (code, _, errors) = listed(&api, &["--count", "0"]).await?;
+    assert!(code == Some(2) && errors.contains("1..=1000000"), "{errors}");
     Ok(())
 }

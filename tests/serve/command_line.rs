@@ -58,7 +58,7 @@ async fn help_explains_every_option() -> Result<()> {
     let (code, help, _) = run(&["--help"]).await?;
     assert_eq!(code, Some(0));
     for command in
-        "serve demo policy quota pause resume audit keys health check-policy genesys simulate-provider"
+        "serve demo policy quota pause resume buckets usage audit keys doctor health check-policy genesys simulate-provider completions"
             .split(' ')
     {
         assert!(help.contains(command), "{help}");
@@ -106,5 +106,28 @@ async fn a_wrong_policy_is_told_problem_by_problem() -> Result<()> {
         let (code, _, said) = run(&["check-policy", path]).await?;
         assert!(code == Some(2) && said.contains(path), "{path}: {code:?} {said}");
     }
+    Ok(())
+}
+
+/// Each shell gets a script, and it knows every command.
+#[tokio::test]
+async fn completions_know_every_command() -> Result<()> {
+    let (_, help, _) = run(&["--help"]).await?;
+    let (_, listed) = help.split_once("Commands:").context("a list of commands")?;
+    let (listed, _) = listed.split_once("Options:").context("an end of the list")?;
+    // A description that goes on in the next line stands further in.
+    let names = listed.lines().filter(|line| line.starts_with("  ") && !line.starts_with("   "));
+    let names: Vec<&str> = names.filter_map(|line| line.split_whitespace().next()).collect();
+    assert!(names.len() >= 15 && names.contains(&"doctor"), "{names:?}");
+    for shell in ["bash", "zsh", "fish", "powershell", "elvish"] {
+        let (code, script, errors) = run(&["completions", shell]).await?;
+        assert_eq!((code, errors.as_str()), (Some(0), ""), "{shell}");
+        for name in names.iter().chain(&["rollback", "--store-timeout"]) {
+            // fish writes options without their dashes.
+            assert!(script.contains(name.trim_start_matches('-')), "{shell}: {name}");
+        }
+    }
+    let (code, _, errors) = run(&["completions", "csh"]).await?;
+    assert!(code == Some(2) && errors.contains("elvish"), "{errors}");
     Ok(())
 }

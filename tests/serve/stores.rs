@@ -126,7 +126,7 @@ async fn a_read_only_store_is_told() -> Result<()> {
 }
 
 /// Answers every command as Redis 6.0.0 might.
-fn old_server() -> Result<SocketAddr> {
+pub(crate) fn old_server() -> Result<SocketAddr> {
     let listener = TcpListener::bind("127.0.0.1:0")?;
     let address = listener.local_addr()?;
     thread::spawn(move || {

@@ -17,7 +17,7 @@ use super::client::{Api, PLENTY, call_of};
 
 /// Puts TLS in front of a server, as `localhost`; with whoever shows no certificate of this authority it does not speak.
 /// Not every build of Redis has TLS of its own. Gives the port.
-async fn guard(authority: &Authority, server: &RedisServer) -> Result<u16> {
+pub(crate) async fn guard(authority: &Authority, server: &RedisServer) -> Result<u16> {
     let key = KeyPair::generate()?;
     let certificate =
         CertificateParams::new(vec!["localhost".to_owned()])?.signed_by(&key, &authority.issuer)?;

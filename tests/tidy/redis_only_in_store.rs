@@ -3,7 +3,11 @@
 use super::tree::{File, assert_tidy, files};
 
 /// The files of the library that may name the client's crates.
-const ALLOWED: [&str; 2] = ["crates/client/src/store/redis.rs", "crates/client/src/store/address.rs"];
+const ALLOWED: [&str; 3] = [
+    "crates/client/src/store/redis.rs",
+    "crates/client/src/store/redis/visit.rs",
+    "crates/client/src/store/address.rs",
+];
 
 fn named(file: &File) -> Vec<String> {
     let lines = file.text.lines().enumerate();

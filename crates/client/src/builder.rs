@@ -184,6 +184,11 @@ impl Builder {
         Ok(Library { store: Arc::new(store), keys, replica })
     }
 
+    /// How the store is reached: its address, by what certificates, and how long an answer is waited for.
+    pub(crate) fn way(self) -> (StoreAddress, StoreTls, Duration) {
+        (self.address, self.tls, self.timeout / 2)
+    }
+
     /// The namespace's policy: the stored one, or else the given one, which is then stored.
     async fn agree(&self, library: &Library) -> Result<PolicyRecord, Error> {
         if let Some(policy) = self.policy.as_ref().filter(|policy| policy.namespace() != self.namespace) {

@@ -21,6 +21,7 @@ mod hashed;
 mod hold;
 mod identity;
 mod in_force;
+mod inspection;
 mod keeper;
 mod library;
 mod metrics;
@@ -49,10 +50,14 @@ pub use engine::Begin;
 pub use engine::UsageCounts;
 pub use error::Error;
 pub use gate::Tollgate;
+pub use inspection::{Inspection, StateSeen};
 pub use metrics::{Description, Distribution, Family, MetricKind, MetricValue, Metrics, Sample};
 pub use observe::{Observation, Observe, Pause};
 pub use permit::{LimitState, Permit, PermitError};
 pub use policy::{Attribute, Limit, Measure, Mode, Override, Policy, PolicyError, Position, Problem, Terms};
-pub use store::{ServerAddress, StoreAddress, StoreAddressError, StoreError, StoreTls, StoreTlsError};
+pub use store::{
+    Hindrance, RefusedCommand, ServerAddress, ServerFacts, StoreAddress, StoreAddressError, StoreError,
+    StoreTls, StoreTlsError,
+};
 pub use usage::{Usage, UsageQuery, UsageRow, UsageStep};
 pub use versions::PolicyChange;

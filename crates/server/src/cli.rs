@@ -2,10 +2,11 @@
 
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, Parser, Subcommand};
 
 use crate::commands::{
-    audit, check_policy, demo, genesys, health, keys, pauses, policy, quota, serve, simulate_provider, usage,
+    audit, buckets, check_policy, completions, demo, doctor, genesys, health, keys, pauses, policy, quota,
+    serve, simulate_provider, usage,
 };
 
 /// Limits what a fleet sends to other people's APIs, together: token buckets in Redis, charged at once or not at all.
@@ -24,13 +25,16 @@ enum Command {
     Quota(quota::Arguments),
     Pause(pauses::PauseArguments),
     Resume(pauses::ResumeArguments),
+    Buckets(buckets::Arguments),
     Usage(usage::Arguments),
     Audit(Box<audit::Arguments>),
     Keys(Box<keys::Arguments>),
+    Doctor(Box<doctor::Arguments>),
     Health(health::Arguments),
     CheckPolicy(check_policy::Arguments),
     Genesys(genesys::Arguments),
     SimulateProvider(simulate_provider::Arguments),
+    Completions(completions::Arguments),
 }
 
 /// Runs the binary `tollgate` on the arguments of this process.
@@ -43,20 +47,22 @@ pub fn run() -> ExitCode {
         Command::Quota(arguments) => quota::run(&arguments),
         Command::Pause(arguments) => pauses::pause_bucket(&arguments),
         Command::Resume(arguments) => pauses::resume_bucket(&arguments),
+        Command::Buckets(arguments) => buckets::run(&arguments),
         Command::Usage(arguments) => usage::run(&arguments),
         Command::Audit(arguments) => audit::run(&arguments),
         Command::Keys(arguments) => keys::run(&arguments),
+        Command::Doctor(arguments) => doctor::run(*arguments),
         Command::Health(arguments) => health::run(&arguments),
         Command::CheckPolicy(arguments) => check_policy::run(&arguments),
         Command::Genesys(arguments) => genesys::run(arguments),
         Command::SimulateProvider(arguments) => simulate_provider::run(&arguments),
+        Command::Completions(arguments) => completions::run(&arguments, &mut Cli::command()),
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use clap::CommandFactory;
 
     #[test]
     fn the_command_line_is_consistent() {

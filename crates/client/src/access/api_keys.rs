@@ -72,6 +72,10 @@ impl Builder {
 }
 
 impl ApiKeys {
+    pub(crate) fn of(library: Library) -> Self {
+        Self { library }
+    }
+
     /// Makes a key. Its token is in the answer, and nowhere else. The audit trail tells who made it, for whom and for what.
     ///
     /// From the first key on every service of the namespace asks for one, within two seconds. It has to be an admin's.

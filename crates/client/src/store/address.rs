@@ -28,6 +28,16 @@ impl StoreAddress {
         matches!(self, Self::Redis(server) if matches!(server.0.addr(), ConnectionAddr::TcpTls { .. }))
     }
 
+    /// The server, where it is one.
+    pub(crate) fn server(&self) -> Result<&ServerAddress, StoreAddressError> {
+        match self {
+            Self::Embedded => {
+                Err(StoreAddressError { problem: "is embedded:, and there is no server to look at" })
+            }
+            Self::Redis(server) => Ok(server),
+        }
+    }
+
     /// Certificates that would not be used are a slip: whoever gives them takes the connection to be safe.
     pub(crate) fn check_uses(&self, tls: &StoreTls) -> Result<(), StoreAddressError> {
         if tls.is_default() || self.is_tls() {
@@ -42,7 +52,7 @@ impl StoreAddress {
 pub struct ServerAddress(Box<ConnectionInfo>);
 
 impl ServerAddress {
-    pub(super) fn connection_info(&self) -> ConnectionInfo {
+    pub(crate) fn connection_info(&self) -> ConnectionInfo {
         (*self.0).clone()
     }
 }

@@ -15,7 +15,9 @@ use std::time::Duration;
 
 use self::embedded::EmbeddedSession;
 pub use self::embedded::{EmbeddedStore, Passage};
+pub use self::redis::{Hindrance, RefusedCommand, ServerFacts};
 use self::redis::{RedisSession, RedisStore};
+pub(crate) use self::redis::{ServerVisit, reach};
 use crate::embedded::Clock;
 use crate::engine::Script;
 use crate::metrics::StoreMeter;

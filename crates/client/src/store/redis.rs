@@ -3,6 +3,11 @@
 //! One connection serves a whole replica: commands are pipelined on it, so a checkout per call (which pings, and gives
 //! the connection to one caller alone) is not needed. After any error it is dropped, never handed out again.
 
+mod visit;
+
+pub use visit::{Hindrance, RefusedCommand, ServerFacts};
+pub(crate) use visit::{ServerVisit, reach};
+
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -137,13 +142,7 @@ impl RedisStore {
     }
 
     fn refusal(&self, error: RedisError) -> StoreError {
-        match refusal("INFO", &self.address, error) {
-            // No script has run yet.
-            StoreError::Script { detail, .. } => {
-                StoreError::Refused { address: self.address.to_string(), detail }
-            }
-            refusal => refusal,
-        }
+        refused_before_scripts(&self.address, error)
     }
 }
 
@@ -240,6 +239,14 @@ fn with_certificates(info: ConnectionInfo, tls: &StoreTls) -> Result<ConnectionI
     };
     let client = redis::Client::build_with_tls(info, certificates)?;
     Ok(client.get_connection_info().clone())
+}
+
+/// The same where no script has run yet.
+fn refused_before_scripts(address: &str, error: RedisError) -> StoreError {
+    match refusal("INFO", address, error) {
+        StoreError::Script { detail, .. } => StoreError::Refused { address: address.to_owned(), detail },
+        refusal => refusal,
+    }
 }
 
 /// What an error of the server or of the connection means to an operator.

@@ -2,11 +2,15 @@
 
 mod api_key;
 pub(crate) mod audit;
+pub(crate) mod buckets;
 mod by;
 pub(crate) mod check_policy;
 mod columns;
+pub(crate) mod completions;
 mod connection;
 pub(crate) mod demo;
+mod difference;
+pub(crate) mod doctor;
 pub(crate) mod genesys;
 pub(crate) mod health;
 pub(crate) mod keys;
@@ -14,6 +18,7 @@ mod length;
 pub(crate) mod pauses;
 mod plain;
 pub(crate) mod policy;
+mod policy_diff;
 pub(crate) mod quota;
 pub(crate) mod serve;
 mod service;
@@ -63,12 +68,20 @@ fn run_to_end<T>(asked: impl Future<Output = anyhow::Result<T>>) -> anyhow::Resu
 
 /// Asks a running service for something, and writes what came of it on standard output.
 fn carried_out(place: &Place, asked: impl AsyncFnOnce(&Service) -> anyhow::Result<String>) -> ExitCode {
+    carried_out_to(place, async |service| Ok((asked(service).await?, ExitCode::SUCCESS)))
+}
+
+/// The same where it can end well in more than one way.
+fn carried_out_to(
+    place: &Place,
+    asked: impl AsyncFnOnce(&Service) -> anyhow::Result<(String, ExitCode)>,
+) -> ExitCode {
     let service = match place.service() {
         Ok(service) => service,
         Err(error) => return failed(&error, USAGE),
     };
-    match run_to_end(asked(&service)).and_then(|said| show(&said)) {
-        Ok(()) => ExitCode::SUCCESS,
+    match run_to_end(asked(&service)).and_then(|(said, code)| show(&said).map(|()| code)) {
+        Ok(code) => code,
         Err(error) => failed(&error.context(place.to_string()), 1),
     }
 }

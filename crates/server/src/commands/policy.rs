@@ -9,9 +9,9 @@ use hyper::Method;
 use serde_json::{Value, json};
 
 use super::by::By;
-use super::carried_out;
 use super::plain::plain;
 use super::service::{Ask, Place, Service, header_of};
+use super::{carried_out, policy_diff};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -19,12 +19,15 @@ Examples:
       The policy in force.
   tollgate policy apply genesys.json --reason 'a higher tier for acme'
       Puts a file into force, TOML or JSON, after the policy that is in force now.
+  tollgate policy diff genesys.json
+      What the file would change, field by field.
   tollgate policy versions
       Who has changed it, when and what for.
   tollgate policy rollback 7
       Puts what version 7 said into force again.
 
-Exit codes: 0 done, 1 the service can't be asked or refuses it, 2 the command line is wrong.";
+Exit codes: 0 done, 1 the service can't be asked or refuses it, 2 the command line is wrong, or the file of `diff`; of `diff` 0 too if the
+file is the policy in force, and 3 if it differs.";
 
 /// Show and change the policy of a running service
 #[derive(Args, Debug)]
@@ -40,6 +43,8 @@ enum Command {
     Get(GetArguments),
     /// Put a file into force
     Apply(ApplyArguments),
+    /// Show what a file would change: exit code 0 nothing, 3 something
+    Diff(policy_diff::Arguments),
     /// Show the last hundred versions, the newest first
     Versions(VersionsArguments),
     /// Put an earlier version into force again, as a new one
@@ -97,6 +102,7 @@ pub(crate) fn run(arguments: &Arguments) -> ExitCode {
     match &arguments.command {
         Command::Get(get) => carried_out(&get.place, async |service| shown(get, service).await),
         Command::Apply(apply) => carried_out(&apply.place, async |service| applied(apply, service).await),
+        Command::Diff(diff) => policy_diff::run(diff),
         Command::Versions(versions) => {
             carried_out(&versions.place, async |service| listed(versions, service).await)
         }
