@@ -338,7 +338,7 @@ fn what_is_complete_is_in_the_books() {
         let question = UsageRead { hours: false, first: BEGINNING_US / MINUTE_US, count: 10, limit: None };
         let reply = read(&mut namespace, question);
         let complete = reply.complete_us / MINUTE_US;
-        assert!(reply.complete_us % MINUTE_US == 0 && reply.complete_us < namespace.clock_us);
+        assert!(reply.complete_us.is_multiple_of(MINUTE_US) && reply.complete_us < namespace.clock_us);
         for (minute, calls) in granted_in.iter().filter(|(minute, _)| **minute < complete) {
             let page = reply.pages.iter().find(|page| page.period == *minute).expect("a page");
             let part = page.parts.iter().find(|part| part.counted_as == "org").expect("a part");

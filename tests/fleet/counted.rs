@@ -96,7 +96,7 @@ impl Fleet {
                 drop(phase);
                 self.ask_by_name(caller, &org, cost).await?;
             } else {
-                self.ask(caller, &org, cost, turn as u64 % SETTLED_EACH == 0).await?;
+                self.ask(caller, &org, cost, (turn as u64).is_multiple_of(SETTLED_EACH)).await?;
             }
         }
         Ok(())

@@ -26,7 +26,7 @@ impl Reports {
     pub(crate) fn waited(&self, bucket: &str, waited: Duration) -> bool {
         let waited_us = u64::try_from(waited.as_micros()).unwrap_or(u64::MAX);
         self.note(bucket, |report| {
-            report.add(&Report { waits: 1, waited_us, longest_us: waited_us, refused: 0 })
+            report.add(&Report { waits: 1, waited_us, longest_us: waited_us, refused: 0 });
         })
     }
 

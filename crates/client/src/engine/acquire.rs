@@ -179,7 +179,9 @@ impl AcquireBatch {
         let calls = if calls == costs { Vec::new() } else { calls };
         for sums in [costs, calls] {
             args.count(sums.len());
-            sums.into_iter().for_each(|sum| args.integer(sum));
+            for sum in sums {
+                args.integer(sum);
+            }
         }
         args.count(self.reports.len());
         for (bucket, report) in &self.reports {

@@ -100,7 +100,7 @@ impl Arguments {
         let to = self.to.map_or_else(time::now, Ok)?;
         let span = Duration::try_from(to.duration_since(self.from)).unwrap_or_default();
         let step = self.step.unwrap_or(if span <= MINUTES_MOST { Step::Minute } else { Step::Hour });
-        let mut query = vec![("from", self.from.to_string()), ("step", word(step)), ("by", word(self.by))];
+        let mut query = vec![("from", self.from.to_string()), ("step", word(&step)), ("by", word(&self.by))];
         // Else it is for the service to say, whose store may be ahead of this machine.
         query.extend(self.to.map(|to| ("to", to.to_string())));
         query.extend(self.limit.clone().map(|limit| ("limit", limit)));
@@ -110,7 +110,7 @@ impl Arguments {
 }
 
 /// As it stands on the command line, and in the query.
-fn word(value: impl ValueEnum) -> String {
+fn word(value: &impl ValueEnum) -> String {
     value.to_possible_value().map(|value| value.get_name().to_owned()).unwrap_or_default()
 }
 
@@ -190,7 +190,9 @@ fn table(rows: &[Row], each: bool, complete_until: Option<&str>) -> String {
         names.into_iter().chain(numbers).chain(last).collect()
     }));
     if !each {
-        lines.iter_mut().for_each(|line| _ = line.remove(0));
+        for line in &mut lines {
+            line.remove(0);
+        }
     }
     let mut text = columns(&lines);
     let _ = match complete_until {
