@@ -47,4 +47,5 @@ mod teeth;
 mod trace;
 mod twin;
 mod usage;
+mod usage_pages;
 mod usage_random;

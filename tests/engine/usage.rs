@@ -15,24 +15,25 @@ use crate::namespace::{BEGINNING_US, Namespace};
 use crate::program::Programs;
 use crate::refused::refuse;
 use crate::trace::Trace;
+use crate::usage_pages;
 
 pub(crate) const SECOND_US: u64 = 1_000_000;
 pub(crate) const MINUTE_US: u64 = 60 * SECOND_US;
-const HOUR_US: u64 = 60 * MINUTE_US;
+pub(crate) const HOUR_US: u64 = 60 * MINUTE_US;
 
 /// A wide limit, and one for each organisation that earns a token in a minute.
-const LIMITS: &str = "limit = [\
+pub(crate) const LIMITS: &str = "limit = [\
     { name = \"platform\", per = [], rate = \"1000/s\", burst = 1000 }, \
     { name = \"org\", per = [\"org\"], rate = \"1/m\", burst = 200 }]";
 
 /// Of each minute or hour, limit and key what was counted.
 pub(crate) type Book = BTreeMap<(u64, String, String), UsageCounts>;
 
-fn path_of(namespace: &Namespace, org: &str, cost: u32) -> Path {
+pub(crate) fn path_of(namespace: &Namespace, org: &str, cost: u32) -> Path {
     namespace.path(&Call::get("/").org(org).cost(cost))
 }
 
-fn read(namespace: &mut Namespace, question: UsageRead<'_>) -> UsageReply {
+pub(crate) fn read(namespace: &mut Namespace, question: UsageRead<'_>) -> UsageReply {
     match UsageRead::decode(&namespace.ask(Script::USAGE, question.encode())) {
         Ok(Reply::Done(reply)) => reply,
         other => panic!("the books answered {other:?}"),
@@ -68,11 +69,11 @@ pub(crate) fn close(namespace: &mut Namespace) {
     }
 }
 
-fn granted(calls: u64, tokens: i64) -> UsageCounts {
+pub(crate) fn granted(calls: u64, tokens: i64) -> UsageCounts {
     UsageCounts { granted: calls, tokens, ..UsageCounts::default() }
 }
 
-fn row(book: &Book, period: u64, limit: &str, key: &str) -> UsageCounts {
+pub(crate) fn row(book: &Book, period: u64, limit: &str, key: &str) -> UsageCounts {
     book.get(&(period, limit.to_owned(), key.to_owned())).copied().unwrap_or_default()
 }
 
@@ -220,37 +221,6 @@ pub(crate) fn given_back_again(programs: &Programs) -> Result<()> {
     Ok(())
 }
 
-/// Where nobody has swept for long a call enters no more than a few pages, and nothing is said to be complete before it is.
-pub(crate) fn after_a_standstill(programs: &Programs) -> Result<()> {
-    let mut namespace = Namespace::under(programs, LIMITS);
-    let path = path_of(&namespace, "acme", 1);
-    let first = BEGINNING_US / MINUTE_US;
-    for _ in 0..40 {
-        ensure!(namespace.acquire_on(&path, 1).entries[0].granted == 1);
-        namespace.clock_us += MINUTE_US;
-    }
-    let mut calls = 0;
-    loop {
-        calls += 1;
-        let pages_before = namespace.lab.usage_count();
-        let wait_us = namespace.sweep().wait_us;
-        ensure!(wait_us > 0, "it goes on at once");
-        ensure!(namespace.lab.usage_count() <= pages_before + 9, "{} pages", namespace.lab.usage_count());
-        namespace.clock_us += wait_us;
-        let question = UsageRead { hours: false, first, count: 50, limit: Some("org") };
-        let reply = read(&mut namespace, question);
-        let complete = reply.complete_us / MINUTE_US;
-        ensure!(complete <= first || reply.pages.len() == 40, "{complete}: {} pages", reply.pages.len());
-        ensure!(reply.pages.iter().all(|page| page.parts.len() == 1), "{reply:?}");
-        if complete >= first + 40 {
-            break;
-        }
-        ensure!(calls < 100, "it comes to no end: {reply:?}");
-    }
-    ensure!(calls > 6, "{calls} calls entered 40 minutes");
-    Ok(())
-}
-
 /// The stories, by name.
 type Story = (&'static str, fn(&Programs) -> Result<()>);
 
@@ -260,95 +230,10 @@ const STORIES: [Story; 8] = [
     ("refused", what_the_provider_refuses),
     ("told", |programs| what_callers_were_told(programs).map(drop)),
     ("given back again", given_back_again),
-    ("after a standstill", after_a_standstill),
-    ("bounded", bounded),
-    ("kept", kept),
+    ("after a standstill", usage_pages::after_a_standstill),
+    ("bounded", usage_pages::bounded),
+    ("kept", usage_pages::kept),
 ];
-
-/// A page has the busiest hundred keys of a limit, and all others in one row: nothing is lost.
-pub(crate) fn bounded(programs: &Programs) -> Result<()> {
-    let mut namespace = Namespace::under(programs, LIMITS);
-    // The busiest come in the middle, so that they have to take somebody's place.
-    let calls = |org: u32| if (150..200).contains(&org) { 2 + org % 7 } else { 1 };
-    for org in 0..300 {
-        let path = path_of(&namespace, &format!("org-{org}:with:colons"), 1);
-        ensure!(namespace.acquire_on(&path, calls(org)).entries[0].granted == calls(org));
-    }
-    close(&mut namespace);
-    let first = BEGINNING_US / MINUTE_US;
-    let minutes = book(&mut namespace, false);
-    let of_orgs: BTreeMap<_, _> = minutes.iter().filter(|((_, limit, _), _)| limit == "org").collect();
-    ensure!(of_orgs.len() == 101, "{}", of_orgs.len());
-    for org in 150..200 {
-        let counted = row(&minutes, first, "org", &format!("org-{org}:with:colons"));
-        ensure!(counted == granted(calls(org).into(), calls(org).into()), "{org}: {counted:?}");
-    }
-    let all: u64 = of_orgs.values().map(|row| row.granted).sum();
-    ensure!(all == (0..300).map(|org| u64::from(calls(org))).sum::<u64>(), "{all}");
-    ensure!(row(&minutes, first, "platform", "").granted == all);
-    Ok(())
-}
-
-/// Minutes are kept for 48 hours and hours for 30 days, and then nothing is left of them.
-pub(crate) fn kept(programs: &Programs) -> Result<()> {
-    let mut namespace = Namespace::under(programs, LIMITS);
-    let path = path_of(&namespace, "acme", 1);
-    ensure!(namespace.acquire_on(&path, 1).entries[0].granted == 1);
-    close(&mut namespace);
-    let there = |namespace: &mut Namespace| {
-        let mut answer = |hours, length_us| {
-            read(namespace, UsageRead { hours, first: BEGINNING_US / length_us, count: 1, limit: None })
-                .pages
-                .len()
-        };
-        (answer(false, MINUTE_US), answer(true, HOUR_US))
-    };
-    ensure!(there(&mut namespace) == (1, 1));
-    for (after_us, expected) in [
-        // The hour began 13 minutes before.
-        (48 * HOUR_US + 13 * MINUTE_US, (1, 1)),
-        (48 * HOUR_US + 14 * MINUTE_US, (0, 1)),
-        (720 * HOUR_US, (0, 1)),
-        (721 * HOUR_US, (0, 0)),
-    ] {
-        let now_us = BEGINNING_US / HOUR_US * HOUR_US + after_us;
-        // A pass removes a thousand minutes, and there are 43,200 in 30 days.
-        for pass in (0..50).rev() {
-            namespace.clock_us = namespace.clock_us.max(now_us - pass * (10 * SECOND_US + 1));
-            namespace.sweep();
-        }
-        ensure!(there(&mut namespace) == expected, "after {after_us} us: {:?}", there(&mut namespace));
-    }
-    let left: Vec<_> = namespace.lab.state().usage.into_iter().map(|(field, _)| field).collect();
-    ensure!(left == [b"span".to_vec()], "{left:?}");
-    Ok(())
-}
-
-/// Up to when all is in the books is told as soon as it is so, and not before.
-#[test]
-fn what_is_complete_is_in_the_books() {
-    let mut namespace = Namespace::new(LIMITS);
-    let path = path_of(&namespace, "acme", 1);
-    let mut granted_in = BTreeMap::new();
-    for _ in 0..60 {
-        let now_us = namespace.acquire_on(&path, 1).now_us;
-        *granted_in.entry(now_us / MINUTE_US).or_insert(0_u64) += 1;
-        namespace.clock_us += 5 * SECOND_US;
-        namespace.sweep();
-        let question = UsageRead { hours: false, first: BEGINNING_US / MINUTE_US, count: 10, limit: None };
-        let reply = read(&mut namespace, question);
-        let complete = reply.complete_us / MINUTE_US;
-        assert!(reply.complete_us.is_multiple_of(MINUTE_US) && reply.complete_us < namespace.clock_us);
-        for (minute, calls) in granted_in.iter().filter(|(minute, _)| **minute < complete) {
-            let page = reply.pages.iter().find(|page| page.period == *minute).expect("a page");
-            let part = page.parts.iter().find(|part| part.counted_as == "org").expect("a part");
-            assert_eq!(part.rows, [("acme".to_owned(), granted(*calls, (*calls).cast_signed()))]);
-        }
-    }
-    let question = UsageRead { hours: false, first: 0, count: 1, limit: None };
-    let complete_us = read(&mut namespace, question).complete_us;
-    assert!(complete_us + 2 * MINUTE_US > namespace.clock_us, "it is not told at all: {complete_us}");
-}
 
 /// Stories for whoever looks at what is stored.
 pub(crate) fn stories() -> [Trace; 2] {
@@ -379,21 +264,6 @@ fn what_callers_were_told_is_counted_once() -> Result<()> {
 #[test]
 fn what_is_given_back_again_is_counted_once() -> Result<()> {
     given_back_again(&Programs::original())
-}
-
-#[test]
-fn a_sweep_after_a_standstill_takes_its_time() -> Result<()> {
-    after_a_standstill(&Programs::original())
-}
-
-#[test]
-fn a_page_has_the_busiest_keys_and_all_others_in_one() -> Result<()> {
-    bounded(&Programs::original())
-}
-
-#[test]
-fn pages_are_kept_for_their_time_and_no_longer() -> Result<()> {
-    kept(&Programs::original())
 }
 
 /// Changes for the worse.
