@@ -316,6 +316,17 @@ async fn keys_are_known_while_the_store_is_away() -> Result<()> {
     Ok(())
 }
 
+/// Who follows the trail without a key, while nobody is asked for one, is let go when keys are.
+#[tokio::test]
+async fn who_follows_without_a_key_is_let_go_by_the_first_one() -> Result<()> {
+    let api = Api::embedded(TEN_EACH).await?;
+    let followed = api.bare(Method::GET, "/v1/shop/audit/stream").send().await?;
+    assert_eq!(followed.status(), 200);
+    let _api = api.keyed("shop").await?;
+    tokio::time::timeout(PATIENCE, followed.text()).await.context("the stream goes on")??;
+    Ok(())
+}
+
 /// A page that has its own name lead here has no key: once keys are asked for, a service takes any name that a proxy passes on.
 #[tokio::test]
 async fn with_keys_a_service_answers_to_any_name() -> Result<()> {
