@@ -47,10 +47,15 @@ pub struct ApiKeys {
 pub struct KeysSeen {
     /// The moment, in microseconds since 1970 by the store's clock.
     pub now_us: u64,
-    /// Another one after each change of the keys. "" where the namespace never had a key.
+    /// Another one after each change of the keys. "" where the namespace never had a key, [`KeysSeen::LOST`] where the store has lost them.
     pub tag: String,
     /// All of them; `None` where the tag is the one that is known.
     pub keys: Option<Vec<ApiKey>>,
+}
+
+impl KeysSeen {
+    /// The tag of keys that the store has lost, until the next one is made. Whoever knew some has it written by [`ApiKeys::read`].
+    pub const LOST: &str = "lost";
 }
 
 impl Tollgate {
@@ -163,7 +168,7 @@ impl ApiKeys {
     }
 
     /// The keys as they are now, for who checks them; whoever knows those of the tag `known` is not told them again, which makes it cheap
-    /// to ask often.
+    /// to ask often. Where the store has lost them it is noted there that there were some: other services ask for a key then too.
     ///
     /// # Errors
     /// [`Error::Store`].
