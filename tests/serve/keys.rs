@@ -81,6 +81,29 @@ async fn keys_are_made_listed_and_revoked_by_the_service_and_on_the_store() -> R
     Ok(())
 }
 
+/// A whole key in the place of its id is sent nowhere, and not shown again: its secret would be in logs.
+#[tokio::test]
+async fn a_whole_key_is_no_id() -> Result<()> {
+    let server = RedisServer::start()?;
+    let store = server.url();
+    let api = Api::with_ten(&store).await?.keyed("shop").await?;
+    let (id, key) = api.make_key("admin", "ann").await?;
+    let (_, secret) = key.rsplit_once('_').context("a secret")?;
+    for shown in [key.as_str(), secret, &key[..20]] {
+        for place in [["--url", "http://127.0.0.1:1"], ["--store", &store]] {
+            let (code, printed, errors) =
+                run(&[&["keys", "revoke", shown], &place[..]].concat(), &[]).await?;
+            assert!(code == Some(2) && errors.contains("expected the id of a key"), "{code:?} {errors}");
+            assert!(!format!("{printed}{errors}").contains(shown), "{errors}");
+        }
+        let answer = Answer::of(api.request(Method::DELETE, &format!("/v1/shop/keys/{shown}"))).await?;
+        answer.expect_problem(422, "invalid-value", "id");
+        assert!(!answer.text.contains(shown), "{answer:?}");
+    }
+    Answer::of(api.request(Method::DELETE, &format!("/v1/shop/keys/{id}"))).await?.expect(204);
+    Ok(())
+}
+
 /// Every command shows the key that it is given, never on its own output; without one, or with another, it says what the service says.
 #[tokio::test]
 async fn commands_show_the_key_to_the_service_alone() -> Result<()> {

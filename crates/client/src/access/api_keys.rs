@@ -148,13 +148,14 @@ impl ApiKeys {
     /// until another one is made. The audit trail tells it.
     ///
     /// # Errors
-    /// [`Error::Key`] if there is no such key; after a lost answer also if it has just been revoked by this. [`Error::Change`] if a text of
+    /// [`Error::Key`] if this can be no id, or there is no such key; after a lost answer also if it has just been revoked by this. [`Error::Change`] if a text of
     /// `change` can't be kept, [`Error::Store`].
     ///
     /// # Cancel safety
     /// Dropped before it is done the key may be revoked or not.
     pub async fn revoke(&self, id: &str, change: &Change) -> Result<(), Error> {
         change.check()?;
+        ApiKey::check_id(id)?;
         let revoke = KeyRevoke {
             id: id.to_owned(),
             tag: identity::random(),

@@ -38,6 +38,11 @@ pub enum KeyError {
         /// The end that was asked for, in microseconds since 1970.
         expires_at_us: u64,
     },
+    /// What was given as an id is longer than one: a whole key perhaps, and not told again.
+    #[error(
+        "expected the id of a key as lists have it, 16 hexadecimal digits: of a whole key the 16 behind tg_, without the secret behind them"
+    )]
+    NotAnId,
     /// There is no key of this id, or no more.
     #[error("there is no key {id:?}, or it has been revoked")]
     Unknown {

@@ -4,6 +4,7 @@ use std::fmt;
 
 use sha2::{Digest, Sha256};
 
+use super::error::KeyError;
 use super::role::Role;
 use crate::engine::KeyRecord;
 use crate::identity::hex;
@@ -82,6 +83,14 @@ impl ApiKey {
         let role = role.parse().ok()?;
         let (expires_at_us, used_at_us) = (some(expires_at_us), some(used_at_us));
         Some(Self { id, role, label, author, made_at_us, expires_at_us, used_at_us, digest })
+    }
+
+    /// Whether this may be the id of a key, and is not the whole of one, which should be sent and shown nowhere.
+    ///
+    /// # Errors
+    /// [`KeyError::NotAnId`], without it.
+    pub fn check_id(id: &str) -> Result<(), KeyError> {
+        if id.len() > ID_DIGITS || id.starts_with(PREFIX) { Err(KeyError::NotAnId) } else { Ok(()) }
     }
 
     /// Whether it is good for nothing any more at `now_us` by the store's clock.
