@@ -81,6 +81,25 @@ async fn keys_are_made_listed_and_revoked_by_the_service_and_on_the_store() -> R
     Ok(())
 }
 
+/// A key that others on the way can read is warned of, and not shown; on this machine it is not.
+#[tokio::test]
+async fn a_key_in_plain_text_is_warned_of() -> Result<()> {
+    let api = Api::embedded(TEN_EACH).await?.keyed("shop").await?;
+    let key = api.make_key("viewer", "ann").await?.1;
+    let key = [("TOLLGATE_API_KEY", key.as_str())];
+    let near = api.replica.url("");
+    // An address that leads to this machine, and is none of the loopback's.
+    let far = near.replace("127.0.0.1", "0.0.0.0");
+    done(&["keys", "list", "--url", &near], &key).await?;
+    let (code, listed, errors) = run(&["keys", "list", "--url", &far], &key).await?;
+    assert!(code == Some(0) && listed.contains("ann"), "{code:?} {errors}");
+    assert!(errors.starts_with("warning: ") && errors.contains("plain text"), "{errors}");
+    assert!(errors.contains(&far) && !errors.contains(key[0].1) && errors.lines().count() == 1, "{errors}");
+    let (_, _, errors) = run(&["policy", "get", "--url", &far], &[]).await?;
+    assert!(!errors.contains("plain text"), "there is no key: {errors}");
+    Ok(())
+}
+
 /// A whole key in the place of its id is sent nowhere, and not shown again: its secret would be in logs.
 #[tokio::test]
 async fn a_whole_key_is_no_id() -> Result<()> {
