@@ -171,6 +171,11 @@ async fn what_is_no_key_is_told_by_its_field() -> Result<()> {
         (json!({"role": "viewer", "label": ""}), 422, "invalid-value", "label"),
         (json!({"role": "viewer", "label": "x".repeat(65)}), 422, "invalid-value", "label"),
         (json!({"role": "viewer", "label": "a\nb"}), 422, "invalid-value", "label"),
+        (json!({"role": "viewer", "label": "a\u{202e}b"}), 422, "invalid-value", "label"),
+        (json!({"role": "viewer", "label": "a\u{2066}b"}), 422, "invalid-value", "label"),
+        (json!({"role": "viewer", "label": "a\u{200f}b"}), 422, "invalid-value", "label"),
+        (json!({"role": "viewer", "label": "a\u{2028}b"}), 422, "invalid-value", "label"),
+        (json!({"role": "viewer", "label": "ann (key 0123456789abcdef)"}), 422, "invalid-value", "label"),
         (
             json!({"role": "viewer", "label": "x", "expires_at": "tomorrow"}),
             422,

@@ -7,7 +7,10 @@ use super::key::NewKey;
 #[non_exhaustive]
 pub enum KeyError {
     /// The label can't be kept.
-    #[error("the label of a key takes 1 to {bytes_max} bytes of text without control characters")]
+    #[error(
+        "the label of a key takes 1 to {bytes_max} bytes of text without control characters, marks of writing direction and line separators, \
+         and does not end like \"(key 0123456789abcdef)\""
+    )]
     Label {
         /// How long it may be.
         bytes_max: usize,
