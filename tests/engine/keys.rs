@@ -88,6 +88,11 @@ fn life(programs: &Programs) -> Result<Namespace> {
     let mut namespace = Namespace::under(programs, "");
     let none = read(&mut namespace, None);
     ensure!(none.tag.is_empty() && none.keys.is_empty(), "{none:?}");
+    // Whoever knows keys has an index written where there is none, once, that all others find.
+    for known in [Some("gone"), Some("lost"), Some("gone"), None] {
+        let lost = read(&mut namespace, known);
+        ensure!(lost.tag == "lost" && lost.keys.is_empty(), "{known:?}: {lost:?}");
+    }
     let before = namespace.lab.state();
     ensure!(made(&mut namespace, &make("a", "operator")) == KeyMakeReply::NoAdmin);
     unchanged(&namespace, &before)?;
@@ -240,7 +245,7 @@ fn keys_come_before_the_policy_and_go_with_the_namespace() -> Result<()> {
 }
 
 /// Changes for the worse: the text that another text replaces in every script that has it.
-const MUTANTS: [(&str, &str); 9] = [
+const MUTANTS: [(&str, &str); 11] = [
     ("if #index.ids >= KEYS_MOST then", "if #index.ids > KEYS_MOST then"),
     ("if #index.ids == 0 and role ~= \"admin\" then return pack({OK, NO_ADMIN, now}) end\n", ""),
     ("expires <= now then", "expires < now then"),
@@ -252,6 +257,8 @@ const MUTANTS: [(&str, &str); 9] = [
     ),
     ("table.remove(index.ids, place)", "table.remove(index.ids)"),
     ("if index.tag == known or", "if known ~= \"-\" or"),
+    ("if index.tag == \"\" and known ~= \"-\" then", "if index.tag == \"\" then"),
+    ("if index.tag == \"\" and known ~= \"-\" then", "if known ~= \"-\" then"),
     ("  if records[2 * i - 1] then\n", "  if true then\n"),
 ];
 

@@ -171,6 +171,11 @@ async fn what_is_no_key_is_told_by_its_field() -> Result<()> {
         (json!({"role": "viewer", "label": ""}), 422, "invalid-value", "label"),
         (json!({"role": "viewer", "label": "x".repeat(65)}), 422, "invalid-value", "label"),
         (json!({"role": "viewer", "label": "a\nb"}), 422, "invalid-value", "label"),
+        (json!({"role": "viewer", "label": "a\u{202e}b"}), 422, "invalid-value", "label"),
+        (json!({"role": "viewer", "label": "a\u{2066}b"}), 422, "invalid-value", "label"),
+        (json!({"role": "viewer", "label": "a\u{200f}b"}), 422, "invalid-value", "label"),
+        (json!({"role": "viewer", "label": "a\u{2028}b"}), 422, "invalid-value", "label"),
+        (json!({"role": "viewer", "label": "ann (key 0123456789abcdef)"}), 422, "invalid-value", "label"),
         (
             json!({"role": "viewer", "label": "x", "expires_at": "tomorrow"}),
             422,
@@ -313,6 +318,30 @@ async fn keys_are_known_while_the_store_is_away() -> Result<()> {
     api.shown(Method::GET, "/v1/shop/policy", Some(&acquire)).await?.expect_problem(403, "forbidden", "");
     api.shown(Method::GET, "/v1/shop/policy", Some(STRANGE)).await?.expect_problem(401, "unauthorized", "");
     server.cont()?;
+    Ok(())
+}
+
+/// Who follows the trail without a key, while nobody is asked for one, is let go when keys are.
+#[tokio::test]
+async fn who_follows_without_a_key_is_let_go_by_the_first_one() -> Result<()> {
+    let api = Api::embedded(TEN_EACH).await?;
+    let followed = api.bare(Method::GET, "/v1/shop/audit/stream").send().await?;
+    assert_eq!(followed.status(), 200);
+    let _api = api.keyed("shop").await?;
+    tokio::time::timeout(PATIENCE, followed.text()).await.context("the stream goes on")??;
+    Ok(())
+}
+
+/// Whose key has told of a refusal is in the log: the audit trail names the replica alone.
+#[tokio::test]
+async fn who_tells_of_a_refusal_is_in_the_log() -> Result<()> {
+    let api = Api::embedded(TEN_EACH).await?.keyed("shop").await?;
+    let (id, key) = api.make_key("acquire", "worker").await?;
+    let told = json!({"call": call_of("acme", 1)["call"], "status": 429, "headers": {"retry-after": "42"}});
+    let request = api.bare(Method::POST, "/v1/shop/observe").bearer_auth(&key).json(&told);
+    assert_eq!(Answer::of(request).await?.expect(200)["paused"]["news"], true);
+    let log = log_with(&api.replica, "told that the provider has refused a call", 1).await?;
+    assert!(log.contains(&format!("worker (key {id})")) && !log.contains(&key), "{log}");
     Ok(())
 }
 

@@ -39,7 +39,7 @@ async fn help_explains_every_option() -> Result<()> {
     assert_eq!(code, Some(0));
     let options = "config listen store store-ca store-cert store-key policy namespace begin store-timeout tls-cert tls-key max-bad-logins \
          max-connections max-waiting drain \
-         insecure-listen log-format log";
+         require-keys insecure-listen log-format log";
     for option in options.split(' ') {
         let (_, entry) =
             help.split_once(&format!("\n      --{option}")).context(format!("no --{option}: {help}"))?;

@@ -5,10 +5,10 @@ use std::process::{Command, Output, Stdio};
 
 use anyhow::{Context, Result};
 use reqwest::Method;
-use serde_json::Value;
+use serde_json::{Value, json};
 use tollgate_testkit::{RedisServer, Replica, eventually, replica_binary};
 
-use super::client::{Answer, Api, PATIENCE, TEN_EACH};
+use super::client::{Answer, Api, PATIENCE, TEN_EACH, log_with};
 
 /// Runs a command with these variables, and gives its exit code, and what it prints.
 async fn run(words: &[&str], variables: &[(&str, &str)]) -> Result<(Option<i32>, String, String)> {
@@ -78,6 +78,48 @@ async fn keys_are_made_listed_and_revoked_by_the_service_and_on_the_store() -> R
     api.shown(Method::GET, "/v1/shop/policy", Some(&operator)).await?.expect(401);
     let (code, _, errors) = run(&["keys", "revoke", id, "--store", &store], &[]).await?;
     assert!(code == Some(1) && errors.contains("no key"), "{errors}");
+    Ok(())
+}
+
+/// A key that others on the way can read is warned of, and not shown; on this machine it is not.
+#[tokio::test]
+async fn a_key_in_plain_text_is_warned_of() -> Result<()> {
+    let api = Api::embedded(TEN_EACH).await?.keyed("shop").await?;
+    let key = api.make_key("viewer", "ann").await?.1;
+    let key = [("TOLLGATE_API_KEY", key.as_str())];
+    let near = api.replica.url("");
+    // An address that leads to this machine, and is none of the loopback's.
+    let far = near.replace("127.0.0.1", "0.0.0.0");
+    done(&["keys", "list", "--url", &near], &key).await?;
+    let (code, listed, errors) = run(&["keys", "list", "--url", &far], &key).await?;
+    assert!(code == Some(0) && listed.contains("ann"), "{code:?} {errors}");
+    assert!(errors.starts_with("warning: ") && errors.contains("plain text"), "{errors}");
+    assert!(errors.contains(&far) && !errors.contains(key[0].1) && errors.lines().count() == 1, "{errors}");
+    let (_, _, errors) = run(&["policy", "get", "--url", &far], &[]).await?;
+    assert!(!errors.contains("plain text"), "there is no key: {errors}");
+    Ok(())
+}
+
+/// A whole key in the place of its id is sent nowhere, and not shown again: its secret would be in logs.
+#[tokio::test]
+async fn a_whole_key_is_no_id() -> Result<()> {
+    let server = RedisServer::start()?;
+    let store = server.url();
+    let api = Api::with_ten(&store).await?.keyed("shop").await?;
+    let (id, key) = api.make_key("admin", "ann").await?;
+    let (_, secret) = key.rsplit_once('_').context("a secret")?;
+    for shown in [key.as_str(), secret, &key[..20]] {
+        for place in [["--url", "http://127.0.0.1:1"], ["--store", &store]] {
+            let (code, printed, errors) =
+                run(&[&["keys", "revoke", shown], &place[..]].concat(), &[]).await?;
+            assert!(code == Some(2) && errors.contains("expected the id of a key"), "{code:?} {errors}");
+            assert!(!format!("{printed}{errors}").contains(shown), "{errors}");
+        }
+        let answer = Answer::of(api.request(Method::DELETE, &format!("/v1/shop/keys/{shown}"))).await?;
+        answer.expect_problem(422, "invalid-value", "id");
+        assert!(!answer.text.contains(shown), "{answer:?}");
+    }
+    Answer::of(api.request(Method::DELETE, &format!("/v1/shop/keys/{id}"))).await?.expect(204);
     Ok(())
 }
 
@@ -169,6 +211,91 @@ async fn others_than_this_machine_need_a_key_also_when_the_store_has_lost_them()
     }
     let (code, _, errors) = run(&serve, &[]).await?;
     assert!(code == Some(1) && errors.contains("not a loopback address"), "{code:?} {errors}");
+    Ok(())
+}
+
+/// Goal: a fleet that has keys lets nobody in because the store has lost them. Method: it loses everything; a replica that starts then, where
+/// it is told that the network keeps strangers out, asks for a key like the one that has run on, and takes the next one that is made on the store.
+#[tokio::test]
+async fn a_replica_that_starts_after_the_store_has_lost_the_keys_asks_for_one() -> Result<()> {
+    let server = RedisServer::start()?;
+    let store = server.url();
+    // The next key is asked for again and again before it is known.
+    let replica =
+        || Replica::builder().store(&store).policy(TEN_EACH).argument("--max-bad-logins").argument("1000000");
+    let here = Api::start(replica()).await?.keyed("shop").await?;
+    redis::cmd("FLUSHALL").exec(&mut server.connection()?)?;
+    log_with(&here.replica, "the store has lost the namespace's API keys", 1).await?;
+
+    let there = Api::start(replica().argument("--insecure-listen")).await?;
+    for path in ["/v1/shop/policy", "/v1/shop/keys", "/metrics"] {
+        there.get(path).await?.expect_problem(401, "unauthorized", "");
+    }
+    let wanted = json!({"role": "admin", "label": "stranger"});
+    there.post("/v1/shop/keys", &wanted).await?.expect_problem(401, "unauthorized", "");
+    here.get("/v1/shop/policy").await?.expect(200);
+
+    let next = done(&["keys", "create", "--role", "admin", "--label", "ann", "--store", &store], &[]).await?;
+    for api in [&here, &there] {
+        eventually("the next key is good", PATIENCE, async || {
+            let answer = api.shown(Method::GET, "/v1/shop/policy", Some(&next)).await;
+            let answer = answer.map_err(|error| error.to_string())?;
+            if answer.status == 200 { Ok(()) } else { Err(format!("{answer:?}")) }
+        })
+        .await?;
+    }
+    here.get("/v1/shop/policy").await?.expect_problem(401, "unauthorized", "");
+    // That was some readings later.
+    assert_eq!(here.replica.log().matches("the store has lost").count(), 1, "{}", here.replica.log());
+    Ok(())
+}
+
+/// A service that requires keys asks for one before there is any, also on a store that nobody remembers, and listens wherever it is told.
+#[tokio::test]
+async fn a_required_key_is_asked_for_while_there_is_none() -> Result<()> {
+    let server = RedisServer::start()?;
+    let store = server.url();
+    let start = async || {
+        let replica = Replica::builder().store(&store).policy(TEN_EACH).argument("--require-keys");
+        let replica = replica.argument("--max-bad-logins").argument("1000000");
+        Api::start(replica.argument("--insecure-listen")).await
+    };
+    let api = start().await?;
+    for path in ["/v1/shop/policy", "/v1/shop/keys", "/v1", "/metrics"] {
+        api.get(path).await?.expect_problem(401, "unauthorized", "");
+    }
+    for path in ["/healthz", "/readyz", "/openapi.json"] {
+        assert_eq!(api.get(path).await?.status, 200, "{path}");
+    }
+    log_with(&api.replica, "no API key, and one is required", 1).await?;
+    // It says nothing of that to replicas that require none.
+    let calls = reads(&mut server.connection()?)?;
+    eventually("it reads the keys again", PATIENCE, async || {
+        let now = server.connection().and_then(|mut connection| Ok(reads(&mut connection)?));
+        let now = now.map_err(|error| error.to_string())?;
+        if now > calls + 4 { Ok(()) } else { Err(format!("{now} after {calls}")) }
+    })
+    .await?;
+    Api::joining(&store).await?.get("/v1/shop/policy").await?.expect(200);
+
+    let key = done(&["keys", "create", "--role", "admin", "--label", "ann", "--store", &store], &[]).await?;
+    eventually("the first key is good", PATIENCE, async || {
+        let answer = api.shown(Method::GET, "/v1/shop/policy", Some(&key)).await;
+        let answer = answer.map_err(|error| error.to_string())?;
+        if answer.status == 200 { Ok(()) } else { Err(format!("{answer:?}")) }
+    })
+    .await?;
+    drop(api);
+    redis::cmd("FLUSHALL").exec(&mut server.connection()?)?;
+    start().await?.get("/v1/shop/policy").await?.expect_problem(401, "unauthorized", "");
+
+    let mut command = Command::new(replica_binary()?);
+    command.args(["serve", "--listen", "0.0.0.0:0", "--namespace", "shop", "--require-keys"]);
+    command.args(["--store", &store]).stdout(Stdio::piped()).stderr(Stdio::null());
+    let mut child = Ended(command.spawn()?);
+    let mut line = String::new();
+    BufReader::new(child.0.stdout.take().context("its output")?).read_line(&mut line)?;
+    assert!(line.starts_with("listening on http://0.0.0.0:"), "{line}");
     Ok(())
 }
 

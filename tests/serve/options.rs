@@ -105,6 +105,8 @@ async fn a_wrong_option_is_told_by_its_name() -> Result<()> {
         (vec!["--log", "=;="], vec![], ["log: \"=;=\"", "debug"]),
         (vec!["--log", "verbose"], vec![], ["log: \"verbose\"", "debug"]),
         (vec!["--insecure-listen=perhaps"], vec![], ["insecure_listen: \"perhaps\"", "true or false"]),
+        (vec!["--require-keys=perhaps"], vec![], ["require_keys: \"perhaps\"", "true or false"]),
+        (vec!["--require-keys"], vec![], ["require_keys: true", "--store"]),
         (vec!["--config", "/nowhere/c.toml"], vec![], ["/nowhere/c.toml", "No such file"]),
         (vec!["--liste", "x"], vec![], ["--liste", "--listen"]),
     ] {

@@ -17,7 +17,7 @@ use serde::Deserialize;
 #[serde(deny_unknown_fields)]
 pub(crate) struct Config {
     /// Where to listen: IP:PORT or localhost:PORT, port 0 takes a free one. Only the loopback, unless the namespace has an API key, which
-    /// `tollgate keys create --store` makes, or --insecure-listen is given [default: 127.0.0.1:8080]
+    /// `tollgate keys create --store` makes, or --require-keys or --insecure-listen is given [default: 127.0.0.1:8080]
     #[arg(long, env = "TOLLGATE_LISTEN", value_name = "IP:PORT")]
     pub(crate) listen: Option<String>,
 
@@ -87,6 +87,19 @@ pub(crate) struct Config {
     /// [default: 20s]
     #[arg(long, env = "TOLLGATE_DRAIN", value_name = "TIME")]
     pub(crate) drain: Option<String>,
+
+    /// Ask for an API key from the start, also while the namespace has none: everything below /v1 and /metrics is then refused until
+    /// `tollgate keys create --store` makes one. Without it nobody is asked before the first key, nor at a replica that starts when the
+    /// store has lost all of them and no replica is left that knew them. Needs a store [default: false]
+    #[arg(
+        long,
+        env = "TOLLGATE_REQUIRE_KEYS",
+        value_name = "true|false",
+        num_args = 0..=1,
+        require_equals = true,
+        default_missing_value = "true"
+    )]
+    pub(crate) require_keys: Option<String>,
 
     /// Listen on other addresses than the loopback, and to requests for other hosts than localhost, although the namespace has no API
     /// key: whoever reaches the port then takes permits and changes the policy. For containers and networks that keep
@@ -165,6 +178,7 @@ impl Config {
             max_connections: first(self.max_connections, file.max_connections),
             max_waiting: first(self.max_waiting, file.max_waiting),
             drain: first(self.drain, file.drain),
+            require_keys: first(self.require_keys, file.require_keys),
             insecure_listen: first(self.insecure_listen, file.insecure_listen),
             log_format: first(self.log_format, file.log_format),
             log: first(self.log, file.log),

@@ -42,7 +42,8 @@ fn is_for_loopback(request: &Request) -> bool {
     named.peek().is_some() && named.all(|host| host.is_some_and(|host| is_loopback(host.host())))
 }
 
-fn is_loopback(host: &str) -> bool {
+/// Whether a host, as a URL has it, is this machine.
+pub(crate) fn is_loopback(host: &str) -> bool {
     let address = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host);
     match address.parse::<IpAddr>() {
         Ok(address) => address.to_canonical().is_loopback(),

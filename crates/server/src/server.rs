@@ -107,7 +107,7 @@ impl Server {
         self
     }
 
-    /// Asks for a key, also if the store loses all of them. By default nobody is asked before the first key is made.
+    /// Asks for a key, also while there is none, or if the store loses all of them. By default nobody is asked before the first key is made.
     #[must_use]
     pub fn always_ask(mut self) -> Self {
         self.rules.asks_always = true;

@@ -36,6 +36,8 @@ pub(crate) struct Settings {
     pub(crate) listen: SocketAddr,
     /// Whether it is reached under whatever name.
     pub(crate) insecure: Insecure,
+    /// Whether a key is asked for also while there is none.
+    pub(crate) require_keys: bool,
     pub(crate) store: StoreAddress,
     pub(crate) store_tls: StoreTls,
     pub(crate) namespace: String,
@@ -63,10 +65,15 @@ pub(crate) enum SettingsError {
     Value { option: &'static str, value: String, expected: String },
     #[error(
         "listen: {0} is not a loopback address, and without an API key nobody who connects is asked who they are: anyone could take permits \
-         and change the policy; make a key (`tollgate keys create --store`), listen on 127.0.0.1, or give --insecure-listen where the network \
-         keeps strangers out"
+         and change the policy; make a key (`tollgate keys create --store`), listen on 127.0.0.1, have it ask from the start (--require-keys), or give \
+         --insecure-listen where the network keeps strangers out"
     )]
     Open(SocketAddr),
+    #[error(
+        "require_keys: true, expected false with the embedded store: no key can be made in it, and everything would be refused; \
+         or give a store (--store redis://host:6379)"
+    )]
+    NoKeys,
     #[error("store: {0}")]
     Store(#[from] StoreAddressError),
     #[error("{option}: can't read the file {path}")]
@@ -109,6 +116,7 @@ impl TryFrom<Config> for Settings {
         Ok(Self {
             listen: listen(&config, &store)?,
             insecure: insecure(&config)?,
+            require_keys: require_keys(&config, &store)?,
             store,
             store_tls,
             namespace,
@@ -240,6 +248,16 @@ fn insecure(config: &Config) -> Result<Insecure, SettingsError> {
     Insecure::parse(text).ok_or_else(|| wrong("insecure_listen", text.unwrap_or_default(), "true or false"))
 }
 
+/// The first key is made on the store by another process, which an embedded one is out of reach of.
+fn require_keys(config: &Config, store: &StoreAddress) -> Result<bool, SettingsError> {
+    match config.require_keys.as_deref() {
+        None | Some("false" | "0" | "no") => Ok(false),
+        Some("true" | "1" | "yes") if matches!(store, StoreAddress::Embedded) => Err(SettingsError::NoKeys),
+        Some("true" | "1" | "yes") => Ok(true),
+        Some(other) => Err(wrong("require_keys", other, "true or false")),
+    }
+}
+
 fn number(option: &'static str, text: Option<String>) -> Result<Option<usize>, SettingsError> {
     let Some(text) = text else { return Ok(None) };
     let plain = text.bytes().all(|byte| byte.is_ascii_digit());
@@ -347,6 +365,8 @@ mod tests {
             ("store_timeout = '1ms'", "store_timeout", "10ms to 30s"),
             ("drain = '2h'", "drain", "1h"),
             ("insecure_listen = 'maybe'", "insecure_listen", "true or false"),
+            ("require_keys = 'maybe'", "require_keys", "true or false"),
+            ("require_keys = 'true'", "require_keys", "--store"),
             ("log_format = 'xml'", "log_format", "text or json"),
             ("log = 'a=b=c'", "log", "info"),
             ("log = 'verbose'", "log", "debug"),

@@ -38,7 +38,7 @@ pub(crate) fn build(servers: &Servers, tollgate: &Path) -> Result<()> {
     let redis_programs = [redis.path.clone(), redis.path.with_file_name("redis-cli")];
     let redis_command = r#"CMD ["redis-server", "--save", "", "--protected-mode", "no"]"#;
     build_image(REDIS_IMAGE, &redis_programs, &format!("WORKDIR /data\nEXPOSE 6379\n{redis_command}"))?;
-    let serve = "ENV TOLLGATE_LISTEN=0.0.0.0:8080 TOLLGATE_INSECURE_LISTEN=true\nEXPOSE 8080\nENTRYPOINT [\"tollgate\"]\nCMD [\"serve\"]";
+    let serve = "ENV TOLLGATE_LISTEN=0.0.0.0:8080 TOLLGATE_REQUIRE_KEYS=true\nEXPOSE 8080\nENTRYPOINT [\"tollgate\"]\nCMD [\"serve\"]";
     build_image(TOLLGATE_IMAGE, &[tollgate.to_owned()], serve)
 }
 

@@ -47,10 +47,15 @@ pub struct ApiKeys {
 pub struct KeysSeen {
     /// The moment, in microseconds since 1970 by the store's clock.
     pub now_us: u64,
-    /// Another one after each change of the keys. "" where the namespace never had a key.
+    /// Another one after each change of the keys. "" where the namespace never had a key, [`KeysSeen::LOST`] where the store has lost them.
     pub tag: String,
     /// All of them; `None` where the tag is the one that is known.
     pub keys: Option<Vec<ApiKey>>,
+}
+
+impl KeysSeen {
+    /// The tag of keys that the store has lost, until the next one is made. Whoever knew some has it written by [`ApiKeys::read`].
+    pub const LOST: &str = "lost";
 }
 
 impl Tollgate {
@@ -147,13 +152,14 @@ impl ApiKeys {
     /// until another one is made. The audit trail tells it.
     ///
     /// # Errors
-    /// [`Error::Key`] if there is no such key; after a lost answer also if it has just been revoked by this. [`Error::Change`] if a text of
+    /// [`Error::Key`] if this can be no id, or there is no such key; after a lost answer also if it has just been revoked by this. [`Error::Change`] if a text of
     /// `change` can't be kept, [`Error::Store`].
     ///
     /// # Cancel safety
     /// Dropped before it is done the key may be revoked or not.
     pub async fn revoke(&self, id: &str, change: &Change) -> Result<(), Error> {
         change.check()?;
+        ApiKey::check_id(id)?;
         let revoke = KeyRevoke {
             id: id.to_owned(),
             tag: identity::random(),
@@ -167,7 +173,7 @@ impl ApiKeys {
     }
 
     /// The keys as they are now, for who checks them; whoever knows those of the tag `known` is not told them again, which makes it cheap
-    /// to ask often.
+    /// to ask often. Where the store has lost them it is noted there that there were some: other services ask for a key then too.
     ///
     /// # Errors
     /// [`Error::Store`].

@@ -7,7 +7,10 @@ use super::key::NewKey;
 #[non_exhaustive]
 pub enum KeyError {
     /// The label can't be kept.
-    #[error("the label of a key takes 1 to {bytes_max} bytes of text without control characters")]
+    #[error(
+        "the label of a key takes 1 to {bytes_max} bytes of text without control characters, marks of writing direction and line separators, \
+         and does not end like \"(key 0123456789abcdef)\""
+    )]
     Label {
         /// How long it may be.
         bytes_max: usize,
@@ -38,6 +41,11 @@ pub enum KeyError {
         /// The end that was asked for, in microseconds since 1970.
         expires_at_us: u64,
     },
+    /// What was given as an id is longer than one: a whole key perhaps, and not told again.
+    #[error(
+        "expected the id of a key as lists have it, 16 hexadecimal digits: of a whole key the 16 behind tg_, without the secret behind them"
+    )]
+    NotAnId,
     /// There is no key of this id, or no more.
     #[error("there is no key {id:?}, or it has been revoked")]
     Unknown {

@@ -4,6 +4,7 @@ use std::fmt;
 
 use sha2::{Digest, Sha256};
 
+use super::error::KeyError;
 use super::role::Role;
 use crate::engine::KeyRecord;
 use crate::identity::hex;
@@ -34,7 +35,8 @@ pub struct ApiKey {
 pub struct NewKey {
     /// What it is for.
     pub role: Role,
-    /// Whose it is: 1 to [`NewKey::LABEL_BYTES_MAX`] bytes without control characters. Changes made with the key are told by it.
+    /// Whose it is: 1 to [`NewKey::LABEL_BYTES_MAX`] bytes without control characters, marks of writing direction and line separators, and
+    /// not with an end like `(key 0123456789abcdef)`. Changes made with the key are told by it, and such an end behind it.
     pub label: String,
     /// From when on it is good for nothing, in microseconds since 1970 by the store's clock, at most [`NewKey::EXPIRES_AT_US_MAX`]; `None` for
     /// never.
@@ -70,8 +72,21 @@ impl NewKey {
     pub const EXPIRES_AT_US_MAX: u64 = (1 << 53) - 1;
 
     pub(super) fn has_label(&self) -> bool {
-        (1..=Self::LABEL_BYTES_MAX).contains(&self.label.len()) && !self.label.contains(char::is_control)
+        let fits = (1..=Self::LABEL_BYTES_MAX).contains(&self.label.len());
+        fits && !self.label.contains(is_misleading) && !names_a_key(&self.label)
     }
+}
+
+/// What makes a line be read otherwise than it was written, or as two: controls, marks of writing direction and line separators.
+fn is_misleading(letter: char) -> bool {
+    let is_mark = matches!(letter, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+    is_mark || letter.is_control()
+}
+
+/// Whether it ends as authors do who are told by a key.
+fn names_a_key(label: &str) -> bool {
+    let end = label.trim_end().strip_suffix(')').and_then(|label| label.rsplit_once("(key "));
+    end.is_some_and(|(_, id)| id.len() == ID_DIGITS && id.bytes().all(|byte| byte.is_ascii_hexdigit()))
 }
 
 impl ApiKey {
@@ -82,6 +97,14 @@ impl ApiKey {
         let role = role.parse().ok()?;
         let (expires_at_us, used_at_us) = (some(expires_at_us), some(used_at_us));
         Some(Self { id, role, label, author, made_at_us, expires_at_us, used_at_us, digest })
+    }
+
+    /// Whether this may be the id of a key, and is not the whole of one, which should be sent and shown nowhere.
+    ///
+    /// # Errors
+    /// [`KeyError::NotAnId`], without it.
+    pub fn check_id(id: &str) -> Result<(), KeyError> {
+        if id.len() > ID_DIGITS || id.starts_with(PREFIX) { Err(KeyError::NotAnId) } else { Ok(()) }
     }
 
     /// Whether it is good for nothing any more at `now_us` by the store's clock.

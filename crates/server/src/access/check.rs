@@ -26,7 +26,7 @@ const REFUSED: &str = "expected the field Authorization: Bearer KEY, with a key 
 pub(crate) struct Rules {
     /// Bad keys of one address in a minute.
     pub(crate) max_bad_logins: u32,
-    /// Whether a key is needed although the store may have lost all of them: so it is where others than this machine are listened to.
+    /// Whether a key is needed although the store has none: it was told so, or had some when this process started.
     pub(crate) asks_always: bool,
 }
 

@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::Duration;
 
+use tokio::sync::MutexGuard;
 use tokio::time::{Instant, timeout};
 use tollgate::{ApiKey, ApiKeys, Error, KeysSeen, Presented};
 
@@ -22,7 +23,7 @@ const TOUCH_AGAIN: Duration = Duration::from_secs(60);
 #[derive(Debug)]
 pub(super) struct Ring {
     keys: ApiKeys,
-    /// Whether a key is needed also where the store has none, because it must have lost them.
+    /// Whether a key is needed also where the store has none.
     asks_always: bool,
     known: RwLock<Option<Arc<Known>>>,
     /// One reads at a time, so that what was read earlier never takes the place of what was read later.
@@ -36,6 +37,8 @@ pub(super) struct Ring {
 pub(super) struct Known {
     /// "" if the namespace never had a key.
     tag: String,
+    /// Whether a key is needed all the same.
+    asks_always: bool,
     by_id: HashMap<String, Held>,
     /// The store's time, and when it was that on the clock of this process.
     now_us: u64,
@@ -91,13 +94,27 @@ impl Ring {
     pub(super) async fn known(&self) -> Result<Arc<Known>, Error> {
         match self.held() {
             Some(known) => Ok(known),
-            None => self.read_again().await,
+            None => self.read_first().await,
+        }
+    }
+
+    /// Those who ask meanwhile stand in line, and go by what the first of them has read.
+    async fn read_first(&self) -> Result<Arc<Known>, Error> {
+        let one = self.reading.lock().await;
+        match self.held() {
+            Some(known) => Ok(known),
+            None => self.read_in_turn(&one).await,
         }
     }
 
     /// Reads them now.
     pub(super) async fn read_again(&self) -> Result<Arc<Known>, Error> {
-        let _one = self.reading.lock().await;
+        let one = self.reading.lock().await;
+        self.read_in_turn(&one).await
+    }
+
+    /// Reads them for whoever holds the lock.
+    async fn read_in_turn(&self, _one: &MutexGuard<'_, ()>) -> Result<Arc<Known>, Error> {
         let held = self.held();
         let tag = held.as_ref().map(|known| known.tag.as_str()).filter(|tag| !tag.is_empty());
         let seen = match self.keys.read(tag).await {
@@ -110,11 +127,7 @@ impl Ring {
             }
         };
         self.is_failing.store(false, Ordering::Relaxed);
-        let mut known = Known::after(held.as_deref(), seen);
-        if self.asks_always && known.is_open() {
-            LOST.clone_into(&mut known.tag);
-        }
-        let known = Arc::new(known);
+        let known = Arc::new(Known::after(held.as_deref(), seen, self.asks_always));
         *self.known.write().unwrap_or_else(PoisonError::into_inner) = Some(Arc::clone(&known));
         Ok(known)
     }
@@ -141,36 +154,38 @@ impl Ring {
 }
 
 impl Known {
-    fn after(before: Option<&Self>, KeysSeen { now_us, tag, keys, .. }: KeysSeen) -> Self {
+    fn after(before: Option<&Self>, seen: KeysSeen, asks_always: bool) -> Self {
+        let KeysSeen { now_us, tag, keys, .. } = seen;
         let read_at = clock::instant();
-        match (before, keys) {
-            // The store has lost them. Nobody is let in unasked because of that, and those who had keys go on.
-            (Some(before), Some(_)) if tag.is_empty() && !before.tag.is_empty() => {
+        let by_id = match (before, keys) {
+            (Some(before), None) => before.by_id.clone(),
+            // Nobody is let in unasked because of that, and those who had keys go on.
+            (Some(before), Some(_)) if tag == KeysSeen::LOST && !before.tag.is_empty() => {
                 tracing::warn!(
                     "the store has lost the namespace's API keys; those that are known hold on at this replica"
                 );
-                Self { tag: LOST.to_owned(), by_id: before.by_id.clone(), now_us, read_at }
-            }
-            (Some(before), None) => {
-                Self { tag: before.tag.clone(), by_id: before.by_id.clone(), now_us, read_at }
+                before.by_id.clone()
             }
             (before, keys) => {
-                if before.is_some_and(Known::is_open) && !tag.is_empty() {
-                    tracing::info!("the namespace has an API key now: from here on all below /v1 needs one");
+                if before.is_some_and(|before| before.tag.is_empty()) && !tag.is_empty() {
+                    tracing::info!(
+                        "the namespace asks for API keys now: from here on all below /v1 needs one"
+                    );
                 }
                 let held = |key: ApiKey| {
                     let uses = before.and_then(|before| before.by_id.get(&key.id));
                     let uses = uses.map(|held| Arc::clone(&held.uses)).unwrap_or_default();
                     (key.id.clone(), Held { key: Arc::new(key), uses })
                 };
-                Self { tag, by_id: keys.into_iter().flatten().map(held).collect(), now_us, read_at }
+                keys.into_iter().flatten().map(held).collect()
             }
-        }
+        };
+        Self { tag, asks_always, by_id, now_us, read_at }
     }
 
     /// Whether nobody is asked for a key, because there never was one.
     pub(super) fn is_open(&self) -> bool {
-        self.tag.is_empty()
+        self.tag.is_empty() && !self.asks_always
     }
 
     /// Whose key this is, if it opens anything now. Notes that it was used.
@@ -193,9 +208,6 @@ impl Known {
         self.now_us.saturating_add(u64::try_from(since.as_micros()).unwrap_or(u64::MAX))
     }
 }
-
-/// The tag of keys that the store has lost: no key was ever made under it.
-const LOST: &str = "lost";
 
 impl Uses {
     fn is_due(&self, now: Instant) -> bool {

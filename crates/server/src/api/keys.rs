@@ -81,7 +81,8 @@ pub(crate) struct Wanted {
     /// What it is for. The first key of a namespace has to be an admin's.
     #[schema(schema_with = roles)]
     role: String,
-    /// Whose it is: at most 64 bytes without control characters. Changes made with the key are told by it.
+    /// Whose it is: at most 64 bytes without control characters, marks of writing direction and line separators, and not with an end like
+    /// `(key 0123456789abcdef)`. Changes made with the key are told by it.
     #[schema(min_length = 1, max_length = 64)]
     label: String,
     /// From when on it is good for nothing, by the store's clock, up to the year 2255; never if it is not given.

@@ -2,8 +2,8 @@
 
 use std::fmt;
 
-use axum::Json;
 use axum::extract::State;
+use axum::{Extension, Json};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 use tollgate::provider::Answer;
@@ -11,6 +11,8 @@ use tollgate::{CallError, Error};
 use utoipa::ToSchema;
 
 use super::call::AskedCall;
+use super::ms_rounded_up;
+use crate::access::Caller;
 use crate::app::App;
 use crate::body;
 use crate::clock;
@@ -98,6 +100,7 @@ problems!(NotTaken: IN_NAMESPACE, WITH_BODY, OF_STORE, &[Kind::UNKNOWN_PERMIT, K
 )]
 pub(crate) async fn observe(
     State(app): State<App>,
+    caller: Option<Extension<Caller>>,
     _: NoQuery,
     body::Json(told): body::Json<Told, BYTES_MAX>,
 ) -> Result<Json<Observed>, Problem> {
@@ -120,6 +123,18 @@ pub(crate) async fn observe(
         }
     };
     let observation = observe.await.map_err(problem)?;
+    if let Some(pause) = observation.pause.as_ref().filter(|pause| pause.is_news) {
+        // The audit trail names the replica, which has been told by somebody.
+        let by = caller.map(|Extension(caller)| caller.author());
+        let (limit, key, wait_ms) = (&pause.limit, &pause.key, ms_rounded_up(pause.wait));
+        tracing::info!(
+            limit,
+            key,
+            wait_ms,
+            by,
+            "told that the provider has refused a call: a bucket is paused"
+        );
+    }
     Ok(Json(observation.into()))
 }
 

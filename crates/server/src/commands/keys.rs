@@ -7,7 +7,7 @@ use anyhow::{Context, Result, bail, ensure};
 use clap::{Args, Subcommand};
 use hyper::Method;
 use serde_json::{Value, json};
-use tollgate::{ApiKeys, NewKey, Role, StoreAddress, Tollgate};
+use tollgate::{ApiKey, ApiKeys, NewKey, Role, StoreAddress, Tollgate};
 
 use super::by::By;
 use super::plain::plain;
@@ -76,7 +76,7 @@ struct ListArguments {
 
 #[derive(Args, Debug)]
 struct RevokeArguments {
-    /// Its id, as lists have it
+    /// Its id, as lists have it: of a whole key the 16 digits behind tg_
     id: String,
     #[command(flatten)]
     by: By,
@@ -116,10 +116,14 @@ pub(crate) fn run(arguments: &Arguments) -> ExitCode {
             async |service| listed(list, service).await,
             async |keys| listed_on_store(list, keys).await,
         ),
-        Command::Revoke(revoke) => revoke.asked.carry_out(
-            async |service| revoked(revoke, service).await,
-            async |keys| revoked_on_store(revoke, keys).await,
-        ),
+        Command::Revoke(revoke) => match ApiKey::check_id(&revoke.id) {
+            // A secret in an address would be in logs on its way.
+            Err(error) => failed(&error.into(), USAGE),
+            Ok(()) => revoke.asked.carry_out(
+                async |service| revoked(revoke, service).await,
+                async |keys| revoked_on_store(revoke, keys).await,
+            ),
+        },
     }
 }
 

@@ -73,6 +73,7 @@ async fn serve(settings: Settings) -> anyhow::Result<()> {
     let Settings {
         listen,
         insecure,
+        require_keys,
         store,
         store_tls,
         namespace,
@@ -108,7 +109,8 @@ async fn serve(settings: Settings) -> anyhow::Result<()> {
     }
     let gate = builder.connect().await.map_err(|error| why_not_set_up(error, &namespace, &store))?;
     let keys = Keys::of(&gate).await.context("can't read the API keys")?;
-    if keys != Keys::Some && insecure == Insecure::Refused && !listen.ip().to_canonical().is_loopback() {
+    let asks = require_keys || keys == Keys::Some;
+    if !asks && insecure == Insecure::Refused && !listen.ip().to_canonical().is_loopback() {
         return Err(SettingsError::Open(listen).into());
     }
     let replica = gate.replica().to_owned();
@@ -117,12 +119,12 @@ async fn serve(settings: Settings) -> anyhow::Result<()> {
     let server = server.drain(drain).max_connections(max_connections);
     let server = server.max_bad_logins(max_bad_logins).tls(tls);
     let server = if insecure == Insecure::Allowed { server.any_host() } else { server };
-    let server = if keys == Keys::Never { server } else { server.always_ask() };
+    let server = if require_keys || keys != Keys::Never { server.always_ask() } else { server };
     let address = server.address().context("can't tell the port")?;
     tokio::spawn(signals.carry_out(server.shutdown()));
     let url = format!("{scheme}://{address}");
     announce(&url, &namespace, &store, &replica);
-    tell_access(address, keys);
+    tell_access(address, keys, require_keys);
     if is_example {
         suggest(&url, &namespace);
     }
@@ -154,7 +156,7 @@ fn announce(url: &str, namespace: &str, store: &StoreAddress, replica: &str) {
 enum Keys {
     /// It never had one: nobody is asked.
     Never,
-    /// All of them are revoked: nobody is let in.
+    /// All of them are revoked, or lost: nobody is let in.
     NoneLeft,
     Some,
 }
@@ -171,13 +173,18 @@ impl Keys {
 }
 
 /// Tells whether callers are asked who they are.
-fn tell_access(address: SocketAddr, keys: Keys) {
+fn tell_access(address: SocketAddr, keys: Keys, require_keys: bool) {
     if keys == Keys::Some {
         tracing::info!("the namespace has API keys: every request below /v1 needs one");
     } else if keys == Keys::NoneLeft {
         tracing::warn!(
-            "all API keys of the namespace are revoked: every request below /v1 is refused until `tollgate keys create --store` \
+            "all API keys of the namespace are revoked or lost: every request below /v1 is refused until `tollgate keys create --store` \
              makes another one"
+        );
+    } else if require_keys {
+        tracing::warn!(
+            "the namespace has no API key, and one is required: every request below /v1 is refused until `tollgate keys create --store` \
+             makes the first one"
         );
     } else if !address.ip().to_canonical().is_loopback() {
         tracing::warn!(

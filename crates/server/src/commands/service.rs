@@ -19,6 +19,7 @@ use tokio::time::timeout;
 use super::api_key::KeyText;
 use super::connection;
 use super::plain::plain;
+use crate::host;
 
 /// How long a service may take to answer.
 pub(super) const WITHIN: Duration = Duration::from_secs(30);
@@ -38,7 +39,8 @@ pub(super) struct Place {
     /// The namespace that the service is for
     #[arg(long, env = "TOLLGATE_NAMESPACE", default_value = "genesys")]
     namespace: String,
-    /// The API key to show it, where it asks for one; better given by the variable, as `ps` shows options [default: none]
+    /// The API key to show it, where it asks for one; better given by the variable, as `ps` shows options. Over http:// it travels in plain
+    /// text: use https:// for other hosts than this one [default: none]
     #[arg(long, env = "TOLLGATE_API_KEY", value_name = "KEY", hide_env_values = true)]
     api_key: Option<KeyText>,
     /// The authorities, in PEM, one of which has issued the certificate of an https:// service; nobody else is trusted then
@@ -97,6 +99,11 @@ impl Place {
         let mut service = Service::at(&self.url, &self.namespace)?;
         service.authorization = self.api_key.clone().unwrap_or_default().authorization()?;
         service.authorities_pem = connection::read_authorities(self.ca.as_deref())?;
+        if service.authorization.is_some() && !service.is_private() {
+            eprintln!(
+                "warning: the API key goes to {self} in plain text: whoever is on the way can read it; use https://"
+            );
+        }
         Ok(service)
     }
 
@@ -122,6 +129,11 @@ impl Service {
         let path = format!("{}/v1/{namespace}", uri.path().trim_end_matches('/'));
         let base = format!("{scheme}://{authority}").parse()?;
         Ok(Self { base, path, authorization: None, authorities_pem: None })
+    }
+
+    /// Whether nobody on the way can read along.
+    fn is_private(&self) -> bool {
+        self.base.scheme_str() == Some("https") || self.base.host().is_some_and(host::is_loopback)
     }
 
     /// The whole answer, if it is a success.
@@ -214,6 +226,21 @@ mod tests {
             Service::at("https://host", "genesys")
                 .is_ok_and(|service| service.base.scheme_str() == Some("https"))
         );
+    }
+
+    #[test]
+    fn a_key_is_private_on_this_machine_and_over_tls() {
+        for (url, is_private) in [
+            ("http://127.0.0.1:8080", true),
+            ("http://localhost", true),
+            ("http://[::1]:8080", true),
+            ("https://limits.example", true),
+            ("http://limits.example", false),
+            ("http://10.0.0.1:8080", false),
+            ("http://[2001:db8::1]", false),
+        ] {
+            assert_eq!(Service::at(url, "genesys").expect(url).is_private(), is_private, "{url}");
+        }
     }
 
     #[test]

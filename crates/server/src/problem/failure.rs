@@ -90,6 +90,7 @@ impl From<KeyError> for Problem {
             KeyError::FirstNotAdmin => (Kind::INVALID_VALUE, Some("role")),
             KeyError::Past { .. } | KeyError::TooFar { .. } => (Kind::INVALID_VALUE, Some("expires_at")),
             KeyError::TooMany { .. } => (Kind::TOO_MANY_KEYS, None),
+            KeyError::NotAnId => (Kind::INVALID_VALUE, Some("id")),
             KeyError::Unknown { .. } => (Kind::UNKNOWN_KEY, Some("id")),
             _ => (Kind::INTERNAL, None),
         };

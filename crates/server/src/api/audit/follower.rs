@@ -63,8 +63,7 @@ impl Follower {
 
     async fn next(&mut self) -> Option<AuditEntry> {
         loop {
-            let is_let_in = self.caller.as_ref().is_none_or(|caller| self.app.access.holds(caller));
-            if !is_let_in || self.app.shutdown.has_reached(Stage::Draining) {
+            if !self.is_let_in() || self.app.shutdown.has_reached(Stage::Draining) {
                 return None;
             }
             if let Some(entry) = self.ready.pop_front() {
@@ -83,6 +82,12 @@ impl Follower {
                 }
             }
         }
+    }
+
+    /// Whoever came without a key stays until one is needed.
+    fn is_let_in(&self) -> bool {
+        let access = &self.app.access;
+        self.caller.as_ref().map_or_else(|| !access.is_asking(), |caller| access.holds(caller))
     }
 
     /// Goes on behind the page. Where the trail was lost its last id is lower than what was seen: then from there.
