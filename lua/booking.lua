@@ -10,7 +10,7 @@ local CLOSED_MOST = 1000   -- pages of a kind that one call removes
 local PAGES_MOST = 8       -- that one call enters something in: each is read and written whole
 
 -- A row: calls granted, tokens, and what a tally has behind its tokens.
-local CALLS, TOKENS, REFUSED, LONGEST, COUNTS = 1, 2, 3, 6, 8
+local CALLS, REFUSED, LONGEST, COUNTS = 1, 3, 6, 8
 
 local function add_row(row, more)
   for c = 1, COUNTS do row[c] = c == LONGEST and max(row[c], more[c]) or row[c] + more[c] end
