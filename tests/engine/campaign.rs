@@ -8,10 +8,11 @@ use std::thread;
 
 use anyhow::{Context, Result, bail};
 use proptest::strategy::Strategy;
-use proptest::test_runner::{Config, RngAlgorithm, TestCaseError, TestError, TestRng, TestRunner};
+use proptest::test_runner::{Config, TestCaseError, TestError};
 use tollgate_testkit::Seed;
 
 use crate::history::{History, Kind, histories};
+use crate::random::runner;
 
 /// The one history to replay, by its number.
 const CHOSEN: &str = "TOLLGATE_HISTORY";
@@ -65,11 +66,8 @@ impl Campaign {
         number: usize,
         live: impl Fn(&History) -> Result<(), String>,
     ) -> Result<(), String> {
-        let rng =
-            TestRng::from_seed(RngAlgorithm::ChaCha, &self.seed.derive(&format!("history {number}")).bytes());
-        let config =
-            Config { failure_persistence: None, max_shrink_iters: self.shrinks, ..Config::default() };
-        let mut runner = TestRunner::new_with_rng(config, rng);
+        let config = Config { max_shrink_iters: self.shrinks, ..Config::default() };
+        let mut runner = runner(self.seed.derive(&format!("history {number}")), config);
         let tree = histories(self.kind, self.length.clone()).new_tree(&mut runner).expect("a history");
         let outcome = runner.run_one(tree, |history| live(&history).map_err(TestCaseError::fail));
         match outcome {

@@ -5,7 +5,7 @@ use std::ops::RangeInclusive;
 
 use anyhow::{Context, Result, ensure};
 use proptest::strategy::{Strategy, ValueTree};
-use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
+use proptest::test_runner::Config;
 use tollgate::engine::{Begin, PolicyWrite, Script, WriteMode, WriteReply};
 use tollgate_testkit::Seed;
 
@@ -18,6 +18,7 @@ use crate::keys;
 use crate::lab::{Fields, State};
 use crate::namespace::Namespace;
 use crate::program::{Programs, REPLACED, RESTREAMED};
+use crate::random::runner;
 use crate::recovery;
 use crate::refused_random;
 use crate::trace::Trace;
@@ -75,8 +76,7 @@ impl Row {
 
 /// Traces of random histories.
 fn traces(seed: Seed) -> Vec<Trace> {
-    let rng = TestRng::from_seed(RngAlgorithm::ChaCha, &seed.bytes());
-    let mut runner = TestRunner::new_with_rng(Config::default(), rng);
+    let mut runner = runner(seed, Config::default());
     let strategy = histories(Kind::Any, 30..=60);
     let original = Programs::original();
     let live = |_| {

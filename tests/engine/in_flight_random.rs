@@ -4,13 +4,12 @@ use std::collections::BTreeMap;
 
 use anyhow::Result;
 use proptest::prelude::*;
-use proptest::test_runner::{Config, RngAlgorithm, TestCaseError, TestRng, TestRunner};
 use tollgate::engine::CallState;
-use tollgate_testkit::{Seed, Sizes};
+use tollgate_testkit::Sizes;
 
 use crate::in_flight::{LEASE_US, leases, path, tell};
 use crate::namespace::Namespace;
-use crate::twin::Twin;
+use crate::random::agree_everywhere;
 
 const HISTORIES: Sizes<u32> = Sizes { ci: 500, long: 20_000 };
 
@@ -121,19 +120,5 @@ fn live(events: &[Event]) -> Result<Namespace, String> {
 /// No more calls are in flight than may be, nobody is refused a lease that is free, and every server agrees to the byte.
 #[test]
 fn calls_in_flight_are_counted_alike_everywhere() -> Result<()> {
-    let seed = Seed::for_this_test()?;
-    let mut twins = Twin::start_every_version()?;
-    let rng = TestRng::from_seed(RngAlgorithm::ChaCha, &seed.bytes());
-    let config = Config { cases: HISTORIES.chosen(), failure_persistence: None, ..Config::default() };
-    let twins = std::cell::RefCell::new(&mut twins);
-    TestRunner::new_with_rng(config, rng).run(&prop::collection::vec(event(), 1..30), |events| {
-        let namespace = live(&events).map_err(TestCaseError::fail)?;
-        for twin in twins.borrow_mut().iter_mut() {
-            let difference = twin.differs(&namespace.trace, false);
-            let difference = difference.map_err(|error| TestCaseError::fail(format!("{error:#}")))?;
-            prop_assert!(difference.is_none(), "{difference:?}\n{}", namespace.trace);
-        }
-        Ok(())
-    })?;
-    Ok(())
+    agree_everywhere(HISTORIES, prop::collection::vec(event(), 1..30), live)
 }

@@ -33,6 +33,7 @@ mod pages;
 mod parity;
 mod program;
 mod promises;
+mod random;
 mod recovery;
 mod refused;
 mod refused_random;

@@ -1,20 +1,19 @@
 //! Random histories of calls that the provider refuses, judged by a list of pauses and grants, and repeated on every server.
 
-use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
 use anyhow::Result;
 use proptest::prelude::*;
 use proptest::strategy::ValueTree;
-use proptest::test_runner::{Config, RngAlgorithm, TestCaseError, TestRng, TestRunner};
+use proptest::test_runner::Config;
 use tollgate::engine::{Lower, QuotaLeft, Reply, Script};
 use tollgate_testkit::{Seed, Sizes};
 
 use crate::namespace::Namespace;
+use crate::random::{agree_everywhere, runner};
 use crate::refused::{path_of, refuse, standing};
 use crate::trace::Trace;
-use crate::twin::Twin;
 
 const HISTORIES: Sizes<u32> = Sizes { ci: 300, long: 20_000 };
 const ORGS: [&str; 4] = ["a", "b", "c", "d"];
@@ -154,8 +153,7 @@ fn live(events: &[Event]) -> Result<Namespace, String> {
 
 /// Traces of such histories, for whoever looks at what is stored.
 pub(crate) fn traces(seed: Seed, count: usize) -> Vec<Trace> {
-    let mut runner =
-        TestRunner::new_with_rng(Config::default(), TestRng::from_seed(RngAlgorithm::ChaCha, &seed.bytes()));
+    let mut runner = runner(seed, Config::default());
     let strategy = prop::collection::vec(event(), 20..40);
     (0..count)
         .map(|_| {
@@ -167,18 +165,5 @@ pub(crate) fn traces(seed: Seed, count: usize) -> Vec<Trace> {
 /// Nothing passes in a pause, nothing is ever over, and every server agrees to the byte.
 #[test]
 fn refusals_are_taken_up_alike_everywhere() -> Result<()> {
-    let seed = Seed::for_this_test()?;
-    let twins = RefCell::new(Twin::start_every_version()?);
-    let rng = TestRng::from_seed(RngAlgorithm::ChaCha, &seed.bytes());
-    let config = Config { cases: HISTORIES.chosen(), failure_persistence: None, ..Config::default() };
-    TestRunner::new_with_rng(config, rng).run(&prop::collection::vec(event(), 1..40), |events| {
-        let namespace = live(&events).map_err(TestCaseError::fail)?;
-        for twin in twins.borrow_mut().iter_mut() {
-            let difference = twin.differs(&namespace.trace, false);
-            let difference = difference.map_err(|error| TestCaseError::fail(format!("{error:#}")))?;
-            prop_assert!(difference.is_none(), "{difference:?}\n{}", namespace.trace);
-        }
-        Ok(())
-    })?;
-    Ok(())
+    agree_everywhere(HISTORIES, prop::collection::vec(event(), 1..40), live)
 }

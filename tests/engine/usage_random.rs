@@ -1,20 +1,18 @@
 //! Random histories of what is counted, judged by a book of the test's own and repeated on every server.
 
-use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
 use anyhow::Result;
 use proptest::prelude::*;
-use proptest::test_runner::{Config, RngAlgorithm, TestCaseError, TestRng, TestRunner};
 use tollgate::Call;
 use tollgate::engine::UsageCounts;
 use tollgate::policy::Path;
-use tollgate_testkit::{Seed, Sizes};
+use tollgate_testkit::Sizes;
 
 use crate::namespace::Namespace;
+use crate::random::agree_everywhere;
 use crate::refused::refuse;
-use crate::twin::Twin;
 use crate::usage::{Book, MINUTE_US, SECOND_US, book, close};
 
 const HISTORIES: Sizes<u32> = Sizes { ci: 300, long: 20_000 };
@@ -152,19 +150,5 @@ fn live(events: &[Event]) -> Result<Namespace, String> {
 /// server agrees.
 #[test]
 fn what_was_counted_is_what_was_granted() -> Result<()> {
-    let seed = Seed::for_this_test()?;
-    let mut twins = Twin::start_every_version()?;
-    let rng = TestRng::from_seed(RngAlgorithm::ChaCha, &seed.bytes());
-    let config = Config { cases: HISTORIES.chosen(), failure_persistence: None, ..Config::default() };
-    let twins = RefCell::new(&mut twins);
-    TestRunner::new_with_rng(config, rng).run(&prop::collection::vec(event(), 1..40), |events| {
-        let namespace = live(&events).map_err(TestCaseError::fail)?;
-        for twin in twins.borrow_mut().iter_mut() {
-            let difference = twin.differs(&namespace.trace, false);
-            let difference = difference.map_err(|error| TestCaseError::fail(format!("{error:#}")))?;
-            prop_assert!(difference.is_none(), "{difference:?}\n{}", namespace.trace);
-        }
-        Ok(())
-    })?;
-    Ok(())
+    agree_everywhere(HISTORIES, prop::collection::vec(event(), 1..40), live)
 }

@@ -10,7 +10,7 @@ use reqwest::StatusCode;
 use serde_json::{Value, json};
 use tokio::sync::RwLock;
 use tokio::task::JoinSet;
-use tollgate_testkit::{RedisServer, Replica, Sizes, eventually};
+use tollgate_testkit::{RedisServer, Replica, Sizes, eventually, put_forward};
 
 use super::fleet::machine;
 
@@ -274,10 +274,8 @@ type Rows = BTreeMap<(String, String), Value>;
 async fn booked(fleet: &Fleet, server: &RedisServer) -> Result<Rows> {
     let mut connection = server.connection()?;
     let (seconds, _): (u64, u64) = redis::cmd("TIME").query(&mut connection)?;
-    // Minutes that are not over are not booked: the namespace's time is put forward by two.
-    let script = "local head = {cmsgpack.unpack(redis.call('HGET', KEYS[1], 'head'))} \
-        head[7] = head[7] + 120000000 redis.call('HSET', KEYS[1], 'head', cmsgpack.pack(unpack(head)))";
-    redis::cmd("EVAL").arg(script).arg(1).arg("tollgate:{fleet}:state").exec(&mut connection)?;
+    // Minutes that are not over are not booked.
+    put_forward(server, "fleet", Duration::from_secs(120))?;
     let (from, to) = ((seconds - 7_200) * 1_000_000, (seconds + 7_200) * 1_000_000);
     let target = fleet.url(0, &format!("/usage?step=hour&from={from}&to={to}"));
     let ended = jiff::Timestamp::from_second(seconds.cast_signed())?;

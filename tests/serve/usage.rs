@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 use serde_json::{Value, json};
-use tollgate_testkit::{RedisServer, eventually};
+use tollgate_testkit::{RedisServer, eventually, put_forward};
 
 use super::client::{Api, TEN_EACH, call_of};
 use super::operate::done;
@@ -13,15 +13,6 @@ const USAGE: &str = "/v1/shop/usage";
 
 /// A minute is in the books when the sweep has been there twice after its end; that is done every ten seconds.
 const BOOKED_WITHIN: Duration = Duration::from_secs(60);
-
-/// Puts the time of the namespace forward, as if the server's clock had once been so far ahead.
-fn put_forward(server: &RedisServer, seconds: u64) -> Result<()> {
-    let script = "local head = {cmsgpack.unpack(redis.call('HGET', KEYS[1], 'head'))} \
-        head[7] = head[7] + tonumber(ARGV[1]) redis.call('HSET', KEYS[1], 'head', cmsgpack.pack(unpack(head)))";
-    let mut command = redis::cmd("EVAL");
-    command.arg(script).arg(1).arg("tollgate:{shop}:state").arg(seconds * 1_000_000);
-    command.exec(&mut server.connection()?).context("the head is put forward")
-}
 
 /// What is granted, and what it cost, is told by limit and key, by the minute and by the hour, whichever replica is asked, and on the
 /// command line.
@@ -34,7 +25,7 @@ async fn what_was_granted_is_told() -> Result<()> {
     other.acquire(&call_of("acme", 1)).await?.expect(200);
     other.acquire(&call_of("globex", 1)).await?.expect(200);
     other.post(&format!("/v1/shop/permits/{id}/settle"), &json!({"cost": 2})).await?.expect(204);
-    put_forward(&server, 180)?;
+    put_forward(&server, "shop", Duration::from_secs(180))?;
     let (from, to) = around_now(&server)?;
     let window = format!("from={from}&to={to}");
     let told = eventually("the books", BOOKED_WITHIN, async || {

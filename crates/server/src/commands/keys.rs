@@ -12,6 +12,7 @@ use tollgate::{ApiKey, ApiKeys, NewKey, Role, StoreAddress, Tollgate};
 use super::by::By;
 use super::plain::plain;
 use super::service::{Ask, Place, Service, segment};
+use super::store_files::StoreFiles;
 use super::{USAGE, carried_out, failed, run_to_end, show};
 use crate::config::{Config, StoreUrl};
 use crate::{rfc3339, settings};
@@ -94,15 +95,8 @@ struct Asked {
     /// first key, and for whoever has lost all of them
     #[arg(long, value_name = "URL", num_args = 0..=1, default_missing_value = "")]
     store: Option<StoreUrl>,
-    /// As for `tollgate serve`
-    #[arg(long, env = "TOLLGATE_STORE_CA", value_name = "FILE")]
-    store_ca: Option<String>,
-    /// As for `tollgate serve`
-    #[arg(long, env = "TOLLGATE_STORE_CERT", value_name = "FILE")]
-    store_cert: Option<String>,
-    /// As for `tollgate serve`
-    #[arg(long, env = "TOLLGATE_STORE_KEY", value_name = "FILE")]
-    store_key: Option<String>,
+    #[command(flatten)]
+    files: StoreFiles,
 }
 
 /// Does it, and says what came of it on standard output.
@@ -128,7 +122,7 @@ pub(crate) fn run(arguments: &Arguments) -> ExitCode {
 }
 
 impl Asked {
-    /// By whom it is asked for. An empty text is a variable that is not set.
+    /// By whom it is asked for.
     fn carry_out(
         &self,
         by_service: impl AsyncFnOnce(&Service) -> Result<String>,
@@ -155,13 +149,8 @@ impl Asked {
             !matches!(address, StoreAddress::Embedded),
             "--store: embedded, expected a store that services share, such as redis://host:6379"
         );
-        let text = |option: &Option<String>| option.clone().filter(|text| !text.is_empty());
-        let config = Config {
-            store_ca: text(&self.store_ca),
-            store_cert: text(&self.store_cert),
-            store_key: text(&self.store_key),
-            ..Config::default()
-        };
+        // An empty text is a variable that is not set, and says nothing.
+        let config = self.files.clone().config().over(Config::default());
         let tls = settings::store_tls(&config, &address)?;
         let builder = Tollgate::builder(self.place.namespace()).store(address.clone()).store_tls(tls);
         Ok((address, move || Ok(builder.api_keys()?)))

@@ -23,6 +23,7 @@ pub(crate) mod quota;
 pub(crate) mod serve;
 mod service;
 pub(crate) mod simulate_provider;
+mod store_files;
 mod time;
 pub(crate) mod usage;
 

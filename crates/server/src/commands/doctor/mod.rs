@@ -13,6 +13,7 @@ use clap::Args;
 use tollgate::{StoreAddress, Tollgate};
 
 use self::report::Report;
+use super::store_files::StoreFiles;
 use super::{USAGE, failed, run_to_end, show};
 use crate::config::{Config, StoreUrl};
 use crate::settings::Settings;
@@ -42,15 +43,8 @@ pub(crate) struct Arguments {
     /// The store, as for `tollgate serve`; a password is better given by TOLLGATE_STORE, where `ps` does not show it
     #[arg(long, env = "TOLLGATE_STORE", value_name = "URL", hide_env_values = true)]
     store: Option<StoreUrl>,
-    /// As for `tollgate serve`
-    #[arg(long, env = "TOLLGATE_STORE_CA", value_name = "FILE")]
-    store_ca: Option<String>,
-    /// As for `tollgate serve`
-    #[arg(long, env = "TOLLGATE_STORE_CERT", value_name = "FILE")]
-    store_cert: Option<String>,
-    /// As for `tollgate serve`
-    #[arg(long, env = "TOLLGATE_STORE_KEY", value_name = "FILE")]
-    store_key: Option<String>,
+    #[command(flatten)]
+    files: StoreFiles,
     /// As for `tollgate serve`, 10ms to 30s: each answer is waited for half as long [default: 1s]
     #[arg(long, env = "TOLLGATE_STORE_TIMEOUT", value_name = "TIME")]
     store_timeout: Option<String>,
@@ -90,13 +84,10 @@ fn settle(arguments: Arguments) -> Result<Settings> {
     };
     let given = Config {
         store: arguments.store,
-        store_ca: arguments.store_ca,
-        store_cert: arguments.store_cert,
-        store_key: arguments.store_key,
         store_timeout: arguments.store_timeout,
         namespace: arguments.namespace,
         policy: arguments.policy,
-        ..Config::default()
+        ..arguments.files.config()
     };
     let config = given.over(file);
     let store = config.store.as_ref().context(
