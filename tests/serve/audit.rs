@@ -239,7 +239,7 @@ async fn the_command_line_shows_the_trail() -> Result<()> {
     }
     for (arguments, code, says) in [
         (&["--url", "ftp://host"][..], 2, "expected http(s)://HOST:PORT"),
-        (&["--kind", "pauses"], 2, "expected policy, restored"),
+        (&["--kind", "pauses"], 2, "possible values: policy, restored"),
         (&["--from", "yesterday"], 2, "how long ago, such as 90m"),
         (&["--url", &url], 1, "this service is for namespace shop"),
         (&["--url", "http://127.0.0.1:1"], 1, "can't show the audit trail"),

@@ -90,6 +90,16 @@ async fn a_right_policy_is_shown_as_what_it_comes_to() -> Result<()> {
     Ok(())
 }
 
+/// A policy without limits is right, and said to let everything pass.
+#[tokio::test]
+async fn a_policy_without_limits_is_shown_as_one() -> Result<()> {
+    let mut file = tempfile::Builder::new().suffix(".toml").tempfile()?;
+    file.write_all(b"namespace = \"shop\"\n")?;
+    let (code, shown, _) = run(&["check-policy", file.path().to_str().context("a path of UTF-8")?]).await?;
+    assert!(code == Some(0) && shown.contains("no limit: every call is granted"), "{shown}");
+    Ok(())
+}
+
 /// A wrong one is told problem by problem, one a line, and by the exit code.
 #[tokio::test]
 async fn a_wrong_policy_is_told_problem_by_problem() -> Result<()> {

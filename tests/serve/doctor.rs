@@ -133,6 +133,8 @@ async fn a_server_that_is_not_there_or_does_not_answer() -> Result<()> {
     told.fails("address", "127.0.0.1:1 can't be reached: Connection refused", "start the server")?;
     let told = doctor("redis://:s3cret@nowhere.invalid/", &["--store-timeout", "10s"]).await?;
     told.fails("address", "nowhere.invalid:6379 can't be reached", "correct the host")?;
+    let told = doctor("unix:///nowhere/redis.sock", &[]).await?;
+    told.fails("address", "/nowhere/redis.sock can't be reached", "correct the path")?;
     let server = RedisServer::start()?;
     server.stop()?;
     let told = doctor(&server.url(), &["--store-timeout", "200ms"]).await;

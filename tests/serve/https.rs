@@ -76,16 +76,28 @@ async fn tls_alone_is_spoken() -> Result<()> {
     let port = address(&replica)?.rsplit(':').next().context("a port")?;
     let (url, ca) = (format!("https://localhost:{port}"), authority.argument("ca.pem")?);
     let (code, printed, errors) = run(&["policy", "versions", "--url", &url, "--ca", &ca]).await?;
-    assert!(code == Some(0) && printed.lines().count() == 1, "{printed} {errors}");
+    assert!(code == Some(0) && printed.lines().count() == 2, "{printed} {errors}");
     let ready = format!("{url}/readyz");
-    let (code, _, errors) = run(&["health", "--url", &ready, "--ca", &ca]).await?;
-    assert_eq!((code, errors.as_str()), (Some(0), ""));
+    for ready in [&ready, &url] {
+        let (code, _, errors) = run(&["health", "--url", ready, "--ca", &ca]).await?;
+        assert_eq!((code, errors.as_str()), (Some(0), ""), "{ready}");
+    }
+    let (plain, loopback) = (format!("http://localhost:{port}"), format!("https://127.0.0.1:{port}"));
+    for (url, told) in [(&plain, "https:// if it speaks TLS"), (&loopback, "ask it by one of them")] {
+        for words in [["policy", "versions"].as_slice(), &["health"]] {
+            let (code, _, errors) = run(&[words, &["--url", url, "--ca", &ca]].concat()).await?;
+            assert!(code == Some(1) && errors.contains(told), "{url}: {errors}");
+        }
+    }
     let other = stranger.argument("ca.pem")?;
     for words in
         [["policy", "versions", "--url", &url, "--ca", &other].as_slice(), &["health", "--url", &ready]]
     {
         let (code, _, errors) = run(words).await?;
-        assert!(code == Some(1) && errors.contains("UnknownIssuer"), "{words:?}: {errors}");
+        assert!(
+            code == Some(1) && errors.contains("UnknownIssuer") && errors.contains("--ca"),
+            "{words:?}: {errors}"
+        );
     }
     let (code, _, errors) = run(&["policy", "versions", "--url", &url, "--ca", "/nowhere/ca.pem"]).await?;
     assert!(code == Some(2) && errors.contains("--ca /nowhere/ca.pem"), "{errors}");

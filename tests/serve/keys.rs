@@ -35,6 +35,16 @@ async fn keys_are_made_listed_and_revoked_by_the_service_and_on_the_store() -> R
     let server = RedisServer::start()?;
     let store = server.url();
     let create = ["keys", "create", "--role", "admin", "--label", "ann", "--store", &store];
+    for (role, end, exit, told) in [
+        ("boss", "2099-01-31T00:00:00Z", 2, "acquire, viewer, operator, admin"),
+        ("admin", "soon", 2, "such as 20"),
+        ("admin", "1999-01-31T00:00:00Z", 1, "1999-01-31T00:00:00Z, is past"),
+    ] {
+        let words =
+            ["keys", "create", "--role", role, "--label", "x", "--expires-at", end, "--store", &store];
+        let (code, _, errors) = run(&words, &[]).await?;
+        assert!(code == Some(exit) && errors.contains(told), "{role} {end}: {errors}");
+    }
     let (code, _, errors) =
         run(&["keys", "create", "--role", "viewer", "--label", "x", "--store", &store], &[]).await?;
     assert!(code == Some(1) && errors.contains("has to be an admin's"), "{errors}");
@@ -59,18 +69,20 @@ async fn keys_are_made_listed_and_revoked_by_the_service_and_on_the_store() -> R
     api.shown(Method::GET, "/v1/shop/policy", Some(&operator)).await?.expect(200);
     let listed = done(&[&["keys", "list"], &service[..]].concat(), &key).await?;
     let lines: Vec<&str> = listed.lines().collect();
-    assert_eq!(lines.len(), 2, "{listed}");
+    assert_eq!(lines.len(), 3, "{listed}");
+    let heads: Vec<&str> = lines[0].split_whitespace().collect();
+    assert_eq!(heads, ["ID", "ROLE", "LABEL", "LAST", "USED", "ENDS", "MADE", "BY"], "{listed}");
     assert!(
-        lines[0].contains("admin") && lines[0].contains("ann") && lines[0].ends_with("by ops"),
+        lines[1].contains("admin") && lines[1].contains("ann") && lines[1].ends_with("  ops"),
         "{listed}"
     );
-    assert!(lines[1].contains("night shift") && lines[1].contains("ends 2099-01-31T00:00:00"), "{listed}");
-    assert!(lines[1].contains("by ann (key "), "{listed}");
+    assert!(lines[2].contains("night shift") && lines[2].contains("  2099-01-31T00:00:00"), "{listed}");
+    assert!(lines[2].contains("  ann (key "), "{listed}");
     let as_json = done(&["keys", "list", "--json", "--store"], &[("TOLLGATE_STORE", &store)]).await?;
     let as_json: Value = serde_json::from_str(&as_json)?;
     assert_eq!(as_json["keys"][1]["label"], "night shift", "{as_json}");
 
-    let id = lines[1].split(' ').next().context("an id")?;
+    let id = lines[2].split(' ').next().context("an id")?;
     assert_eq!(
         done(&[&["keys", "revoke", id], &service[..]].concat(), &key).await?,
         format!("{id} is revoked")

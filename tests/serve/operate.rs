@@ -32,6 +32,7 @@ async fn the_policy_is_read_applied_listed_and_rolled_back() -> Result<()> {
     let (json_file, toml_file) = (folder.path().join("shop.json"), folder.path().join("shop.toml"));
     let (json_file, toml_file) = (json_file.display().to_string(), toml_file.display().to_string());
     let read = done(&api, &["policy", "get"]).await?;
+    assert!(read.starts_with("{\n  \"namespace\": \"shop\""), "it is in another order: {read}");
     std::fs::write(&json_file, &read)?;
     std::fs::write(&toml_file, TEN_EACH.replace("burst = 10", "burst = 20"))?;
     assert_eq!(
@@ -48,9 +49,10 @@ async fn the_policy_is_read_applied_listed_and_rolled_back() -> Result<()> {
     );
     assert_eq!(api.remaining("org", "acme").await?, 20);
     let versions = done(&api, &["policy", "versions"]).await?;
-    let lines: Vec<Vec<&str>> = versions.lines().map(|line| line.split("  ").collect()).collect();
-    assert_eq!(lines.len(), 2, "{versions}");
-    assert!(lines[0].ends_with(&["ann", "more"]), "{versions}");
+    let lines: Vec<Vec<&str>> = versions.lines().map(|line| line.split_whitespace().collect()).collect();
+    assert_eq!(lines.len(), 3, "{versions}");
+    assert_eq!(lines[0], ["VERSION", "WRITTEN", "AT", "TAG", "AUTHOR", "REASON"], "{versions}");
+    assert!(lines[1].ends_with(&["ann", "more"]), "{versions}");
     let listed: Value = serde_json::from_str(&done(&api, &["policy", "versions", "--json"]).await?)?;
     assert_eq!(listed["versions"][0]["author"], "ann", "{listed}");
     assert_eq!(done(&api, &["policy", "get", "1"]).await?, read);
@@ -61,6 +63,10 @@ async fn the_policy_is_read_applied_listed_and_rolled_back() -> Result<()> {
     assert!(errors.contains("412") && errors.contains("read it again"), "{errors}");
     assert_eq!(done(&api, &["policy", "rollback", "1"]).await?, "version 3 is in force\n");
     assert_eq!(done(&api, &["policy", "get"]).await?, read);
+    for file in ["/nowhere/shop.toml", "shop.yaml"] {
+        let (code, _, errors) = run(&api, &["policy", "apply", file]).await?;
+        assert!(code == Some(2) && errors.contains(file) && !errors.contains("http://"), "{code:?} {errors}");
+    }
     Ok(())
 }
 
@@ -85,11 +91,34 @@ async fn a_quota_is_set_and_unset() -> Result<()> {
         (vec!["quota", "set", "org", "acme", "--rate", "much"], 1, "expected"),
         (vec!["quota", "set", "org", "acme"], 2, "--rate"),
         (vec!["quota", "set", "org", "acme", "--rate", "1/s", "--quota", "1/s"], 2, "cannot be used with"),
+        (vec!["quota", "set", "org", "acme", "--rate", "1/s", "--expires-at", "soon"], 2, "such as 20"),
+        (vec!["quota", "set", "org", "", "--rate", "1/s"], 2, "`tollgate policy apply`"),
     ] {
         let (ended, _, errors) = run(&api, &words).await?;
         assert_eq!(ended, Some(code), "{words:?}: {errors}");
         assert!(errors.contains(told), "{words:?}: {errors}");
     }
+    Ok(())
+}
+
+/// An end that is past would take away what the key has: it is a slip, and changes nothing.
+#[tokio::test]
+async fn a_quota_that_ends_in_the_past_is_a_slip() -> Result<()> {
+    let api = Api::embedded(TEN_EACH).await?;
+    done(&api, &["quota", "set", "org", "acme", "--burst", "12"]).await?;
+    let late = ["quota", "set", "org", "acme", "--burst", "13", "--expires-at", "2020-01-31T00:00:00Z"];
+    let (code, _, errors) = run(&api, &late).await?;
+    assert!(code == Some(2) && errors.contains("it is past"), "{code:?} {errors}");
+    let policy = api.get("/v1/shop/policy").await?.expect(200);
+    assert_eq!(policy["limit"][0]["override"]["acme"], json!({"burst": 12}), "{policy}");
+    done(
+        &api,
+        &["quota", "set", "org", "acme", "--burst", "13", "--expires-at", "2099-01-31T01:00:00+01:00"],
+    )
+    .await?;
+    let policy = api.get("/v1/shop/policy").await?.expect(200);
+    let own = &policy["limit"][0]["override"]["acme"];
+    assert_eq!(own, &json!({"burst": 13, "expires_at": "2099-01-31T00:00:00Z"}), "{policy}");
     Ok(())
 }
 
@@ -102,9 +131,11 @@ async fn a_bucket_is_paused_and_goes_on() -> Result<()> {
         "org:acme is paused for 3600 s\n"
     );
     api.acquire(&call_of("acme", 1)).await?.expect(429);
-    assert_eq!(done(&api, &["resume", "org", "acme"]).await?, "org:acme is not paused\n");
+    assert_eq!(done(&api, &["resume", "org", "acme"]).await?, "nothing pauses org:acme now\n");
     assert_eq!(api.get("/v1/shop/pauses").await?.expect(200), json!({"pauses": []}));
-    for (length, code, told) in [("10", 2, "10m"), ("0s", 2, "10m"), ("32d", 1, "31 days")] {
+    for (length, code, told) in
+        [("10", 2, "10m"), ("0s", 2, "10m"), ("32d", 2, "up to 31d"), ("400d", 2, "up to 31d")]
+    {
         let (ended, _, errors) = run(&api, &["pause", "org", "acme", "--for", length]).await?;
         assert_eq!(ended, Some(code), "{length}: {errors}");
         assert!(errors.contains(told), "{length}: {errors}");
@@ -125,7 +156,8 @@ async fn a_service_that_is_not_there_is_told() -> Result<()> {
         tokio::task::spawn_blocking(move || command.args(words).output()).await??;
     let errors = String::from_utf8(stderr)?;
     assert_eq!(status.code(), Some(1), "{errors}");
-    assert!(errors.contains("http://127.0.0.1:1"), "{errors}");
+    assert!(errors.contains("http://127.0.0.1:1: nobody listens there"), "{errors}");
+    assert!(errors.contains("--url"), "{errors}");
     let (code, _, errors) = run(&api, &["policy", "get", "9"]).await?;
     assert_eq!(code, Some(1));
     assert!(errors.contains("there is no version"), "{errors}");

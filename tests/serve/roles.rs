@@ -147,7 +147,7 @@ async fn what_is_forbidden_is_told_the_same_whether_it_is_there_or_not() -> Resu
             Method::GET,
             "/v1/shop/policy/versions/1".to_owned(),
             "/v1/shop/policy/versions/9",
-            "the role viewer or operator or admin",
+            "the role viewer, operator or admin",
         ),
     ] {
         let there = api.shown(method.clone(), &there, Some(key)).await?;

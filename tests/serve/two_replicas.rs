@@ -4,7 +4,7 @@ use anyhow::Result;
 use serde_json::json;
 use tollgate_testkit::RedisServer;
 
-use super::client::{Api, TEN_EACH, call_of, with};
+use super::client::{Api, TEN_EACH, call_of, log_with, with};
 
 async fn two(server: &RedisServer) -> Result<(Api, Api)> {
     Ok((Api::with_ten(&server.url()).await?, Api::joining(&server.url()).await?))
@@ -64,7 +64,7 @@ async fn a_policy_is_changed_for_both() -> Result<()> {
     Ok(())
 }
 
-/// A store that lost everything gets the policy back from whichever replica is asked first.
+/// A store that lost everything gets the policy back from whichever replica is asked first, whose log says so.
 #[tokio::test]
 async fn a_flushed_store_has_its_policy_again() -> Result<()> {
     let server = RedisServer::start()?;
@@ -72,6 +72,7 @@ async fn a_flushed_store_has_its_policy_again() -> Result<()> {
     let tag = one.get("/v1/shop/policy").await?.header("etag").to_owned();
     redis::cmd("FLUSHALL").exec(&mut server.connection()?)?;
     assert_eq!(other.get("/v1/shop/policy").await?.header("etag"), tag);
+    log_with(&other.replica, "the store had lost the policy, and has it back", 1).await?;
     redis::cmd("FLUSHALL").exec(&mut server.connection()?)?;
     one.get("/readyz").await?.expect(200);
     assert_eq!(one.get("/v1/shop/policy").await?.header("etag"), tag);

@@ -109,7 +109,9 @@ impl Keeper {
     pub(crate) async fn renew(&self) -> Result<(), Error> {
         for _ in 0..TRIES {
             let held = self.current.load_full();
-            if let Some(stored) = self.library.read(None).await?
+            let stored = self.library.read(None).await?;
+            let is_lost = stored.is_none();
+            if let Some(stored) = stored
                 && stored.version >= held.record.version
                 && stored.fence != held.record.fence
             {
@@ -117,7 +119,15 @@ impl Keeper {
             }
             let epoch = self.epoch().unwrap_or(0);
             match self.library.restore(&held.record, epoch).await? {
-                WriteReply::Written(fence) if fence == held.record.fence => return Ok(()),
+                WriteReply::Written(fence) if fence == held.record.fence => {
+                    if is_lost {
+                        tracing::warn!(
+                            policy = fence,
+                            "the store had lost the policy, and has it back; buckets begin empty"
+                        );
+                    }
+                    return Ok(());
+                }
                 WriteReply::Written(_) | WriteReply::Conflict(_) => {}
             }
         }

@@ -68,4 +68,15 @@ mod tests {
     fn the_command_line_is_consistent() {
         Cli::command().debug_assert();
     }
+
+    /// Text that is broken into lines by hand is broken once more on a terminal that is narrower, in the middle of a sentence.
+    #[test]
+    fn the_end_of_a_help_fits_a_terminal_of_100_columns() {
+        for command in Cli::command().get_subcommands() {
+            let end = command.get_after_long_help().map(ToString::to_string).unwrap_or_default();
+            for line in end.lines() {
+                assert!(line.chars().count() <= 100, "{}: {line}", command.get_name());
+            }
+        }
+    }
 }

@@ -105,7 +105,10 @@ fn of_service() -> OpenApiRouter<App> {
 }
 
 async fn nothing_here(request: Request) -> Problem {
-    Problem::new(Kind::UNKNOWN_ROUTE, format!("there is no {}", request.uri().path()))
+    Problem::new(
+        Kind::UNKNOWN_ROUTE,
+        format!("there is no {}; GET /docs shows what there is", request.uri().path()),
+    )
 }
 
 async fn method_not_allowed(request: Request) -> Problem {

@@ -60,7 +60,8 @@ pub(super) const POLICY: &str = r#"
 
     [[limit]]
     name = "token"
-    names = ["platform.api/token.rate.per.minute"]
+    # The provider does not tell of the first.
+    names = ["platform.api/other.token.rate.per.minute", "platform.api/token.rate.per.minute"]
     per = ["client"]
     quota = "300/1m"
     when = { path = "/nowhere" }

@@ -1,5 +1,7 @@
 //! What can go wrong with API keys.
 
+use jiff::Timestamp;
+
 use super::key::NewKey;
 
 /// Why a key was not made, or not revoked. Nothing was changed.
@@ -25,7 +27,7 @@ pub enum KeyError {
     #[error("the first key of a namespace has to be an admin's: no other role could make keys over HTTP")]
     FirstNotAdmin,
     /// The key would be good for nothing from the beginning.
-    #[error("the end of the key is past: {expires_at_us} us, and it is {now_us} us by the store's clock")]
+    #[error("the end of the key, {}, is past: it is {} by the store's clock", point(*expires_at_us), point(*now_us))]
     Past {
         /// The end that was asked for, in microseconds since 1970.
         expires_at_us: u64,
@@ -34,8 +36,9 @@ pub enum KeyError {
     },
     /// The store can't count so far.
     #[error(
-        "the end of the key is {expires_at_us} us, expected at most {} us, which is in the year 2255; give none for a key without an end",
-        NewKey::EXPIRES_AT_US_MAX
+        "the end of the key is {}, expected at most {}; give none for a key without an end",
+        point(*expires_at_us),
+        point(NewKey::EXPIRES_AT_US_MAX)
     )]
     TooFar {
         /// The end that was asked for, in microseconds since 1970.
@@ -52,4 +55,10 @@ pub enum KeyError {
         /// The id that was asked for.
         id: String,
     },
+}
+
+/// A point in time as RFC 3339 has it, to the second; beyond the year 9999 as it was given.
+fn point(us: u64) -> String {
+    let time = i64::try_from(us).ok().and_then(|us| Timestamp::from_microsecond(us).ok());
+    time.map_or_else(|| format!("{us} us since 1970"), |time| format!("{time:.0}"))
 }

@@ -42,6 +42,12 @@ impl Limit {
         &self.written.names
     }
 
+    /// Whether it has a `when`, and so may not apply to every call.
+    #[must_use]
+    pub fn has_condition(&self) -> bool {
+        self.written.when.is_some()
+    }
+
     /// What it is counted per, in the order in which keys are put together.
     #[must_use]
     pub fn per(&self) -> &[Attribute] {

@@ -28,6 +28,12 @@ impl StoreAddress {
         matches!(self, Self::Redis(server) if matches!(server.0.addr(), ConnectionAddr::TcpTls { .. }))
     }
 
+    /// Whether it is a socket of this machine.
+    #[must_use]
+    pub fn is_socket(&self) -> bool {
+        matches!(self, Self::Redis(server) if matches!(server.0.addr(), ConnectionAddr::Unix(_)))
+    }
+
     /// The server, where it is one.
     pub(crate) fn server(&self) -> Result<&ServerAddress, StoreAddressError> {
         match self {

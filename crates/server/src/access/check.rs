@@ -142,10 +142,11 @@ fn bearer(value: &[u8]) -> Option<&[u8]> {
 /// What would be needed stands in the description, which everybody may read. Whether there is anything is not looked at.
 fn forbidden(needed: Role, has: Role) -> Problem {
     let good: Vec<&str> = Role::ALL.into_iter().filter(|role| role.may(needed)).map(Role::as_str).collect();
-    Problem::new(
-        Kind::FORBIDDEN,
-        format!("this needs a key of the role {}, and this one is for {has}", good.join(" or ")),
-    )
+    let good = match good.split_last() {
+        Some((last, others)) if !others.is_empty() => format!("{} or {last}", others.join(", ")),
+        _ => good.concat(),
+    };
+    Problem::new(Kind::FORBIDDEN, format!("this needs a key of the role {good}, and this one is for {has}"))
 }
 
 #[cfg(test)]

@@ -7,7 +7,7 @@ use axum::Json;
 use axum::extract::State;
 use serde::{Deserialize, Serialize};
 use tollgate::policy::Attribute;
-use tollgate::{Error, Measure, Policy, UsageCounts, UsageQuery, UsageRow, UsageStep};
+use tollgate::{Error, Limit, Measure, Policy, UsageCounts, UsageQuery, UsageRow, UsageStep};
 use utoipa::openapi::schema::Object;
 use utoipa::{IntoParams, ToSchema};
 
@@ -48,7 +48,7 @@ pub(crate) struct Asked {
     #[param(schema_with = steps, required = false)]
     step: Step,
     /// What there is a row for. `key`: each key of each limit. `limit`: each limit. `org`, `client`: each organisation or client, by the first
-    /// limit that is counted per that alone.
+    /// limit with a rate or a quota that is counted per that alone and has no `when`; where all have one, by the first.
     #[serde(default)]
     #[param(schema_with = kinds_of_row, required = false)]
     by: By,
@@ -217,7 +217,7 @@ async fn latest_us(app: &App) -> Result<u64, Problem> {
     Ok(now_us.max(complete_us.saturating_add(NOT_YET_BOOKED_US)))
 }
 
-/// The first limit that is counted per one thing alone.
+/// The name of the limit whose rows are those of an organisation or a client.
 async fn limit_per(app: &App, asked: &Asked, attribute: &Attribute) -> Result<String, Problem> {
     if asked.limit.is_some() {
         let detail = "it is not for by=org or by=client, which choose the limit themselves";
@@ -225,13 +225,17 @@ async fn limit_per(app: &App, asked: &Asked, attribute: &Attribute) -> Result<St
     }
     let stored = app.policy().await?;
     let policy = Policy::from_json(&stored.document).map_err(Error::Policy)?;
-    let limit = policy.limits().iter().find(|limit| limit.per() == [attribute.clone()]);
-    let limit = limit.ok_or_else(|| {
-        let detail =
-            "no limit is counted per that alone; one with mode = \"observe\" counts and refuses nothing";
+    let limit = counting_per(&policy, attribute).ok_or_else(|| {
+        let detail = "no limit with a rate or a quota is counted per that alone; one with mode = \"observe\" counts and refuses nothing";
         Problem::new(Kind::INVALID_VALUE, detail).field("by")
     })?;
     Ok(limit.name().to_owned())
+}
+
+/// The first limit that counts tokens per one thing alone, if need be one that does not apply to every call.
+fn counting_per<'a>(policy: &'a Policy, attribute: &Attribute) -> Option<&'a Limit> {
+    let fits = |limit: &&Limit| limit.per() == [attribute.clone()] && limit.burst().is_some();
+    policy.limits().iter().filter(fits).min_by_key(|limit| limit.has_condition())
 }
 
 impl From<Step> for UsageStep {
@@ -261,5 +265,38 @@ impl From<UsageRow> for Row {
             throttled,
             paused_us,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    /// Bug: the rows of an organisation were those of the first limit counted per organisation, although that applied to a few calls only.
+    #[test]
+    fn an_organisation_is_counted_by_the_limit_that_all_its_calls_pass() {
+        let name_of = |limits: &[(&str, bool, &str)]| {
+            let limits: Vec<_> = limits
+                .iter()
+                .map(|(name, is_for_all, measure)| {
+                    let mut limit = json!({"name": name, "per": ["org"]});
+                    limit["when"] = json!({"path": "/users/**"});
+                    if *is_for_all {
+                        limit.as_object_mut().expect("a table").remove("when");
+                    }
+                    limit[measure] = if *measure == "rate" { json!("10/s") } else { json!(3) };
+                    limit
+                })
+                .collect();
+            let policy = Policy::from_json(&json!({"namespace": "shop", "limit": limits}).to_string());
+            let policy = policy.expect("a policy");
+            counting_per(&policy, &Attribute::Org).map(|limit| limit.name().to_owned())
+        };
+        let (some, flight) = (("users", false, "rate"), ("flight", true, "concurrent"));
+        let (all, other) = (("org", true, "rate"), ("other", true, "rate"));
+        assert_eq!(name_of(&[some, flight, all, other]).as_deref(), Some("org"));
+        assert_eq!(name_of(&[flight, some]).as_deref(), Some("users"));
+        assert_eq!(name_of(&[flight]), None);
     }
 }

@@ -45,6 +45,9 @@ fn listed(file: &Path, error: &PolicyError) -> String {
 
 fn shown(policy: &Policy) -> String {
     let mut text = format!("namespace {}, version {}\n", policy.namespace(), policy.digest());
+    if policy.limits().is_empty() {
+        text.push_str("\nno limit: every call is granted\n");
+    }
     for limit in policy.limits() {
         let _ = writeln!(text, "\n{}", described(limit));
     }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::{fs, io};
 
 use anyhow::{Context, Result, ensure};
-use hyper::Uri;
+use hyper::{Response, Uri};
 use hyper_rustls::ConfigBuilderExt;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, ServerName};
@@ -13,6 +13,9 @@ use rustls::{ClientConfig, RootCertStore};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
+
+/// Where nothing listens.
+const NOBODY: &str = "nobody listens there: start the service, or name another one with --url";
 
 /// Either of them.
 pub(super) trait Connection: AsyncRead + AsyncWrite + Send + Unpin {}
@@ -25,14 +28,42 @@ pub(super) async fn open(uri: &Uri, authorities_pem: Option<&[u8]>) -> Result<Bo
     let is_https = uri.scheme_str() == Some("https");
     let host = uri.host().unwrap_or_default().trim_start_matches('[').trim_end_matches(']');
     let port = uri.port_u16().unwrap_or(if is_https { 443 } else { 80 });
-    let stream = TcpStream::connect((host, port)).await?;
+    let stream = TcpStream::connect((host, port)).await.map_err(not_reached)?;
     if !is_https {
         return Ok(Box::new(stream));
     }
     let connector = TlsConnector::from(Arc::new(trusting(authorities_pem)?));
     let name =
         ServerName::try_from(host.to_owned()).context("the host is no name that a certificate could have")?;
-    Ok(Box::new(connector.connect(name, stream).await?))
+    Ok(Box::new(connector.connect(name, stream).await.map_err(not_trusted)?))
+}
+
+/// What was answered, or what may stand there instead of a service.
+pub(super) fn answered<B>(answer: hyper::Result<Response<B>>) -> Result<Response<B>> {
+    answer.context("it gives no answer in HTTP: write https:// if it speaks TLS, or give another port")
+}
+
+fn not_reached(error: io::Error) -> anyhow::Error {
+    let is_refused = error.kind() == io::ErrorKind::ConnectionRefused;
+    let error = anyhow::Error::from(error);
+    if is_refused { error.context(NOBODY) } else { error }
+}
+
+/// What to do about a handshake that has failed.
+fn not_trusted(error: io::Error) -> anyhow::Error {
+    let words = error.to_string();
+    let advice = if words.contains("UnknownIssuer") {
+        "nobody who is trusted has issued its certificate: name with --ca who has"
+    } else if words.contains("CaUsedAsEndEntity") {
+        "its certificate is an authority's: give the service one that is none (basicConstraints CA:FALSE), and name with --ca who has issued it"
+    } else if ["NotValidForName", "not valid for name"].iter().any(|name| words.contains(name)) {
+        "its certificate is for other names: ask it by one of them"
+    } else if words.contains("certificate") {
+        "its certificate can't be used"
+    } else {
+        "no TLS can be spoken with it: write http:// if it speaks none"
+    };
+    anyhow::Error::from(error).context(advice)
 }
 
 /// What checks certificates against these authorities, or Mozilla's roots.

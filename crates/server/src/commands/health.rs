@@ -20,10 +20,10 @@ const WITHIN: Duration = Duration::from_secs(3);
 
 /// Ask a running service whether it is ready
 ///
-/// It needs no API key. Exit codes: 0 it is, 1 it is not or does not answer within 3s.
+/// It needs no API key, and says something only if it is not. Exit codes: 0 it is, 1 it is not or does not answer within 3s.
 #[derive(Args, Debug)]
 pub(crate) struct Arguments {
-    /// What to ask: /readyz whether it can grant anything, /healthz whether it is up
+    /// What to ask: /readyz whether it can grant anything, which is asked where there is no path; /healthz whether it is up
     #[arg(long, env = "TOLLGATE_HEALTH_URL", default_value = "http://127.0.0.1:8080/readyz")]
     url: String,
     /// The authorities, in PEM, one of which has issued the certificate of an https:// service; nobody else is trusted then
@@ -51,10 +51,11 @@ async fn ask(Arguments { url, ca }: &Arguments) -> Result<()> {
         let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream)).await?;
         tokio::spawn(connection);
         let path = uri.path_and_query().map_or("/", |path| path.as_str());
+        let path = if path == "/" { "/readyz" } else { path };
         let request = Request::builder().uri(path);
         let request = request.header(header::HOST, uri.authority().map_or("", Authority::as_str));
         let answer = sender.send_request(request.body(Empty::<Bytes>::new())?).await;
-        anyhow::Ok(answer.context("it gives no answer")?.status())
+        anyhow::Ok(connection::answered(answer)?.status())
     };
     match timeout(WITHIN, asked).await.context("no answer within 3s")?? {
         status if status.is_success() => Ok(()),

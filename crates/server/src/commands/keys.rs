@@ -4,23 +4,26 @@ use std::env;
 use std::process::ExitCode;
 
 use anyhow::{Context, Result, bail, ensure};
+use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, Subcommand};
 use hyper::Method;
 use serde_json::{Value, json};
 use tollgate::{ApiKey, ApiKeys, NewKey, Role, StoreAddress, Tollgate};
 
 use super::by::By;
+use super::columns::columns;
 use super::plain::plain;
 use super::service::{Ask, Place, Service, segment};
 use super::store_files::StoreFiles;
-use super::{USAGE, carried_out, failed, run_to_end, show};
+use super::{USAGE, carried_out, failed, run_to_end, show, time};
 use crate::config::{Config, StoreUrl};
 use crate::{rfc3339, settings};
 
 const EXAMPLES: &str = "\
 Examples:
   tollgate keys create --role admin --label ann --store redis://127.0.0.1/ --namespace genesys
-      The first key, made on the store itself. It is printed this once; keep it where secrets are kept.
+      The first key, made on the store itself. It is printed this once; keep it where secrets are
+      kept.
   export TOLLGATE_API_KEY=tg_...
   tollgate keys create --role acquire --label billing --expires-at 2027-01-31T00:00:00Z
       One more, for a program that asks for permits, made by the running service.
@@ -29,7 +32,8 @@ Examples:
   tollgate keys revoke 0123456789abcdef
       A key is good for nothing any more, at every replica within two seconds.
 
-Exit codes: 0 done, 1 the service or the store can't be asked or refuses it, 2 the command line is wrong.";
+Exit codes: 0 done, 1 the service or the store can't be asked or refuses it, 2 the command line is
+wrong.";
 
 /// Make, show and revoke API keys: roles are acquire, viewer, operator and admin
 #[derive(Args, Debug)]
@@ -52,13 +56,13 @@ enum Command {
 #[derive(Args, Debug)]
 struct CreateArguments {
     /// What it is for: acquire (permits), viewer (everything that is read), operator (that, overrides and pauses) or admin (everything)
-    #[arg(long)]
+    #[arg(long, value_parser = role())]
     role: Role,
     /// Whose it is: the audit trail tells by it who has changed something
     #[arg(long)]
     label: String,
     /// From when on it is good for nothing, such as 2027-01-31T00:00:00Z [default: never]
-    #[arg(long, value_name = "TIME")]
+    #[arg(long, value_name = "TIME", value_parser = time::point)]
     expires_at: Option<jiff::Timestamp>,
     #[command(flatten)]
     by: By,
@@ -157,6 +161,11 @@ impl Asked {
     }
 }
 
+/// One of the roles, which help and shells list.
+fn role() -> impl TypedValueParser<Value = Role> {
+    PossibleValuesParser::new(Role::ALL.map(Role::as_str)).try_map(|role| role.parse::<Role>())
+}
+
 async fn created(arguments: &CreateArguments, service: &Service) -> Result<String> {
     let mut wanted = json!({"role": arguments.role.as_str(), "label": arguments.label});
     if let Some(end) = arguments.expires_at {
@@ -205,21 +214,16 @@ fn said(arguments: &ListArguments, answer: &Value) -> Result<String> {
         return Ok(format!("{answer}\n"));
     }
     let keys = answer["keys"].as_array().context("the answer has no keys")?;
-    Ok(keys.iter().map(line).collect())
+    let heads = ["ID", "ROLE", "LABEL", "LAST USED", "ENDS", "MADE BY"].map(str::to_owned);
+    Ok(columns(&std::iter::once(heads).chain(keys.iter().map(line)).collect::<Vec<_>>()))
 }
 
 /// A key as a line for people.
-fn line(key: &Value) -> String {
+fn line(key: &Value) -> [String; 6] {
     let text = |name: &str| plain(key[name].as_str().unwrap_or_default());
-    let or = |name: &str, words: &str| key[name].as_str().map_or_else(|| words.to_owned(), plain);
-    let (used, end) = (or("last_used_at", "never"), or("expires_at", "never"));
-    format!(
-        "{}  {:<8}  {}  used {used}  ends {end}  by {}\n",
-        text("id"),
-        text("role"),
-        text("label"),
-        text("author")
-    )
+    let or_never = |name: &str| key[name].as_str().map_or_else(|| "never".to_owned(), plain);
+    let (used, end) = (or_never("last_used_at"), or_never("expires_at"));
+    [text("id"), text("role"), text("label"), used, end, text("author")]
 }
 
 async fn revoked(arguments: &RevokeArguments, service: &Service) -> Result<String> {

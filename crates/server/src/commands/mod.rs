@@ -13,6 +13,7 @@ mod difference;
 pub(crate) mod doctor;
 pub(crate) mod genesys;
 pub(crate) mod health;
+mod indented;
 pub(crate) mod keys;
 mod length;
 pub(crate) mod pauses;

@@ -27,6 +27,9 @@ Examples:
 
 Exit codes: 0 done, 1 the service can't be asked or refuses it, 2 the command line is wrong.";
 
+/// What a service takes.
+const LONGEST: Duration = Duration::from_secs(31 * 86_400);
+
 /// Let nothing pass a bucket for a time, in any replica
 #[derive(Args, Debug)]
 #[command(after_long_help = PAUSE_EXAMPLES)]
@@ -59,7 +62,7 @@ pub(crate) struct ResumeArguments {
 struct Bucket {
     /// The limit's name
     limit: String,
-    /// The key: the values that the limit is counted per, joined by '/'
+    /// The key: the values that the limit is counted per, joined by '/'; "" for a limit that is counted per nothing
     key: String,
 }
 
@@ -86,11 +89,11 @@ pub(crate) fn resume_bucket(arguments: &ResumeArguments) -> ExitCode {
         let target = format!("/pauses{}", query(&[("limit", limit.clone()), ("key", key.clone())]));
         let headers = arguments.by.headers();
         service.ask(Ask { method: Method::DELETE, target: &target, headers: &headers, body: None }).await?;
-        Ok(format!("{}:{} is not paused\n", plain(limit), plain(key)))
+        Ok(format!("nothing pauses {}:{} now\n", plain(limit), plain(key)))
     })
 }
 
 fn pause(text: &str) -> Result<Duration> {
-    let length = length::parse(text).filter(|length| !length.is_zero());
-    length.context("expected a length such as 90s, 10m, 24h or 7d")
+    let length = length::parse(text).filter(|length| !length.is_zero() && *length <= LONGEST);
+    length.context("expected a length such as 90s, 10m, 24h or 7d, up to 31d")
 }

@@ -9,9 +9,11 @@ use hyper::Method;
 use serde_json::{Value, json};
 
 use super::by::By;
+use super::columns::columns;
+use super::indented::indented;
 use super::plain::plain;
 use super::service::{Ask, Place, Service, header_of};
-use super::{carried_out, policy_diff};
+use super::{USAGE, carried_out, failed, policy_diff};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -26,8 +28,8 @@ Examples:
   tollgate policy rollback 7
       Puts what version 7 said into force again.
 
-Exit codes: 0 done, 1 the service can't be asked or refuses it, 2 the command line is wrong, or the file of `diff`; of `diff` 0 too if the
-file is the policy in force, and 3 if it differs.";
+Exit codes: 0 done, 1 the service can't be asked or refuses it, 2 the command line is wrong, or a
+file can't be read. Of `diff` 0 the file is the policy in force, 2 it is no policy, 3 it differs.";
 
 /// Show and change the policy of a running service
 #[derive(Args, Debug)]
@@ -97,11 +99,22 @@ struct RollbackArguments {
     place: Place,
 }
 
+/// A policy as it stands in a file.
+struct Document {
+    media_type: &'static str,
+    bytes: Vec<u8>,
+}
+
 /// Does it, and says what came of it on standard output.
 pub(crate) fn run(arguments: &Arguments) -> ExitCode {
     match &arguments.command {
         Command::Get(get) => carried_out(&get.place, async |service| shown(get, service).await),
-        Command::Apply(apply) => carried_out(&apply.place, async |service| applied(apply, service).await),
+        Command::Apply(apply) => match Document::read(&apply.file) {
+            Err(error) => failed(&error, USAGE),
+            Ok(document) => {
+                carried_out(&apply.place, async |service| applied(apply, document, service).await)
+            }
+        },
         Command::Diff(diff) => policy_diff::run(diff),
         Command::Versions(versions) => {
             carried_out(&versions.place, async |service| listed(versions, service).await)
@@ -113,17 +126,15 @@ pub(crate) fn run(arguments: &Arguments) -> ExitCode {
 async fn shown(GetArguments { version, .. }: &GetArguments, service: &Service) -> Result<String> {
     let target = version.map_or("/policy".to_owned(), |version| format!("/policy/versions/{version}"));
     let answer = service.ask(Ask { target: &target, ..Ask::default() }).await?;
-    let policy: Value = serde_json::from_slice(answer.body()).context("the answer is no JSON")?;
-    Ok(format!("{policy:#}\n"))
+    let _: Value = serde_json::from_slice(answer.body()).context("the answer is no JSON")?;
+    Ok(indented(&String::from_utf8_lossy(answer.body())) + "\n")
 }
 
-async fn applied(arguments: &ApplyArguments, service: &Service) -> Result<String> {
-    let (kind, document) = (media_type(&arguments.file)?, std::fs::read(&arguments.file));
-    let document = document.with_context(|| arguments.file.display().to_string())?;
+async fn applied(arguments: &ApplyArguments, document: Document, service: &Service) -> Result<String> {
     let mut headers = arguments.by.headers();
     headers.push(("if-match", condition(arguments.if_match.as_deref(), service).await?));
     let target = if arguments.dry_run { "/policy?dry_run=true" } else { "/policy" };
-    let body = Some((kind, document));
+    let body = Some((document.media_type, document.bytes));
     let answer = service.ask(Ask { method: Method::PUT, target, headers: &headers, body }).await?;
     if !arguments.dry_run {
         return Ok(in_force(header_of(&answer, "tollgate-policy-version").as_deref()));
@@ -140,14 +151,15 @@ async fn listed(arguments: &VersionsArguments, service: &Service) -> Result<Stri
     }
     let answer: Value = serde_json::from_slice(answer.body()).context("the answer is no JSON")?;
     let versions = answer["versions"].as_array().context("the answer has no versions")?;
-    Ok(versions.iter().map(line).collect())
+    let heads = ["VERSION", "WRITTEN AT", "TAG", "AUTHOR", "REASON"].map(str::to_owned);
+    Ok(columns(&std::iter::once(heads).chain(versions.iter().map(line)).collect::<Vec<_>>()))
 }
 
 /// A version as a line for people.
-fn line(version: &Value) -> String {
+fn line(version: &Value) -> [String; 5] {
     let text = |name: &str| plain(version[name].as_str().unwrap_or_default());
     let number = version["version"].as_u64().unwrap_or_default();
-    format!("{number:>6}  {}  {}  {}  {}\n", text("written_at"), text("tag"), text("author"), text("reason"))
+    [number.to_string(), text("written_at"), text("tag"), text("author"), text("reason")]
 }
 
 async fn rolled_back(arguments: &RollbackArguments, service: &Service) -> Result<String> {
@@ -172,10 +184,15 @@ async fn condition(given: Option<&str>, service: &Service) -> Result<String> {
     header_of(&answer, "etag").context("the policy has no tag")
 }
 
-fn media_type(file: &Path) -> Result<&'static str> {
-    match file.extension().and_then(|extension| extension.to_str()) {
-        Some("toml") => Ok("application/toml"),
-        Some("json") => Ok("application/json"),
-        _ => bail!("{}: expected a file that ends in .toml or .json", file.display()),
+impl Document {
+    /// What is wrong in it the service tells.
+    fn read(file: &Path) -> Result<Self> {
+        let media_type = match file.extension().and_then(|extension| extension.to_str()) {
+            Some("toml") => "application/toml",
+            Some("json") => "application/json",
+            _ => bail!("{}: expected a file that ends in .toml or .json", file.display()),
+        };
+        let bytes = std::fs::read(file).with_context(|| format!("can't read {}", file.display()))?;
+        Ok(Self { media_type, bytes })
     }
 }

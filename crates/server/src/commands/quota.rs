@@ -4,12 +4,13 @@ use std::process::ExitCode;
 
 use clap::{Args, Subcommand};
 use hyper::Method;
+use jiff::Timestamp;
 use serde_json::{Map, Value};
 
 use super::by::By;
-use super::carried_out;
 use super::plain::plain;
 use super::service::{Ask, Place, Service, header_of, segment};
+use super::{carried_out, time};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -72,8 +73,8 @@ struct SetArguments {
     #[arg(long)]
     slack: Option<String>,
     /// Until when the figures hold, such as 2027-01-31T00:00:00Z; a weight stays [default: for ever]
-    #[arg(long, value_name = "TIME")]
-    expires_at: Option<String>,
+    #[arg(long, value_name = "TIME", value_parser = time::to_come)]
+    expires_at: Option<Timestamp>,
     #[command(flatten)]
     by: By,
     #[command(flatten)]
@@ -96,6 +97,7 @@ struct Key {
     /// The limit's name
     limit: String,
     /// The key: the values that the limit is counted per, joined by '/'
+    #[arg(value_parser = key)]
     key: String,
 }
 
@@ -112,6 +114,15 @@ pub(crate) fn run(arguments: &Arguments) -> ExitCode {
     }
 }
 
+/// A limit that is counted per nothing has one bucket, which has no other figures than the limit's.
+fn key(text: &str) -> anyhow::Result<String> {
+    anyhow::ensure!(
+        !text.is_empty(),
+        "expected a key; the figures of a limit that is counted per nothing are changed by `tollgate policy apply`"
+    );
+    Ok(text.to_owned())
+}
+
 impl SetArguments {
     fn body(&self) -> Value {
         let Figures { rate, quota, burst, concurrent, spacing, weight } = &self.figures;
@@ -120,7 +131,7 @@ impl SetArguments {
             ("quota", quota),
             ("slack", &self.slack),
             ("spacing", spacing),
-            ("expires_at", &self.expires_at),
+            ("expires_at", &self.expires_at.map(|end| end.to_string())),
         ];
         let texts = texts.into_iter().map(|(name, text)| (name, text.clone().map(Value::from)));
         let numbers = [("burst", *burst), ("concurrent", *concurrent), ("weight", weight.map(u64::from))];

@@ -21,16 +21,19 @@ use crate::telemetry::Traces;
 const EXAMPLES: &str = "\
 Examples:
   tollgate serve
-      A first try: an example policy, counted in this process alone. The log shows a curl line to go on with.
+      A first try: an example policy, counted in this process alone. The log shows a curl line to go
+      on with.
   tollgate serve --store redis://127.0.0.1/ --policy genesys.toml
       One of any number of replicas that share the limits of the policy.
   TOLLGATE_STORE=redis://app:password@redis/ tollgate serve --config tollgate.toml
       The password in the environment, the rest in a file.
 
-It prints `listening on http://...` on standard output once it accepts connections; logs go to standard error.
-SIGTERM or ctrl-c ends it: calls in flight are answered, a second one cuts them short.
+It prints `listening on http://...` on standard output once it accepts connections; logs go to
+standard error. SIGTERM or ctrl-c ends it: calls in flight are answered, a second one cuts them
+short.
 
-Exit codes: 0 it was asked to end, 1 it could not run, 2 the command line or the configuration is wrong.";
+Exit codes: 0 it was asked to end, 1 it could not run, 2 the command line or the configuration is
+wrong.";
 
 /// Serve the acquire and admin API over HTTP
 ///

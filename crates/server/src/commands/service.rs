@@ -161,7 +161,7 @@ impl Service {
             request = std::mem::take(&mut request).header(header::CONTENT_TYPE, kind);
             body.into()
         });
-        let response = sender.send_request(request.body(Full::new(body))?).await?;
+        let response = connection::answered(sender.send_request(request.body(Full::new(body))?).await)?;
         if response.status().is_success() {
             return Ok(response);
         }

@@ -17,7 +17,8 @@ use crate::shutdown::{Shutdown, Signals, Stage};
 const EXAMPLES: &str = "\
 Examples:
   tollgate simulate-provider --config examples/provider.toml
-      Fifty orgs at an API in the shape of Genesys Cloud. Get a token, and call until a limit refuses:
+      Fifty orgs at an API in the shape of Genesys Cloud. Get a token, the `access_token` of the
+      answer, and call with it until a limit refuses:
   curl -u app-1:secret-1 -d grant_type=client_credentials http://127.0.0.1:8090/oauth/token
   curl -i -H \"authorization: Bearer $TOKEN\" http://127.0.0.1:8090/api/v2/users
 
@@ -26,10 +27,11 @@ Examples:
   curl -X POST http://127.0.0.1:8090/_simulator/reset
       As newly started: no calls in the ledger, no tokens, the schedule from its beginning.
 
-It prints `listening on http://...` on standard output once it accepts connections. SIGTERM or ctrl-c ends it. Every call is kept
-until a reset, in about 100 bytes.
+It prints `listening on http://...` on standard output once it accepts connections. SIGTERM or
+ctrl-c ends it. Every call is kept until a reset, in about 100 bytes.
 
-Exit codes: 0 it was asked to end, 1 it could not run, 2 the command line or the configuration is wrong.";
+Exit codes: 0 it was asked to end, 1 it could not run, 2 the command line or the configuration is
+wrong.";
 
 /// Play a provider with hidden limits, for trying a limiter against it
 ///

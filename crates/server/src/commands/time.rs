@@ -2,11 +2,23 @@
 
 use std::time::SystemTime;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use jiff::{SignedDuration, Timestamp};
 
 use super::length;
 use crate::clock;
+
+/// A point in time.
+pub(super) fn point(text: &str) -> Result<Timestamp> {
+    text.parse().ok().context("expected a time such as 2027-01-31T00:00:00Z")
+}
+
+/// A point in time that is still to come, by the clock of this machine.
+pub(super) fn to_come(text: &str) -> Result<Timestamp> {
+    let (time, now) = (point(text)?, now()?);
+    ensure!(time > now, "it is past: expected a time after {now:.0}");
+    Ok(time)
+}
 
 /// A point in time, or how long ago it was by the clock of this machine.
 pub(super) fn read(text: &str) -> Result<Timestamp> {
@@ -29,6 +41,17 @@ pub(super) fn now() -> Result<Timestamp> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_end_is_a_point_that_is_to_come() {
+        assert!(to_come("2099-01-31T00:00:00Z").is_ok());
+        for (text, said) in
+            [("1999-01-31T00:00:00Z", "it is past"), ("tomorrow", "such as"), ("30d", "such as")]
+        {
+            let error = to_come(text).expect_err(text).to_string();
+            assert!(error.contains(said), "{text}: {error}");
+        }
+    }
 
     #[test]
     fn a_time_is_a_point_or_how_long_ago_it_was() {

@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use anyhow::Result;
 use clap::Args;
+use clap::builder::{PossibleValuesParser, TypedValueParser};
 use jiff::Timestamp;
 use serde_json::Value;
 use tokio::time::timeout;
@@ -31,7 +32,7 @@ Examples:
   tollgate audit --from 24h --kind cut
       Every cut of the last day.
   tollgate audit --follow --org acme --json
-      What happens to an organisation from now on, as a line of JSON each.
+      The last entries about an organisation, and what comes, as a line of JSON each.
 
 Exit codes: 0 done, 1 the service can't be asked, 2 the command line is wrong.";
 
@@ -53,18 +54,23 @@ pub(crate) struct Arguments {
     /// Only what is about this limit
     #[arg(long)]
     limit: Option<String>,
-    /// Only one kind: policy, restored, learned, epoch, pause, hold, resume, cut, recovered, lowered or repeated
-    #[arg(long)]
+    /// Only one kind
+    #[arg(long, value_parser = kind())]
     kind: Option<AuditKind>,
     /// How many of the last entries, where --from is not given, 1 to 1000
     #[arg(long, default_value_t = 100, value_parser = clap::value_parser!(u16).range(1..=1000))]
     count: u16,
-    /// Go on with what happens, until it is interrupted
+    /// Go on with what happens, behind the last entries, until it is interrupted
     #[arg(long)]
     follow: bool,
     /// Entries as the service gives them, a line of JSON each
     #[arg(long)]
     json: bool,
+}
+
+/// One of the kinds, which help and shells list.
+fn kind() -> impl TypedValueParser<Value = AuditKind> {
+    PossibleValuesParser::new(AuditKind::ALL.map(AuditKind::as_str)).try_map(|kind| kind.parse::<AuditKind>())
 }
 
 /// Prints the entries on standard output.

@@ -16,19 +16,23 @@ use crate::shutdown::{Shutdown, Signals, Stage};
 const EXAMPLES: &str = "\
 Examples:
   tollgate demo
-      Eight replicas, fifty organisations, and a provider with a limit that nobody knows. About 50 s.
+      Eight replicas, fifty organisations, and a provider with a limit that nobody knows: 50 s.
   tollgate demo --store redis://127.0.0.1/
-      The same with the counters in Redis, each replica on a connection of its own. Embedded, the replicas share a store in this
-      process.
+      The same with the counters in Redis, each replica on a connection of its own. Embedded, the
+      replicas share a store in this process.
   tollgate demo --scenario noisy-neighbour --seed 7 --json
-      One JSON object on standard output. `batch_seconds` is null where the batch takes longer than 1.5 times --seconds.
+      One JSON object on standard output. `batch_seconds` is null where the batch takes longer than
+      1.5 times --seconds.
 
-The table goes to standard output, the progress to standard error if that is a terminal. The seed decides who clicks when and at
-which replica, what others call, and all delays that are drawn; which call meets which delay, and so the figures, differ from run to
-run as the machine does. With a store all is kept in a namespace `demo-...` of its own, which is removed at the end, also after
-ctrl-c; its keys stay if the process is killed or the store refuses to remove them, which takes the right `+del`.
+The table goes to standard output, the progress to standard error if that is a terminal. The seed
+decides who clicks when and at which replica, what others call, and all delays that are drawn; which
+call meets which delay, and so the figures, differ from run to run as the machine does. With a store
+all is kept in a namespace `demo-...` of its own, which is removed at the end, also after ctrl-c;
+its keys stay if the process is killed or the store refuses to remove them, which takes the right
+`+del`.
 
-Exit codes: 0 it was shown, 1 it could not run, 2 the command line is wrong, 130 it was ended by ctrl-c or SIGTERM.";
+Exit codes: 0 it was shown, 1 it could not run, 2 the command line is wrong, 130 it was ended by
+ctrl-c or SIGTERM.";
 
 /// What a demo that was ended from outside ends with, as shells have it.
 const INTERRUPTED: u8 = 130;

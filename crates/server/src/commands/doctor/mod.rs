@@ -22,13 +22,15 @@ const EXAMPLES: &str = "\
 Examples:
   tollgate doctor --store redis://127.0.0.1/ --namespace genesys
       Whether the store can be used, and the namespace is there.
-  TOLLGATE_STORE=redis://app:password@redis/ tollgate doctor --config tollgate.toml --policy genesys.toml
-      The same as `tollgate serve` would find it, and whether the policy in force is that of the file.
+  TOLLGATE_STORE=redis://:pw@redis/ tollgate doctor --config tollgate.toml --policy genesys.toml
+      The same as `tollgate serve` would find it, and whether the policy in force is that of the
+      file.
 
-Each check is a line: `ok`, `warn` or `FAIL`, what was found, and what to do about it. Nothing is written to the store. Where a check
-makes those after it pointless, it is the last one.
+Each check is a line: `ok`, `warn` or `FAIL`, what was found, and what to do about it. Nothing is
+written to the store. Where a check makes those after it pointless, it is the last one.
 
-Exit codes: 0 nothing fails, warnings or not, 1 something fails, 2 the command line or the configuration is wrong.";
+Exit codes: 0 nothing fails, warnings or not, 1 something fails, 2 the command line or the
+configuration is wrong.";
 
 /// Check store, version, permissions, clock, latency and policy, and say what to do about what is wrong
 ///

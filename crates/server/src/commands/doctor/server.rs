@@ -31,7 +31,11 @@ pub(super) async fn check(
 ) -> ControlFlow<()> {
     let store = &settings.store;
     if let Err(error) = inspection.reach().await {
-        let advice = "start the server, or correct the host and the port in --store; look at names and firewalls between here and there";
+        let advice = if store.is_socket() {
+            "start the server, or correct the path in --store"
+        } else {
+            "start the server, or correct the host and the port in --store; look at names and firewalls between here and there"
+        };
         report.fail("address", words(&error), advice);
         return ControlFlow::Break(());
     }
@@ -135,7 +139,7 @@ fn persistence(facts: &ServerFacts, report: &mut Report) {
     } else {
         let found =
             "appendonly is no: a crash may lose API keys, old versions of the policy and the audit trail";
-        report.warn("persistence", found, "appendonly yes in its configuration");
+        report.warn("persistence", found, "set appendonly yes in its configuration");
     }
 }
 

@@ -21,12 +21,13 @@ Examples:
   tollgate genesys limits --org acme --api-url https://api.mypurecloud.ie --apply --reason 'ticket 17'
       The same, and puts it into force.
 
-It asks the provider for its namespaces of limits, and then for each of them: as many calls as there are namespaces, one after the other,
-which no limit of the policy counts. Whose limits they are is decided by the credentials; --org is what the policy calls that organisation,
-and nothing compares the two. The client needs the permission limits:organization:view.
+It asks the provider for its namespaces of limits, and then for each of them: as many calls as there
+are namespaces, one after the other, which no limit of the policy counts. Whose limits they are is
+decided by the credentials; --org is what the policy calls that organisation, and nothing compares
+the two. The client needs the permission limits:organization:view.
 
-Exit codes: 0 it is as it says, 1 it could not be done, or with --apply a limit could not be taken over, 2 the command line or the
-configuration is wrong.";
+Exit codes: 0 it is as it says, 1 it could not be done, or with --apply a limit could not be taken
+over, 2 the command line or the configuration is wrong.";
 
 /// Compare a policy with the limits that Genesys Cloud has for an organisation, and take them over
 ///

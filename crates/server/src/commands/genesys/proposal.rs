@@ -48,7 +48,8 @@ impl Proposal {
         let policy = document.policy.clone();
         let is_there = |name: &&String| policy.limits().iter().any(|limit| limit.name() == name.as_str());
         if let Some(stranger) = scope.limits.iter().find(|name| !is_there(name)) {
-            bail!("limit: {stranger:?}, expected one of the policy's");
+            let known: Vec<&str> = policy.limits().iter().map(Limit::name).collect();
+            bail!("limit: {stranger:?}, expected one of the policy's: {}", known.join(", "));
         }
         let told = named(told, policy.adapter());
         let mut proposal = Self { rows: Vec::new(), unknown: Vec::new(), document: document.clone() };
@@ -89,7 +90,8 @@ impl Proposal {
         let effective: Vec<&EffectiveLimit> = matching.iter().map(|(_, limit)| *limit).collect();
         let is_told = |name: &String| matching.iter().any(|(known, _)| known == name);
         let untold: Vec<&str> = names.iter().filter(|name| !is_told(name)).map(String::as_str).collect();
-        let verdict = if untold.is_empty() {
+        // Where no override can be, it does not matter what else the provider might tell.
+        let verdict = if untold.is_empty() || place.limit.per() != [Attribute::Org] {
             self.verdict(place, &now, &effective)
         } else {
             // What is not known may be the smallest.
