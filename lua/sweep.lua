@@ -20,8 +20,8 @@
 -- ERRORS   SCHEMA  a stored record is of an unknown version
 --          AUDIT   the key of the audit trail holds something else
 -- WRITES   head, sweep, counters, buckets of which it is told that they have recovered, or that have counted something in an earlier
---          minute; removes fields; pages of the books, and span at the end of a pass; tells repeated, recovered, epoch, and removes
---          old entries
+--          minute; removes fields; pages of the books, and span at the end of a pass; tells repeated, recovered, episode, epoch,
+--          and removes old entries; episodes that go on, once an hour
 -- COST     HMGET, TIME; when due HSCAN, HDEL and HSET; HGET if a bucket has other terms than its record; HMGET if a bucket is
 --          removed; HMGET and HSET if something is booked; at the end of a pass HGET and HSET, and HDEL if a page is removed;
 --          EXISTS, XINFO, XTRIM at the end of a pass and if something is told, and XADD for each
@@ -182,6 +182,21 @@ look_at["u:"] = function(field, record)
   told[#told + 1] = "repeated"
   told[#told + 1] = pack(SCHEMA, now, bucket, untold.since, untold.refused, untold.lowered, untold.paused)
   return true
+end
+
+look_at["e:"] = function(field, record)
+  local episode, unread = read_episode(record, field, now)
+  if not episode then return nil, unread end
+  local is_over = now - episode.last >= QUIET_US
+  if not is_over and now - episode.since < PART_US then return false end
+  told[#told + 1] = "episode"
+  told[#told + 1] = pack(SCHEMA, now, "b:" .. string.sub(field, 3), episode.began, episode.last, episode.refused, episode.waits,
+    episode.waited, episode.longest, is_over and 1 or 0)
+  if not is_over then
+    episode.since, episode.refused, episode.waits, episode.waited, episode.longest = now, 0, 0, 0, 0
+    writes[#writes + 1], writes[#writes + 2] = field, pack_episode(episode)
+  end
+  return is_over
 end
 
 local page = redis.call("HSCAN", KEYS[1], cursor, "COUNT", string.format("%d", looked_most))

@@ -10,6 +10,7 @@ use tollgate::engine::{Begin, PolicyWrite, Script, WriteMode, WriteReply};
 use tollgate_testkit::Seed;
 
 use crate::audit_foreign;
+use crate::episode;
 use crate::fleet::{Fleet, Watch};
 use crate::head::values;
 use crate::history::{Kind, histories};
@@ -89,6 +90,7 @@ fn traces(seed: Seed) -> Vec<Trace> {
         .chain(refused)
         .chain([audit_foreign::story(), recovery::story(), hold::story(), keys::story()])
         .chain(usage::stories())
+        .chain(episode::stories())
         .collect()
 }
 
@@ -99,7 +101,7 @@ fn traces(seed: Seed) -> Vec<Trace> {
 fn keys_in_a_busy_redis_equal_the_catalogue() -> Result<()> {
     let traces = traces(Seed::for_this_test()?);
     let rows = Row::all();
-    ensure!(rows.len() == 33, "the catalogue is not read: {rows:#?}");
+    ensure!(rows.len() == 35, "the catalogue is not read: {rows:#?}");
     for mut twin in Twin::start_every_version()? {
         let mut met = BTreeSet::new();
         let mut connection = twin.connection()?;

@@ -13,6 +13,7 @@ mod charging;
 mod clock;
 mod costs;
 mod cut;
+mod episode;
 mod fleet;
 mod governing;
 mod greedy;

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::id::AuditId;
 use super::kind::AuditKind;
+use crate::policy::Measure;
 
 /// Something that happened to a namespace.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -176,6 +177,32 @@ pub enum AuditEvent {
         /// The latest end of a pause that these told, in microseconds since 1970 by the store's clock; 0 if they told none.
         until_us: u64,
     },
+    /// For some time callers were refused or made to wait at a bucket. Told when nobody was for a minute, and of an episode that goes on once
+    /// an hour what has come since; an episode is told as over once, perhaps with nothing that came since.
+    ///
+    /// Calls are counted when they are granted or refused, each at the bucket that bound it.
+    Episode {
+        /// The limit's name.
+        limit: String,
+        /// What of it is counted in the bucket.
+        measure: Measure,
+        /// Which of its buckets.
+        key: String,
+        /// When the first call was refused or began to wait, in microseconds since 1970 by the store's clock, to about a second.
+        began_us: u64,
+        /// When a replica has last reported a call that was refused or had waited.
+        last_us: u64,
+        /// Calls that were refused.
+        refused: u64,
+        /// Calls that were granted after they had waited.
+        waits: u64,
+        /// For how long together.
+        waited: Duration,
+        /// The longest of them.
+        longest_wait: Duration,
+        /// Whether it is over.
+        is_over: bool,
+    },
     /// An API key was made.
     KeyMade {
         /// Its id.
@@ -266,6 +293,7 @@ impl AuditEvent {
             Self::Recovered { .. } => AuditKind::Recovered,
             Self::Lowered { .. } => AuditKind::Lowered,
             Self::Repeated { .. } => AuditKind::Repeated,
+            Self::Episode { .. } => AuditKind::Episode,
             Self::KeyMade { .. } => AuditKind::Key,
             Self::KeyRevoked { .. } => AuditKind::Revoked,
             Self::Unreadable { .. } => return None,
@@ -283,7 +311,8 @@ impl AuditEvent {
             | Self::Cut { limit, .. }
             | Self::Recovered { limit, .. }
             | Self::Lowered { limit, .. }
-            | Self::Repeated { limit, .. } => Some(limit),
+            | Self::Repeated { limit, .. }
+            | Self::Episode { limit, .. } => Some(limit),
             _ => None,
         }
     }

@@ -29,6 +29,8 @@ pub enum AuditKind {
     Lowered,
     /// Refusals and lowerings that told nothing new, counted.
     Repeated,
+    /// Callers were refused or made to wait at a bucket, counted.
+    Episode,
     /// An API key was made.
     Key,
     /// An API key was revoked.
@@ -38,13 +40,13 @@ pub enum AuditKind {
 /// A text that is no kind of entry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "no kind of entry, expected policy, restored, learned, epoch, pause, hold, resume, cut, recovered, lowered, repeated, key or revoked"
+    "no kind of entry, expected policy, restored, learned, epoch, pause, hold, resume, cut, recovered, lowered, repeated, episode, key or revoked"
 )]
 pub struct NoAuditKind;
 
 impl AuditKind {
     /// Every kind.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 14] = [
         Self::Policy,
         Self::Restored,
         Self::Learned,
@@ -56,6 +58,7 @@ impl AuditKind {
         Self::Recovered,
         Self::Lowered,
         Self::Repeated,
+        Self::Episode,
         Self::Key,
         Self::Revoked,
     ];
@@ -75,6 +78,7 @@ impl AuditKind {
             Self::Recovered => "recovered",
             Self::Lowered => "lowered",
             Self::Repeated => "repeated",
+            Self::Episode => "episode",
             Self::Key => "key",
             Self::Revoked => "revoked",
         }

@@ -119,6 +119,7 @@ fn read(kind: &str, record: &[u8]) -> Result<(u64, AuditEvent), Malformed> {
         AuditKind::Recovered => recovered(row)?,
         AuditKind::Lowered => lowered(row)?,
         AuditKind::Repeated => repeated(row)?,
+        AuditKind::Episode => episode(row)?,
         AuditKind::Key => {
             let ([id, role, label], expires_at_us) = (texts(row)?, row.integer()?);
             let [author, reason, replica] = texts(row)?;
@@ -191,11 +192,33 @@ fn repeated(row: &mut Reader<'_>) -> Result<AuditEvent, Malformed> {
     Ok(AuditEvent::Repeated { limit, key, since_us, refused, lowered, until_us })
 }
 
+fn episode(row: &mut Reader<'_>) -> Result<AuditEvent, Malformed> {
+    let (limit, measure, key) = measured(row)?;
+    Ok(AuditEvent::Episode {
+        limit,
+        measure,
+        key,
+        began_us: row.integer()?,
+        last_us: row.integer()?,
+        refused: row.integer()?,
+        waits: row.integer()?,
+        waited: span(row)?,
+        longest_wait: span(row)?,
+        is_over: row.integer()? == 1,
+    })
+}
+
 /// The limit and the key of a bucket that is named by its field.
 fn bucket(row: &mut Reader<'_>) -> Result<(String, String), Malformed> {
+    measured(row).map(|(limit, _, key)| (limit, key))
+}
+
+/// The same, and what is counted there.
+fn measured(row: &mut Reader<'_>) -> Result<(String, Measure, String), Malformed> {
     let name = row.text()?.strip_prefix(BUCKET).ok_or(Malformed("a field that is no bucket"))?;
     let (counted_as, key) = name.split_once(':').ok_or(Malformed("a field that is no bucket"))?;
-    Ok((Measure::split(counted_as).0.to_owned(), key.to_owned()))
+    let (limit, measure) = Measure::split(counted_as);
+    Ok((limit.to_owned(), measure, key.to_owned()))
 }
 
 fn text(row: &mut Reader<'_>) -> Result<String, Malformed> {

@@ -9,6 +9,7 @@ mod audit;
 mod back_off;
 mod batch;
 mod buckets;
+mod episodes;
 mod flat;
 mod hold;
 mod keys;
@@ -30,6 +31,7 @@ pub use acquire::{AcquireBatch, AcquireReply, Calls, Entry, EntryReply, Leases, 
 pub use audit::{AuditRead, AuditReply, Reporter};
 pub use back_off::{BackOff, BackOffReply, Blamed, PAUSE_MAX, RefusedCall};
 pub use batch::{BatchId, Repeated};
+pub use episodes::{EpisodesPage, EpisodesReply, ListedEpisode};
 pub use flat::Malformed;
 pub use hold::{Hold, HoldReply};
 pub use keys::Keys;

@@ -1,5 +1,7 @@
 //! An entry of the audit trail as a line for people.
 
+use std::time::Duration;
+
 use serde_json::Value;
 
 use super::super::plain::plain;
@@ -34,6 +36,16 @@ pub(super) fn of(entry: &Value) -> String {
         "repeated" => {
             let (refused, lowered) = (number("refused"), number("lowered"));
             format!("{} refused {refused} and lowered {lowered} times more since {}", bucket(), text("since"))
+        }
+        "episode" => {
+            let (refused, waited) = (number("refused"), number("waited"));
+            let longest = Duration::from_micros(number("longest_wait_us"));
+            let (end, last) = (if entry["ongoing"] == true { ", going on" } else { "" }, text("last"));
+            let from = text("began");
+            format!(
+                "{} refused {refused}, {waited} waited, {longest:.1?} at the longest, {from} to {last}{end}",
+                bucket()
+            )
         }
         "key" | "revoked" => {
             let end =
