@@ -3,10 +3,12 @@
 use std::time::Duration;
 
 use anyhow::{Result, ensure};
-use tollgate::engine::{AcquireBatch, EpisodesPage, EpisodesReply, ListedEpisode, Reply, Report, Script};
+use tollgate::engine::{
+    AcquireBatch, EpisodesPage, EpisodesReply, ListedEpisode, Reply, Report, Script, Streams,
+};
 use tollgate::{AuditEvent, Measure};
 
-use crate::audit::{SECOND_US, sweep_later, trail};
+use crate::audit::{SECOND_US, sweep_later, told_in};
 use crate::mutants::{self, Story};
 use crate::namespace::{BEGINNING_US, Namespace};
 use crate::program::Programs;
@@ -50,7 +52,7 @@ fn ongoing(namespace: &mut Namespace, limit: Option<&str>) -> Vec<ListedEpisode>
 
 /// Those that the trail tells of, in its order.
 fn told(namespace: &mut Namespace) -> Vec<AuditEvent> {
-    let events = trail(namespace).into_iter().map(|entry| entry.event);
+    let events = told_in(namespace, Streams::Calls).into_iter().map(|entry| entry.event);
     events.filter(|event| matches!(event, AuditEvent::Episode { .. })).collect()
 }
 

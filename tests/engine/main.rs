@@ -45,6 +45,7 @@ mod schema;
 mod settling;
 mod sweeping;
 mod teeth;
+mod throttled;
 mod trace;
 mod twin;
 mod usage;

@@ -6,7 +6,7 @@ use anyhow::{Result, ensure};
 use tollgate::embedded::Reply as Raw;
 use tollgate::engine::{
     AcquireBatch, AuditRead, BackOff, BatchId, BucketsPage, CallState, Calls, EpisodesPage, KeysRead, Lower,
-    Peek, PolicyRead, QuotaLeft, Report, Script, SettleBatch, Settlement, UsageRead, Versions,
+    Peek, PolicyRead, QuotaLeft, Report, Script, SettleBatch, Settlement, Streams, UsageRead, Versions,
 };
 use tollgate::{AuditOrder, Call};
 
@@ -132,7 +132,14 @@ fn argument(namespace: &mut Namespace, script: &str) -> Vec<u8> {
         "list" => BucketsPage { cursor: "0", limit: None }.encode(),
         "episodes" => EpisodesPage { cursor: "0", limit: None }.encode(),
         "sweep" => namespace.sweeping(),
-        "audit" => AuditRead { first: None, last: None, count: 1, order: AuditOrder::OldestFirst }.encode(),
+        "audit" => AuditRead {
+            first: None,
+            last: None,
+            count: 1,
+            order: AuditOrder::OldestFirst,
+            streams: Streams::Both,
+        }
+        .encode(),
         "policy" => namespace.write(),
         "versions" => Versions { most: 100 }.encode(),
         "usage" => {

@@ -281,6 +281,8 @@ impl Operated {
         let counted: u64 = of_kind("repeated").filter_map(|entry| entry["refused"].as_u64()).sum();
         let told = of_kind("pause").count() as u64 + counted;
         ensure!(told == self.refusals, "{told} refusals are told, {} were: {trail}", self.refusals);
+        let throttled = of_kind("throttled").count() as u64;
+        ensure!(throttled == self.refusals, "{throttled} refusals are told, {} were: {trail}", self.refusals);
         let row = &rows[&("org".to_owned(), "refused".to_owned())];
         let turned_away: u64 = of_kind("episode").filter_map(|entry| entry["refused"].as_u64()).sum();
         let counted = (row["refused"].as_u64(), turned_away);

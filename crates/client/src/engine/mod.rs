@@ -28,7 +28,7 @@ mod versions;
 
 pub use access::{KeyMake, KeyMakeReply, KeyRecord, KeyRevoke, KeyTouch, KeysRead, KeysReply};
 pub use acquire::{AcquireBatch, AcquireReply, Calls, Entry, EntryReply, Leases, Report, Ticket};
-pub use audit::{AuditRead, AuditReply, Reporter};
+pub use audit::{AuditRead, AuditReply, Reporter, Streams};
 pub use back_off::{BackOff, BackOffReply, Blamed, PAUSE_MAX, RefusedCall};
 pub use batch::{BatchId, Repeated};
 pub use episodes::{EpisodesPage, EpisodesReply, ListedEpisode};

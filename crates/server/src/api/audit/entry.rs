@@ -108,6 +108,8 @@ enum What {
         #[schema(nullable = false)]
         until: Option<String>,
     },
+    /// The provider refused a call.
+    Throttled(Box<Throttled>),
     /// For some time callers were refused or made to wait.
     Episode {
         limit: String,
@@ -177,6 +179,36 @@ fn us(time: Duration) -> u64 {
     u64::try_from(time.as_micros()).unwrap_or(u64::MAX)
 }
 
+/// A call that the provider refused.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = AuditThrottled)]
+struct Throttled {
+    limit: String,
+    key: String,
+    /// Why it was this bucket: `named`, `explained`, `shared`, `narrowest` or `learned`.
+    by: &'static str,
+    /// For how long the provider wants to see no call.
+    wait_ms: u64,
+    /// Of the provider's answer.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    status: Option<u16>,
+    /// Whether it was new, and paused the bucket.
+    news: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    org: Option<String>,
+    replica: String,
+    /// The call's method and path, without its query, the first 200 bytes.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    route: Option<String>,
+    /// Who has told it: the key, by its label and id. Missing of what the replica has seen itself.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    author: Option<String>,
+}
+
 /// The kinds, as the description of the API has them.
 fn kinds() -> Object {
     let kinds = AuditKind::ALL.map(AuditKind::as_str).into_iter().chain([UNREADABLE]);
@@ -233,6 +265,22 @@ impl From<AuditEvent> for What {
             AuditEvent::Repeated { limit, key, since_us, refused, lowered, until_us } => {
                 let until = (until_us > 0).then(|| time(until_us));
                 Self::Repeated { limit, key, since: time(since_us), refused, lowered, until }
+            }
+            AuditEvent::Throttled { limit, key, by, wait, status, is_news, org, replica, route, author } => {
+                let (by, wait_ms, news) = (by.as_str(), ms_rounded_up(wait), is_news);
+                let status = Some(status).filter(|status| *status > 0);
+                Self::Throttled(Box::new(Throttled {
+                    limit,
+                    key,
+                    by,
+                    wait_ms,
+                    status,
+                    news,
+                    org,
+                    replica,
+                    route,
+                    author,
+                }))
             }
             AuditEvent::Episode {
                 limit,

@@ -53,7 +53,7 @@ pub(crate) struct Arguments {
     /// Only what is about this limit
     #[arg(long)]
     limit: Option<String>,
-    /// Only one kind: policy, restored, learned, epoch, pause, hold, resume, cut, recovered, lowered, repeated, episode, key or revoked
+    /// Only one kind: policy, restored, learned, epoch, pause, hold, resume, cut, recovered, lowered, repeated, throttled, episode, key or revoked
     #[arg(long)]
     kind: Option<AuditKind>,
     /// How many of the last entries, where --from is not given, 1 to 1000
