@@ -5,8 +5,8 @@ use std::time::Duration;
 use anyhow::{Result, ensure};
 use tollgate::embedded::Reply as Raw;
 use tollgate::engine::{
-    AcquireBatch, AuditRead, BackOff, BatchId, BucketsPage, CallState, Calls, KeysRead, Lower, Peek,
-    PolicyRead, QuotaLeft, Script, SettleBatch, Settlement, UsageRead, Versions,
+    AcquireBatch, AuditRead, BackOff, BatchId, BucketsPage, CallState, Calls, EpisodesPage, KeysRead, Lower,
+    Peek, PolicyRead, QuotaLeft, Report, Script, SettleBatch, Settlement, Streams, UsageRead, Versions,
 };
 use tollgate::{AuditOrder, Call};
 
@@ -17,7 +17,7 @@ use crate::namespace::Namespace;
 use crate::twin::Twin;
 
 /// Which scripts read which field of which hash.
-const READERS: [(&str, &[&str]); 17] = [
+const READERS: [(&str, &[&str]); 18] = [
     (
         "head",
         &[
@@ -28,6 +28,7 @@ const READERS: [(&str, &[&str]); 17] = [
             "pause",
             "peek",
             "list",
+            "episodes",
             "sweep",
             "policy",
             "key_make",
@@ -44,7 +45,8 @@ const READERS: [(&str, &[&str]); 17] = [
     ("sweep", &["sweep"]),
     ("u:org:acme", &["back_off", "sweep"]),
     ("c:28333334:org:acme", &["sweep"]),
-    ("t:28333335:org:acme", &["back_off", "pause", "sweep"]),
+    ("t:28333335:org:acme", &["acquire", "back_off", "pause", "sweep"]),
+    ("e:org:acme", &["acquire", "episodes", "sweep"]),
     ("h:472222", &["sweep", "usage"]),
     ("span", &["sweep", "usage"]),
     ("current", &["policy", "policy_read", "versions"]),
@@ -99,6 +101,7 @@ fn argument(namespace: &mut Namespace, script: &str) -> Vec<u8> {
         "acquire" => {
             let mut batch = AcquireBatch::default();
             batch.push(&path, Calls::trying(1).named(Some("request".into())));
+            batch.report(vec![("org:acme".to_owned(), Report { refused: 1, ..Report::default() })]);
             namespace.argument(&batch)
         }
         "settle" => {
@@ -127,8 +130,16 @@ fn argument(namespace: &mut Namespace, script: &str) -> Vec<u8> {
         }
         "pause" => hold::argument(namespace, &path, 1),
         "list" => BucketsPage { cursor: "0", limit: None }.encode(),
+        "episodes" => EpisodesPage { cursor: "0", limit: None }.encode(),
         "sweep" => namespace.sweeping(),
-        "audit" => AuditRead { first: None, last: None, count: 1, order: AuditOrder::OldestFirst }.encode(),
+        "audit" => AuditRead {
+            first: None,
+            last: None,
+            count: 1,
+            order: AuditOrder::OldestFirst,
+            streams: Streams::Both,
+        }
+        .encode(),
         "policy" => namespace.write(),
         "versions" => Versions { most: 100 }.encode(),
         "usage" => {

@@ -4,9 +4,9 @@ use std::sync::Arc;
 
 use crate::change::Change;
 use crate::engine::{
-    AuditRead, AuditReply, BackOff, BackOffReply, Begin, BucketsPage, BucketsReply, Hold, HoldReply, Keys,
-    Lower, Peek, PeekReply, PolicyRead, PolicyRecord, PolicyWrite, Remove, Reply, Script, UsageRead,
-    UsageReply, VersionRecord, Versions, WriteMode, WriteReply,
+    AuditRead, AuditReply, BackOff, BackOffReply, Begin, BucketsPage, BucketsReply, EpisodesPage,
+    EpisodesReply, Hold, HoldReply, Keys, Lower, Peek, PeekReply, PolicyRead, PolicyRecord, PolicyWrite,
+    Remove, Reply, Script, UsageRead, UsageReply, VersionRecord, Versions, WriteMode, WriteReply,
 };
 use crate::identity;
 use crate::in_force::{InForce, fence};
@@ -93,6 +93,12 @@ impl Library {
     pub(crate) async fn page(&self, page: &BucketsPage<'_>) -> Result<Reply<BucketsReply>, StoreError> {
         let reply = self.ask(Script::LIST, |_| page.encode()).await?;
         BucketsPage::decode(&reply).map_err(|error| StoreError::answer(Script::LIST, &error))
+    }
+
+    /// A page of the throttling episodes that go on.
+    pub(crate) async fn episodes(&self, page: &EpisodesPage<'_>) -> Result<Reply<EpisodesReply>, StoreError> {
+        let reply = self.ask(Script::EPISODES, |_| page.encode()).await?;
+        EpisodesPage::decode(&reply).map_err(|error| StoreError::answer(Script::EPISODES, &error))
     }
 
     /// Removes all that is stored of the namespace. Whether there was anything.

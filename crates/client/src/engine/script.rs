@@ -46,6 +46,8 @@ impl Script {
     pub const PEEK: &Self = &PEEK;
     /// Pages through the buckets that have a record.
     pub const LIST: &Self = &LIST;
+    /// Pages through the throttling episodes that go on.
+    pub const EPISODES: &Self = &EPISODES;
     /// Removes what is no longer needed.
     pub const SWEEP: &Self = &SWEEP;
     /// Pages through the audit trail.
@@ -70,7 +72,7 @@ impl Script {
     pub const REMOVE: &Self = &REMOVE;
 
     /// Every script there is.
-    pub const ALL: [&Self; 18] = [
+    pub const ALL: [&Self; 19] = [
         Self::ACQUIRE,
         Self::SETTLE,
         Self::BACK_OFF,
@@ -78,6 +80,7 @@ impl Script {
         Self::PAUSE,
         Self::PEEK,
         Self::LIST,
+        Self::EPISODES,
         Self::SWEEP,
         Self::AUDIT,
         Self::POLICY,
@@ -111,15 +114,16 @@ impl Script {
 }
 
 // What only calls need that have to wait is behind what most batches end with: it is not made for the others.
-static ACQUIRE: Script =
-    script!("acquire", before "in_flight", before "named", before "queue", before "tally", before "in_turn");
+static ACQUIRE: Script = script!("acquire", before "in_flight", before "named", before "queue", before "tally", before "episode", before "reports",
+    before "in_turn");
 static SETTLE: Script = script!("settle", after "tally", after "in_flight");
 static BACK_OFF: Script = script!("back_off", after "audit_trail", after "tally", after "open");
 static LOWER: Script = script!("lower", after "audit_trail", after "tally", after "open");
 static PAUSE: Script = script!("pause", after "audit_trail", after "tally", after "open");
 static PEEK: Script = script!("peek");
 static LIST: Script = script!("list");
-static SWEEP: Script = script!("sweep", after "audit_trail", after "tally", after "booking");
+static EPISODES: Script = script!("episodes", after "episode");
+static SWEEP: Script = script!("sweep", after "audit_trail", after "tally", after "episode", after "booking");
 static AUDIT: Script = script!("audit", after "audit_trail");
 static POLICY: Script = script!("policy", after "audit_trail");
 static POLICY_READ: Script = script!("policy_read");
