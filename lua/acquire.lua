@@ -2,6 +2,9 @@
 -- that is all; in_turn.lua goes on where there is not.
 --
 -- KEYS[1]  hash, the namespace's state
+-- KEYS[2]  stream, the namespace's audit trail; this and the next two only where calls are to be told one by one
+-- KEYS[3]  stream, what the audit trail tells of calls
+-- KEYS[4]  stream, the granted calls that the audit trail tells one by one
 -- ARGV[1]  msgpack array, flat:
 --            answer      string   field under which this batch's answer is remembered
 --            number      integer  of the batch, rising for each answer field, 1..2^53-1
@@ -26,6 +29,8 @@
 --            calls       count, then of each bucket: how many they are; none where each costs one token wherever it passes
 --            reports     count, then of each bucket that callers were told something of since the last batch: its field, calls
 --                        refused, calls granted that had waited, for how long together, and the longest (us)
+--            records     only with KEYS[2]: count, then of each entry whose granted calls are to be told: its number (1..), and
+--                        what its record has behind the number of calls
 -- RETURNS  msgpack array, flat:
 --            status      0 ok | 1 no such namespace | 2 the policy is another one | 3 a later batch took this one's place
 --            now         us, the namespace's time    (this and the rest only with status 0)
@@ -42,12 +47,13 @@
 --            tickets     each: index of its entry, place on the path, period, tag; by entry, place and tag. To be brought when
 --                        the calls come back, or with fewer calls to be given up
 -- ERRORS   SCHEMA  a stored record is of an unknown version
+--          AUDIT   a key holds no audit trail
 -- WRITES   only if something was granted, somebody has come to wait or waits no more, the epoch or the clock moved, or the batch
 --          is a repeated one: head, answer (swept 10 min later), buckets that were charged or are waited at (swept when full
 --          again), their counters, permits (20 min), flows (1 min), tallies of what was reported (swept after a minute) and
---          episodes (until the sweep tells that they are over)
+--          episodes (until the sweep tells that they are over); in the audit trail what was granted of the calls that are to be told
 -- COST     TIME, HMGET; HGET if a bucket has other terms than its record; HMGET if a bucket is new; HMGET if somebody waits; HMGET if
---          something is reported; HSET if anything is written
+--          something is reported; 3 EXISTS, 3 XINFO and an XADD for each entry if calls are told; HSET if anything is written
 
 local args = cmsgpack.unpack(ARGV[1])
 local answer_field, number, repeated, fence, server = args[1], args[2], args[3] == 1, args[4], args[5]
@@ -119,7 +125,7 @@ end
 -- What each bucket owes after all calls of the batch: who comes first does not matter where there is room for all of them, and
 -- nothing is to be known of one of them alone. Else returns nil.
 local function debts_after_all()
-  if permit_count > 0 or any_queue or args[reports_at] > 0 then return nil end
+  if permit_count > 0 or any_queue or args[reports_at] > 0 or KEYS[2] then return nil end
   local debts = {}
   for b = 1, #buckets do
     local bucket = buckets[b]

@@ -1,12 +1,13 @@
 -- The audit trail: what happened to a namespace, each thing told once. Joined in front of the scripts that tell of it or read it.
 --
--- It is two streams with ids of one row: what becomes of calls is told in one of its own, so that however much that is, it takes nothing
--- from what was done to the namespace. An entry has one field, its kind, and a record in it. Redis does not roll back, so the trail is opened, and what could
+-- It is three streams with ids of one row: what becomes of calls is told in one of its own, and each granted call of whoever wants that in
+-- another one, so that however much that is, it takes nothing from what is told besides. An entry has one field, its kind, and a record in it. Redis does not roll back, so the trail is opened, and what could
 -- make an entry fail is seen, before anything is written; a server that is full refuses the first write and none after it, so entries
 -- are written first. What tells nothing new is counted in the state, and told by the sweep in one entry for all.
 
 local ENTRIES_MOST = 10000             -- a new entry takes the place of the oldest
 local CALLS_MOST = 50000               -- the same of what becomes of calls
+local RECORDS_MOST = 50000             -- the same of granted calls
 local ENTRIES_KEPT_US = 2592000000000  -- 30 days
 local SEQUENCES = 1000000              -- ids in a millisecond: a thousand for each microsecond
 local ID_DIGITS = 15                   -- of both numbers of an id: so long they are exact
@@ -39,15 +40,17 @@ local function is_above(ms, sequence, other_ms, other_sequence)
   return ms > other_ms or (ms == other_ms and sequence > other_sequence)
 end
 
--- Opens the trail, both of its streams. Returns nil and an error where one of the keys holds something else.
-local function open_trail(key, calls_key)
-  local trail, problem = open_stream(key)
-  if problem then return nil, problem end
-  local calls
-  calls, problem = open_stream(calls_key)
-  if problem then return nil, problem end
-  trail.calls_key = calls_key
-  if is_above(calls.ms, calls.sequence, trail.ms, trail.sequence) then trail.ms, trail.sequence = calls.ms, calls.sequence end
+-- Opens the trail, all of its streams. Returns nil and an error where one of the keys holds something else.
+local function open_trail(key, calls_key, records_key)
+  local trail = {key = key, calls_key = calls_key, records_key = records_key, ms = 0, sequence = 0}
+  local keys = {key, calls_key, records_key}
+  for k = 1, #keys do
+    local stream, problem = open_stream(keys[k])
+    if problem then return nil, problem end
+    if is_above(stream.ms, stream.sequence, trail.ms, trail.sequence) then
+      trail.ms, trail.sequence = stream.ms, stream.sequence
+    end
+  end
   return trail
 end
 
@@ -63,6 +66,7 @@ local function tell(trail, now, kind, record)
   trail.ms, trail.sequence = ms, sequence
   local key, most = trail.key, ENTRIES_MOST
   if OF_CALLS[kind] then key, most = trail.calls_key, CALLS_MOST end
+  if kind == "call" then key, most = trail.records_key, RECORDS_MOST end
   redis.call("XADD", key, "MAXLEN", "=", string.format("%d", most), string.format("%d-%d", ms, sequence), kind, record)
 end
 
@@ -80,6 +84,7 @@ local function trim_trail(trail, now)
   local oldest = floor(max(0, now - ENTRIES_KEPT_US) / 1000)
   redis.call("XTRIM", trail.key, "MINID", "=", string.format("%d-0", oldest))
   redis.call("XTRIM", trail.calls_key, "MINID", "=", string.format("%d-0", oldest))
+  redis.call("XTRIM", trail.records_key, "MINID", "=", string.format("%d-0", oldest))
 end
 
 -- The field in which it is counted what is not told yet of the bucket in a field.

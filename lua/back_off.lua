@@ -4,6 +4,7 @@
 -- KEYS[1]  hash, the namespace's state
 -- KEYS[2]  stream, the namespace's audit trail
 -- KEYS[3]  stream, what the audit trail tells of calls
+-- KEYS[4]  stream, the granted calls that the audit trail tells one by one
 -- ARGV[1]  msgpack array, flat:
 --            fence       string   policy that the buckets were compiled from
 --            server      string   run id of the server process on the connection
@@ -34,7 +35,7 @@
 --          after the last one in which a slow one was asked for, or a day), their counters, the tally of the one that is to blame
 --          (swept after a minute); each refusal is told: throttled; what is no news is counted (untold, until the sweep tells it), news is told: pause, cut
 -- COST     TIME, HMGET; HGET if a bucket has other terms than its record; HGET for each bucket that had no record and is given
---          one; HGET, 2 EXISTS, 2 XINFO, XADD; if it is news 1 or 2 XADD more; HSET
+--          one; HGET, 3 EXISTS, 3 XINFO, XADD; if it is news 1 or 2 XADD more; HSET
 
 local NAMED, IF_EXPLAINED = 1, 2  -- who is to blame, else the narrowest
 local SEVERAL = 3            -- buckets of different keys refused at once are no limits of their own, but what they share
@@ -144,7 +145,7 @@ tally, problem = read_tally(redis.call("HGET", KEYS[1], tally_at), tally_at)
 if problem then return problem end
 tally[T_THROTTLED] = tally[T_THROTTLED] + 1
 tally[T_PAUSED] = tally[T_PAUSED] + paused_for(bucket, now) - paused_before
-trail, problem = open_trail(KEYS[2], KEYS[3])
+trail, problem = open_trail(KEYS[2], KEYS[3], KEYS[4])
 if problem then return problem end
 tell(trail, now, "throttled", pack(SCHEMA, now, bucket.field, by, wait, status, is_news and 1 or 0, org, replica, route,
   author))

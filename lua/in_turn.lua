@@ -155,7 +155,8 @@ local function renew_leases(n, first, last, named)
   end
 end
 
--- Decide in the order of the entries.
+-- Decide in the order of the entries. Whoever asks again under a name has been told of, if anybody was.
+local again = {}
 e = first_entry
 for n = 1, entry_count do
   local permit, calls, first, last, named = permits_at + entries[e], entries[e + 1], e + 3, e + 2 + 2 * entries[e + 2], nil
@@ -172,6 +173,7 @@ for n = 1, entry_count do
   if granted[n] > 0 then
     over[n] = charge_path(n, granted[n], first, last, named)
     if named then
+      again[n] = named.is_made
       named.is_made, named.places = true, entries[e + 2]
       renew_leases(n, first, last, named)
     end
@@ -250,6 +252,15 @@ reply = pack(reply)
 local writes
 writes, problem = add_reports(args, reports_at, head, now)
 if problem then return problem end
+if KEYS[2] then
+  local records, at = {}, reports_at + 5 * args[reports_at] + 1
+  for r = at + 1, at + 2 * args[at], 2 do
+    local n = args[r]
+    if granted[n] > 0 and not again[n] then records[#records + 1] = pack(SCHEMA, now, granted[n]) .. args[r + 1] end
+  end
+  problem = tell_granted({KEYS[2], KEYS[3], KEYS[4]}, records, now)
+  if problem then return problem end
+end
 if any_charged or waiting or head.changed or repeated or #writes > 0 then
   local w = #writes
   for b = 1, #buckets do

@@ -7,6 +7,7 @@
 -- KEYS[2]  stream, the namespace's audit trail
 -- KEYS[3]  hash, the namespace's books
 -- KEYS[4]  stream, what the audit trail tells of calls
+-- KEYS[5]  stream, the granted calls that the audit trail tells one by one
 -- ARGV[1]  msgpack array, flat:
 --            looked      integer  about how many fields to look at, 1..1000
 --            fence       string   policy that the limits are of
@@ -25,7 +26,7 @@
 --          and removes old entries; episodes that go on, once an hour
 -- COST     HMGET, TIME; when due HSCAN, HDEL and HSET; HGET if a bucket has other terms than its record; HMGET if a bucket is
 --          removed; HMGET and HSET if something is booked; at the end of a pass HGET and HSET, and HDEL if a page is removed;
---          2 EXISTS, 2 XINFO, 2 XTRIM at the end of a pass and if something is told, and XADD for each
+--          3 EXISTS, 3 XINFO, 3 XTRIM at the end of a pass and if something is told, and XADD for each
 
 local ANSWER_US = 600000000  -- 10 min, longer than any batch is repeated
 local PERMIT_US = 1200000000 -- 10 min, in which a name may be asked for again, and 10 more, in which that is settled
@@ -231,7 +232,7 @@ end
 
 local trail
 if #told > 0 or head.begun or is_last then
-  trail, problem = open_trail(KEYS[2], KEYS[4])
+  trail, problem = open_trail(KEYS[2], KEYS[4], KEYS[5])
   if problem then return problem end
 end
 

@@ -166,7 +166,8 @@ impl Fleet {
             usage: if state && policy { Vec::new() } else { self.state.usage.clone() },
             audit: if state && policy { StreamDump::default() } else { self.state.audit.clone() },
             calls: if state && policy { StreamDump::default() } else { self.state.calls.clone() },
-            // Random histories make none.
+            // Random histories tell no call, and make no keys.
+            records: StreamDump::default(),
             keys: Vec::new(),
         };
         self.replace(&lost, "lost")

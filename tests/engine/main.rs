@@ -7,6 +7,7 @@ mod audit;
 mod audit_foreign;
 mod audited;
 mod books;
+mod call_records;
 mod campaign;
 mod catalogue;
 mod charging;

@@ -4,7 +4,7 @@ use std::rc::Rc;
 
 use tollgate::embedded::Reply as Raw;
 use tollgate::engine::{
-    AcquireBatch, AcquireReply, BatchId, Begin, CallState, Calls, PolicyWrite, Repeated, Reply, Script,
+    AcquireBatch, AcquireReply, BatchId, Begin, CallState, Calls, Keys, PolicyWrite, Repeated, Reply, Script,
     SettleBatch, Settlement, SettlementReply, Sweep, SweepReply, WriteMode,
 };
 use tollgate::policy::Path;
@@ -105,10 +105,20 @@ impl Namespace {
     /// Runs a script and notes it in the trace.
     pub(crate) fn run(&mut self, script: &'static Script, argument: Vec<u8>) -> Raw {
         let keys = self.lab.keys().clone();
-        let keys = keys_of(script.name(), &keys);
-        let reply = self.lab.run(script.name(), &keys, &[&argument], self.clock_us).expect("a reply");
-        self.note(script.name(), &keys, vec![argument], reply.clone());
+        self.run_on(script, &keys_of(script.name(), &keys), argument)
+    }
+
+    /// Runs a script on these keys and notes it in the trace.
+    pub(crate) fn run_on(&mut self, script: &'static Script, keys: &[&str], argument: Vec<u8>) -> Raw {
+        let reply = self.lab.run(script.name(), keys, &[&argument], self.clock_us).expect("a reply");
+        self.note(script.name(), keys, vec![argument], reply.clone());
         reply
+    }
+
+    /// Sends a batch.
+    pub(crate) fn send(&mut self, batch: &AcquireBatch, argument: Vec<u8>) -> Raw {
+        let keys = self.lab.keys().clone();
+        self.run_on(Script::ACQUIRE, &batch.keys(&keys), argument)
     }
 
     /// Runs a script that answers.
@@ -139,9 +149,10 @@ impl Namespace {
         }
     }
 
-    /// Runs a script that is none of the product's on the key of the audit trail, or of what that tells of calls.
-    pub(crate) fn foreign(&mut self, script: &str, argument: &str, is_of_calls: bool) {
-        self.lab.eval_on_audit(script, argument.as_bytes(), is_of_calls);
+    /// Runs a script that is none of the product's on one of the keys.
+    pub(crate) fn foreign(&mut self, script: &str, key: fn(&Keys) -> &str, argument: &str) {
+        let keys = self.lab.keys().clone();
+        self.lab.eval(script, key(&keys), argument.as_bytes());
     }
 
     fn note(&mut self, program: &'static str, keys: &[&str], args: Vec<Vec<u8>>, reply: Raw) {
@@ -179,7 +190,13 @@ impl Namespace {
         let mut batch = AcquireBatch::default();
         batch.push(path, calls);
         let argument = self.argument(&batch);
-        match batch.decode(&self.ask(Script::ACQUIRE, argument)).expect("a reply") {
+        self.granted_by(&batch, argument)
+    }
+
+    /// Sends a batch that is decided on.
+    pub(crate) fn granted_by(&mut self, batch: &AcquireBatch, argument: Vec<u8>) -> AcquireReply {
+        let Raw::Bulk(reply) = self.send(batch, argument) else { panic!("no answer") };
+        match batch.decode(&reply).expect("a reply") {
             Reply::Done(reply) => reply,
             other => panic!("{other:?}"),
         }

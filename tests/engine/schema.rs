@@ -137,7 +137,7 @@ fn argument(namespace: &mut Namespace, script: &str) -> Vec<u8> {
             last: None,
             count: 1,
             order: AuditOrder::OldestFirst,
-            streams: Streams::Both,
+            streams: Streams::All,
         }
         .encode(),
         "policy" => namespace.write(),

@@ -1,6 +1,7 @@
 //! The limiter as an application holds it: waiting, cancelling, losing answers, losing the store's state.
 
 mod audit;
+mod call_records;
 mod cancellation;
 mod deadlines;
 mod episodes;

@@ -87,6 +87,50 @@ async fn what_happened_is_read_page_by_page() -> Result<()> {
     Ok(())
 }
 
+/// Each granted call of an organisation that the policy names is there to be read, of it alone, as JSON, as lines and on the command line; neither
+/// its token nor its query is.
+#[tokio::test]
+async fn granted_calls_are_told_of_who_wants_it() -> Result<()> {
+    let policy = format!("record_calls = [\"acme\"]\n{TEN_EACH}");
+    let api = Api::embedded(&policy).await?;
+    for org in ["acme", "globex", "acme"] {
+        let call = json!({"org": org, "client": "c", "token": "secret-token", "method": "put", "path": "/jobs/7?secret=1"});
+        let body =
+            json!({"call": call, "cost": 2, "priority": "batch", "request_id": format!("job of {org}")});
+        api.post("/v1/shop/acquire", &body).await?.expect(200);
+    }
+    let told = api.get(&format!("{AUDIT}?kind=call")).await?.expect(200);
+    assert_eq!(kinds(&told["entries"]), ["call"], "{told}");
+    let entry = &told["entries"][0];
+    for (field, value) in [
+        ("org", json!("acme")),
+        ("client", json!("c")),
+        ("route", json!("PUT /jobs/7")),
+        ("cost", json!(2)),
+        ("priority", json!("batch")),
+        ("request_id", json!("job of acme")),
+        ("calls", json!(1)),
+        ("buckets", json!([{"limit": "org", "measure": "tokens", "key": "acme", "cost": 2}])),
+    ] {
+        assert_eq!(entry[field], value, "{entry}");
+    }
+    assert!(!told.to_string().contains("secret"), "{told}");
+    for (query, count) in [("org=acme", 1), ("org=globex", 0), ("limit=org", 1), ("limit=other", 0)] {
+        let told = api.get(&format!("{AUDIT}?kind=call&{query}")).await?.expect(200);
+        assert_eq!(kinds(&told["entries"]).len(), count, "{query}: {told}");
+    }
+    let asked = api.request(Method::GET, &format!("{AUDIT}?kind=call"));
+    let lines = Answer::of(asked.header("accept", "application/x-ndjson")).await?.text;
+    assert_eq!(serde_json::from_str::<Value>(lines.trim_end())?, *entry);
+    let url = api.replica.base_url().to_owned();
+    let shown = audit(&["--url", &url, "--namespace", "shop", "--kind", "call"]).await?;
+    let text = String::from_utf8(shown.stdout)?;
+    let says =
+        " call      PUT /jobs/7 1 times, cost 2, batch, client c, request job of acme [org acme] [replica ";
+    assert!(text.lines().count() == 1 && text.contains(says), "{text}");
+    Ok(())
+}
+
 #[tokio::test]
 async fn entries_are_lines_for_whoever_wants_lines() -> Result<()> {
     let server = RedisServer::start()?;

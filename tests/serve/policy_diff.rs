@@ -48,6 +48,12 @@ async fn a_file_is_told_field_by_field() -> Result<()> {
     let found = found["differences"].as_array().context("differences")?;
     assert_eq!((code, found.len()), (Some(3), 4));
     assert!(found.contains(&json!({"field": "limit[org].burst", "now": 10, "then": 11})), "{printed}");
+    fs::write(&path, format!("record_calls = ['acme']\n{TEN_EACH}"))?;
+    let (code, printed, _) = diff(&[file, "--url", &url]).await?;
+    assert!(
+        code == Some(3) && printed.contains("record_calls") && printed.contains("[\"acme\"]"),
+        "{printed}"
+    );
     // Nothing was changed by asking.
     fs::write(&path, TEN_EACH)?;
     assert_eq!(diff(&[file, "--url", &url]).await?.0, Some(0));

@@ -8,7 +8,7 @@ use super::tree::{File, files, read};
 pub(super) const SECTIONS: [&str; 6] = ["KEYS", "ARGV", "RETURNS", "ERRORS", "WRITES", "COST"];
 
 /// The files that are no scripts of their own, but joined to some.
-const PARTS: [&str; 14] = [
+const PARTS: [&str; 15] = [
     "lua/prelude.lua",
     "lua/pace.lua",
     "lua/bucket.lua",
@@ -21,9 +21,13 @@ const PARTS: [&str; 14] = [
     "lua/tally.lua",
     "lua/episode.lua",
     "lua/reports.lua",
+    "lua/granted.lua",
     "lua/booking.lua",
     "lua/key_index.lua",
 ];
+
+/// Scripts that go on in another file.
+const ENDS: [(&str, &str); 1] = [("lua/acquire.lua", "lua/in_turn.lua")];
 
 /// One part of a head: `COST` and what it says.
 pub(super) struct Section {
@@ -68,7 +72,10 @@ impl Script {
                 last.text = format!("{} {}", last.text, line_text.trim());
             }
         }
-        let code = file.text.lines().map(|line| without_comment(line).to_owned()).collect();
+        // What is the end of a script is of its code.
+        let end = ENDS.iter().find(|(script, _)| *script == file.path).map(|(_, end)| read(end));
+        let lines = file.text.lines().chain(end.as_deref().unwrap_or_default().lines());
+        let code = lines.map(|line| without_comment(line).to_owned()).collect();
         Self { path: file.path.clone(), head, code }
     }
 
@@ -113,7 +120,7 @@ impl Script {
         let mut functions: Vec<(String, String)> = Vec::new();
         let mut inside = false;
         for line in &self.code {
-            if let Some(rest) = line.strip_prefix("local function ") {
+            if let Some(rest) = line.strip_prefix("local function ").or(line.strip_prefix("function ")) {
                 functions.push((rest.split('(').next().unwrap_or_default().to_owned(), String::new()));
                 inside = true;
             }
@@ -138,7 +145,7 @@ fn calls(text: &str, name: &str) -> bool {
     text.match_indices(&format!("{name}(")).any(|(at, _)| {
         let before = &text[..at];
         !before.ends_with(|letter: char| letter.is_alphanumeric() || letter == '_' || letter == '.')
-            && !before.ends_with("local function ")
+            && !before.ends_with("function ")
     })
 }
 

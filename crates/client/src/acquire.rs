@@ -136,6 +136,7 @@ impl<'a> Acquire<'a> {
         if let Some(meters) = meters {
             return Ok(Answer::Granted(self.free(path, name, meters), None));
         }
+        let path = path.under(self.call.request_id.as_deref());
         let (reply, answer) = oneshot::channel();
         let patience = self.patience;
         let line = LineKey { generation, path, waits: patience != Patience::None, name };

@@ -9,7 +9,7 @@ mod route;
 pub use error::CallError;
 pub(crate) use fingerprint::fingerprint;
 pub use priority::Priority;
-pub(crate) use route::{PATH_BYTES_MAX, is_token, normalised};
+pub(crate) use route::{PATH_BYTES_MAX, cut_off, is_token, normalised};
 
 use self::query::Query;
 use std::borrow::Cow;
@@ -228,6 +228,11 @@ impl Call {
     #[must_use]
     pub fn path(&self) -> &str {
         &self.path
+    }
+
+    /// The method and the path, without its query.
+    pub(crate) fn route(&self) -> String {
+        format!("{} {}", self.method, self.path)
     }
 
     /// The largest whole number that a query parameter of this name has.

@@ -143,7 +143,7 @@ impl Inspection {
             last: None,
             count: 1,
             order: AuditOrder::NewestFirst,
-            streams: Streams::Both,
+            streams: Streams::All,
         };
         self.library.audit(&newest).await?;
         self.library.usage(UsageRead { hours: true, first: 0, count: 1, limit: None }).await.map(drop)

@@ -40,8 +40,8 @@ pub use access::{ApiKey, ApiKeys, KeyError, KeyToken, KeysSeen, MadeKey, NewKey,
 pub use acquire::Acquire;
 pub use admin::{BucketState, Buckets, PolicyVersion};
 pub use audit::{
-    Attribution, AuditEntry, AuditEvent, AuditId, AuditKind, AuditOrder, AuditPage, AuditQuery, NoAuditId,
-    NoAuditKind,
+    Attribution, AuditEntry, AuditEvent, AuditId, AuditKind, AuditOrder, AuditPage, AuditQuery,
+    ChargedBucket, GrantedCalls, NoAuditId, NoAuditKind,
 };
 pub use builder::Builder;
 pub use call::{Call, CallError, Priority};

@@ -355,8 +355,7 @@ impl Telling {
             Granted::Unknown => None,
         };
         let org = of_call.or(of_flow).or_else(|| in_force.policy.org_of(passed));
-        let route =
-            self.call.as_ref().map(|call| format!("{} {}", call.method(), call.path())).unwrap_or_default();
+        let route = self.call.as_ref().map(Call::route).unwrap_or_default();
         let (replica, author) = (self.gate.replica().to_owned(), self.author.clone());
         Reporter { replica, org: org.unwrap_or_default(), route, author }
     }

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use super::attribution::Attribution;
+use super::granted::GrantedCalls;
 use super::id::AuditId;
 use super::kind::AuditKind;
 use crate::policy::Measure;
@@ -227,6 +229,10 @@ pub enum AuditEvent {
         /// Whether it is over.
         is_over: bool,
     },
+    /// Calls were granted of an organisation that the policy names in `record_calls`: told of each that is charged anywhere, once, by what
+    /// has charged it. A call that is refused or waits is not told; of these there are [`AuditEvent::Episode`]s. Nor is what is given back or
+    /// settled later, nor a call that no limit applies to.
+    CallGranted(Box<GrantedCalls>),
     /// An API key was made.
     KeyMade {
         /// Its id.
@@ -266,41 +272,6 @@ pub enum AuditEvent {
     },
 }
 
-/// Why a refusal was put down to a bucket.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Attribution {
-    /// The provider has named its limit.
-    Named,
-    /// It is the narrowest that explains it: half of it was spent, or it was paused already.
-    Explained,
-    /// Narrower ones of different keys were refused at once: it is what they share.
-    Shared,
-    /// None explains it, and it is the narrowest.
-    Narrowest,
-    /// Its limit has just been learned of this refusal.
-    Learned,
-}
-
-impl Attribution {
-    /// In one word.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Named => "named",
-            Self::Explained => "explained",
-            Self::Shared => "shared",
-            Self::Narrowest => "narrowest",
-            Self::Learned => "learned",
-        }
-    }
-
-    pub(crate) fn read(text: &str) -> Option<Self> {
-        let all = [Self::Named, Self::Explained, Self::Shared, Self::Narrowest, Self::Learned];
-        all.into_iter().find(|by| by.as_str() == text)
-    }
-}
-
 impl AuditEvent {
     /// What it is about, if this version of Tollgate can read it.
     #[must_use]
@@ -319,6 +290,7 @@ impl AuditEvent {
             Self::Repeated { .. } => AuditKind::Repeated,
             Self::Throttled { .. } => AuditKind::Throttled,
             Self::Episode { .. } => AuditKind::Episode,
+            Self::CallGranted(_) => AuditKind::Call,
             Self::KeyMade { .. } => AuditKind::Key,
             Self::KeyRevoked { .. } => AuditKind::Revoked,
             Self::Unreadable { .. } => return None,
@@ -343,6 +315,15 @@ impl AuditEvent {
         }
     }
 
+    /// Whether it is about this limit. A granted call is about each that it has passed.
+    #[must_use]
+    pub fn is_about(&self, limit: &str) -> bool {
+        match self {
+            Self::CallGranted(granted) => granted.buckets.iter().any(|bucket| bucket.limit == limit),
+            _ => self.limit() == Some(limit),
+        }
+    }
+
     /// The organisation whose call has brought it about, where that is known.
     #[must_use]
     pub fn org(&self) -> Option<&str> {
@@ -351,6 +332,7 @@ impl AuditEvent {
             | Self::Cut { org, .. }
             | Self::Lowered { org, .. }
             | Self::Throttled { org, .. } => org.as_deref(),
+            Self::CallGranted(granted) => Some(&granted.org),
             _ => None,
         }
     }

@@ -35,6 +35,8 @@ pub enum AuditKind {
     Throttled,
     /// Callers were refused or made to wait at a bucket, counted.
     Episode,
+    /// A call was granted of an organisation whose calls are told one by one.
+    Call,
     /// An API key was made.
     Key,
     /// An API key was revoked.
@@ -44,13 +46,13 @@ pub enum AuditKind {
 /// A text that is no kind of entry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "no kind of entry, expected policy, restored, learned, epoch, pause, hold, resume, cut, recovered, lowered, repeated, throttled, episode, key or revoked"
+    "no kind of entry, expected policy, restored, learned, epoch, pause, hold, resume, cut, recovered, lowered, repeated, throttled, episode, call, key or revoked"
 )]
 pub struct NoAuditKind;
 
 impl AuditKind {
     /// Every kind.
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 16] = [
         Self::Policy,
         Self::Restored,
         Self::Learned,
@@ -64,6 +66,7 @@ impl AuditKind {
         Self::Repeated,
         Self::Throttled,
         Self::Episode,
+        Self::Call,
         Self::Key,
         Self::Revoked,
     ];
@@ -85,6 +88,7 @@ impl AuditKind {
             Self::Repeated => "repeated",
             Self::Throttled => "throttled",
             Self::Episode => "episode",
+            Self::Call => "call",
             Self::Key => "key",
             Self::Revoked => "revoked",
         }
@@ -96,6 +100,7 @@ impl AuditKind {
     pub(crate) fn streams(self) -> Streams {
         match self {
             Self::Throttled | Self::Episode => Streams::Calls,
+            Self::Call => Streams::Records,
             _ => Streams::Namespace,
         }
     }

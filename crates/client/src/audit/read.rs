@@ -31,7 +31,7 @@ pub struct AuditQuery {
     pub to_us: Option<u64>,
     /// Those of calls of this organisation. Policies, epochs and counts are nobody's.
     pub org: Option<String>,
-    /// Those about this limit.
+    /// Those about this limit; of granted calls those that have passed it.
     pub limit: Option<String>,
     /// Those of this kind.
     pub kind: Option<AuditKind>,
@@ -82,11 +82,8 @@ impl Default for AuditQuery {
 
 impl AuditQuery {
     fn wants(&self, event: &AuditEvent) -> bool {
-        let is = |wanted: &Option<String>, found: Option<&str>| {
-            wanted.as_deref().is_none_or(|wanted| found == Some(wanted))
-        };
-        is(&self.org, event.org())
-            && is(&self.limit, event.limit())
+        self.org.as_deref().is_none_or(|org| event.org() == Some(org))
+            && self.limit.as_deref().is_none_or(|limit| event.is_about(limit))
             && self.kind.is_none_or(|kind| event.kind() == Some(kind))
     }
 
@@ -108,15 +105,15 @@ impl AuditQuery {
 impl Tollgate {
     /// A page of the audit trail: what happened to the namespace, who did it, and when.
     ///
-    /// The trail holds the last 10,000 entries about the namespace and the last 50,000 about calls ([`AuditKind::Throttled`],
-    /// [`AuditKind::Episode`]), of the last 30 days. To follow it, ask for those after the last one that was seen.
+    /// The trail holds the last 10,000 entries about the namespace, the last 50,000 about calls ([`AuditKind::Throttled`],
+    /// [`AuditKind::Episode`]) and the last 50,000 of granted calls ([`AuditKind::Call`]), of the last 30 days. To follow it, ask for those after the last one that was seen.
     ///
     /// # Errors
     /// [`Error::Store`].
     pub async fn audit(&self, query: &AuditQuery) -> Result<AuditPage, Error> {
         let most = query.most.clamp(1, ENTRIES_MOST);
         let (mut first, mut last) = query.range();
-        let streams = query.kind.map_or(Streams::Both, AuditKind::streams);
+        let streams = query.kind.map_or(Streams::All, AuditKind::streams);
         let mut entries = Vec::new();
         let mut looked_at = 0;
         loop {

@@ -25,3 +25,21 @@ pub enum Priority {
     /// Bulk work that may take its time.
     Batch,
 }
+
+impl Priority {
+    const ALL: [Self; 3] = [Self::Interactive, Self::Normal, Self::Batch];
+
+    /// In one word.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Interactive => "interactive",
+            Self::Normal => "normal",
+            Self::Batch => "batch",
+        }
+    }
+
+    pub(crate) fn read(text: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|priority| priority.as_str() == text)
+    }
+}

@@ -6,6 +6,19 @@ use std::borrow::Cow;
 /// Longest path in its normal form, in bytes.
 pub(crate) const PATH_BYTES_MAX: usize = 2_048;
 
+/// Longest part of a route, or of another text of a caller's, that the audit trail tells.
+const TOLD_BYTES_MAX: usize = 200;
+
+/// As much of a text as the audit trail tells.
+pub(crate) fn cut_off(text: &str) -> &str {
+    // `floor_char_boundary` is younger than the oldest compiler we support.
+    let mut end = text.len().min(TOLD_BYTES_MAX);
+    while !text.is_char_boundary(end) {
+        end -= 1;
+    }
+    &text[..end]
+}
+
 /// The normal form of a path; [`Call`](super::Call) says what it is.
 ///
 /// It is meant to be broader than the URL standard, which tells `/a,b` from `/a%2Cb`: for a limiter the worst

@@ -6,7 +6,7 @@ use super::flight::Cargo;
 use super::notice::SettleRequest;
 use super::party::Party;
 use crate::clock::Instant;
-use crate::engine::{AcquireBatch, BatchId, Repeated, Script, SettleBatch};
+use crate::engine::{AcquireBatch, BatchId, Keys, Repeated, Script, SettleBatch};
 use crate::error::Error;
 use crate::in_force::InForce;
 use crate::store::StoreError;
@@ -48,6 +48,10 @@ impl Acquires {
 
 impl Cargo for Acquires {
     const SCRIPT: &'static Script = Script::ACQUIRE;
+
+    fn keys<'k>(&self, keys: &'k Keys) -> Vec<&'k str> {
+        self.batch.keys(keys)
+    }
 
     fn encode(&self, id: &BatchId<'_>, repeated: Repeated) -> Vec<u8> {
         self.batch.encode(id, repeated, &self.in_force.policy, self.in_force.fence())
@@ -95,6 +99,10 @@ impl Settlements {
 
 impl Cargo for Settlements {
     const SCRIPT: &'static Script = Script::SETTLE;
+
+    fn keys<'k>(&self, keys: &'k Keys) -> Vec<&'k str> {
+        keys.of_script(Self::SCRIPT.name())
+    }
 
     fn encode(&self, id: &BatchId<'_>, _: Repeated) -> Vec<u8> {
         self.batch.encode(id, &self.in_force.policy)

@@ -27,6 +27,9 @@ pub(super) trait Cargo {
     /// The script that it is for.
     const SCRIPT: &'static Script;
 
+    /// The keys that it takes.
+    fn keys<'k>(&self, keys: &'k Keys) -> Vec<&'k str>;
+
     /// The script's argument.
     fn encode(&self, id: &BatchId<'_>, repeated: Repeated) -> Vec<u8>;
 
@@ -120,6 +123,6 @@ impl Route {
         };
         let id = BatchId { answer: &lane.answer, number: lane.number, server: session.server() };
         let argument = cargo.encode(&id, repeated);
-        (Some(session.round_trip()), session.call(C::SCRIPT, &[self.keys.state()], &argument).await)
+        (Some(session.round_trip()), session.call(C::SCRIPT, &cargo.keys(&self.keys), &argument).await)
     }
 }

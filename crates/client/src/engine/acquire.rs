@@ -2,12 +2,14 @@
 
 use std::sync::Arc;
 
+use super::audit::call_row;
 use super::batch::{ANSWER, BUCKET, BatchId, PERMIT, Repeated};
 use super::buckets::BucketTable;
 use super::flat::{INTEGER_MAX, Malformed, Reader, Writer};
+use super::keys::Keys;
 use super::numbered::Numbered;
 use super::reply::Reply;
-use crate::policy::{Bucket, HashedName, Path, Policy};
+use crate::policy::{Bucket, CallRecord, HashedName, Path, Policy};
 
 /// Calls that go to the store together. Equal calls share an entry, equal buckets are sent once.
 #[derive(Clone, Debug, Default)]
@@ -68,6 +70,8 @@ pub struct Entry {
     costs: Arc<[u32]>,
     /// The weight of the flow at each.
     weights: Arc<[u32]>,
+    /// What is told of each of the calls that is granted, where that is wanted.
+    record: Option<Arc<CallRecord>>,
 }
 
 /// What became of a batch.
@@ -118,7 +122,8 @@ impl AcquireBatch {
     pub fn push(&mut self, path: &Path, calls: Calls) -> usize {
         let flow = self.flows.number_of(path.flow_name());
         let (indexes, costs, weights) = (self.table.path(path), path.costs(), path.weights());
-        self.entries.push(Entry { calls, flow, path: indexes, costs, weights });
+        let record = path.record().cloned();
+        self.entries.push(Entry { calls, flow, path: indexes, costs, weights, record });
         self.entries.len() - 1
     }
 
@@ -130,6 +135,18 @@ impl AcquireBatch {
     /// What it takes along.
     pub fn take_reports(&mut self) -> Vec<(String, Report)> {
         std::mem::take(&mut self.reports)
+    }
+
+    /// The keys that the script takes: those of the audit trail only where it is to tell calls one by one.
+    #[must_use]
+    pub fn keys<'k>(&self, keys: &'k Keys) -> Vec<&'k str> {
+        if self.records().next().is_some() { keys.of_telling() } else { vec![keys.state()] }
+    }
+
+    /// What is to be told of granted calls, each with the index of its entry.
+    fn records(&self) -> impl Iterator<Item = (usize, &CallRecord)> {
+        let entries = self.entries.iter().enumerate();
+        entries.filter_map(|(index, entry)| Some((index, &**entry.record.as_ref()?)))
     }
 
     /// The entries in the order they were added.
@@ -190,7 +207,22 @@ impl AcquireBatch {
                 args.integer(number.min(INTEGER_MAX));
             }
         }
+        self.write_records(&mut args, id);
         args.finish()
+    }
+
+    /// What is told of granted calls. Most batches have nothing of it, not even that there is nothing.
+    fn write_records(&self, args: &mut Writer, id: &BatchId<'_>) {
+        let count = self.records().count();
+        if count == 0 {
+            return;
+        }
+        args.count(count);
+        for (entry, record) in self.records() {
+            let charges = self.charges(entry).map(|(bucket, cost)| (self.buckets()[bucket].name(), cost));
+            args.count(entry + 1);
+            args.packed(&call_row(record, charges, id.replica()));
+        }
     }
 
     /// What is asked for, entry by entry: what the script reads only where there is not room for all.

@@ -5,12 +5,15 @@ use std::time::Duration;
 use super::batch::BUCKET;
 use super::flat::{Malformed, Reader, Writer};
 use super::reply::Reply;
-use crate::audit::{Attribution, AuditEntry, AuditEvent, AuditId, AuditKind, AuditOrder};
+use crate::audit::{
+    Attribution, AuditEntry, AuditEvent, AuditId, AuditKind, AuditOrder, ChargedBucket, GrantedCalls,
+};
+use crate::call::{Priority, cut_off};
 use crate::observe::percent;
-use crate::policy::Measure;
+use crate::policy::{CallRecord, Measure};
 
-/// Longest route and author that are told.
-const TOLD_BYTES_MAX: usize = 200;
+/// Longest names of buckets, together, that the record of a granted call has.
+const BUCKETS_BYTES_MAX: usize = 1_000;
 
 /// First value of every record.
 const SCHEMA: u64 = 1;
@@ -35,15 +38,6 @@ impl Reporter {
     }
 }
 
-fn cut_off(text: &str) -> &str {
-    // `floor_char_boundary` is younger than the oldest compiler we support.
-    let mut end = text.len().min(TOLD_BYTES_MAX);
-    while !text.is_char_boundary(end) {
-        end -= 1;
-    }
-    &text[..end]
-}
-
 /// A part of the audit trail.
 #[derive(Clone, Copy, Debug)]
 pub struct AuditRead {
@@ -62,13 +56,15 @@ pub struct AuditRead {
 /// The streams of the audit trail. Their ids are of one row.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Streams {
-    /// Both.
+    /// All of them.
     #[default]
-    Both,
+    All,
     /// The one that tells what was done to the namespace.
     Namespace,
     /// The one that tells what became of calls.
     Calls,
+    /// The one that tells granted calls one by one.
+    Records,
 }
 
 /// What it holds.
@@ -90,9 +86,10 @@ impl AuditRead {
         args.count(self.count);
         args.flag(self.order == AuditOrder::NewestFirst);
         args.integer(match self.streams {
-            Streams::Both => 0_u8,
+            Streams::All => 0_u8,
             Streams::Namespace => 1,
             Streams::Calls => 2,
+            Streams::Records => 3,
         });
         args.finish()
     }
@@ -163,6 +160,7 @@ fn read(kind: &str, record: &[u8]) -> Result<(u64, AuditEvent), Malformed> {
         AuditKind::Repeated => repeated(row)?,
         AuditKind::Episode => episode(row)?,
         AuditKind::Throttled => throttled(row)?,
+        AuditKind::Call => call(row)?,
         AuditKind::Key => {
             let ([id, role, label], expires_at_us) = (texts(row)?, row.integer()?);
             let [author, reason, replica] = texts(row)?;
@@ -249,6 +247,53 @@ fn throttled(row: &mut Reader<'_>) -> Result<AuditEvent, Malformed> {
         route: known(row)?,
         author: known(row)?,
     })
+}
+
+/// What the record of granted calls has behind how many they are. Each of its texts has a bound, so it has one: about 2 KiB.
+pub(super) fn call_row<'b>(
+    record: &CallRecord,
+    charges: impl Iterator<Item = (&'b str, u32)>,
+    replica: &str,
+) -> Vec<u8> {
+    let (mut passed, mut left) = (0_usize, BUCKETS_BYTES_MAX);
+    let mut buckets = Writer::new();
+    for (name, cost) in charges {
+        passed += 1;
+        // Once one does not fit none follows: those that are told are the first.
+        left = left.saturating_sub(name.len());
+        if left > 0 {
+            buckets.joined(BUCKET, name);
+            buckets.integer(cost);
+        }
+    }
+    let mut row = Writer::new();
+    for text in [&record.org, record.client(), record.route()] {
+        row.text(text);
+    }
+    row.integer(record.cost);
+    row.text(record.priority.as_str());
+    row.text(&record.request_id);
+    row.text(replica);
+    row.count(passed);
+    row.packed(&buckets.finish());
+    row.into_row()
+}
+
+fn call(row: &mut Reader<'_>) -> Result<AuditEvent, Malformed> {
+    let (calls, org, client, route) = (row.integer()?, text(row)?, known(row)?, text(row)?);
+    let (cost, priority) =
+        (row.narrow()?, Priority::read(row.text()?).ok_or(Malformed("an unknown priority"))?);
+    let (request_id, replica) = (known(row)?, text(row)?);
+    let (passed, told) = (row.integer()?, &mut Reader::new(row.blob()?)?);
+    let mut buckets = Vec::with_capacity(told.left() / 2);
+    while told.left() > 0 {
+        let ((limit, measure, key), cost) = (measured(told)?, told.narrow()?);
+        buckets.push(ChargedBucket { limit, measure, key, cost });
+    }
+    let untold = passed.saturating_sub(buckets.len() as u64);
+    let granted =
+        GrantedCalls { org, client, route, cost, priority, request_id, calls, buckets, untold, replica };
+    Ok(AuditEvent::CallGranted(Box::new(granted)))
 }
 
 fn episode(row: &mut Reader<'_>) -> Result<AuditEvent, Malformed> {

@@ -20,6 +20,13 @@ pub struct BatchId<'a> {
     pub server: &'a str,
 }
 
+impl BatchId<'_> {
+    /// The replica that sends it.
+    pub(super) fn replica(&self) -> &str {
+        self.answer.rsplit_once(':').map_or(self.answer, |(replica, _)| replica)
+    }
+}
+
 /// Whether a batch may have arrived before.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Repeated {

@@ -67,6 +67,11 @@ impl Writer {
         self.values += 1;
     }
 
+    /// A record: the values one after the other, without saying how many.
+    pub(super) fn into_row(self) -> Vec<u8> {
+        self.bytes[5..].to_vec()
+    }
+
     pub(super) fn finish(mut self) -> Vec<u8> {
         self.bytes[1..5].copy_from_slice(&self.values.to_be_bytes());
         self.bytes

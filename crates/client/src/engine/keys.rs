@@ -7,6 +7,7 @@ pub struct Keys {
     policy: String,
     audit: String,
     calls: String,
+    records: String,
     usage: String,
     access: String,
 }
@@ -20,6 +21,7 @@ impl Keys {
             policy: format!("tollgate:{{{namespace}}}:policy"),
             audit: format!("tollgate:{{{namespace}}}:audit"),
             calls: format!("tollgate:{{{namespace}}}:calls"),
+            records: format!("tollgate:{{{namespace}}}:records"),
             usage: format!("tollgate:{{{namespace}}}:usage"),
             access: format!("tollgate:{{{namespace}}}:keys"),
         }
@@ -49,6 +51,12 @@ impl Keys {
         &self.calls
     }
 
+    /// Stream: the granted calls that the audit trail tells one by one.
+    #[must_use]
+    pub fn records(&self) -> &str {
+        &self.records
+    }
+
     /// Hash: the books, a page for each minute and for each hour.
     #[must_use]
     pub fn usage(&self) -> &str {
@@ -61,24 +69,33 @@ impl Keys {
         &self.access
     }
 
-    /// The keys that a script of this name takes, in their order.
+    /// The keys that a script of this name takes, in their order. One that acquires takes more where it tells calls one by one:
+    /// [`AcquireBatch::keys`](super::AcquireBatch::keys).
     #[must_use]
     pub fn of_script(&self, name: &str) -> Vec<&str> {
         match name {
-            "policy" => vec![self.state(), self.policy(), self.audit(), self.calls()],
+            "policy" => self.and_trail(&[self.state(), self.policy()]),
             "remove" => {
-                vec![self.state(), self.policy(), self.audit(), self.usage(), self.access(), self.calls()]
+                let (audit, usage, access) = (self.audit(), self.usage(), self.access());
+                vec![self.state(), self.policy(), audit, usage, access, self.calls(), self.records()]
             }
-            "key_make" | "key_revoke" => {
-                vec![self.state(), self.access(), self.audit(), self.calls()]
-            }
+            "key_make" | "key_revoke" => self.and_trail(&[self.state(), self.access()]),
             "keys" | "key_touch" => vec![self.state(), self.access()],
             "policy_read" | "versions" => vec![self.policy()],
-            "audit" => vec![self.audit(), self.calls()],
+            "audit" => self.and_trail(&[]),
             "usage" => vec![self.usage()],
-            "back_off" | "lower" | "pause" => vec![self.state(), self.audit(), self.calls()],
-            "sweep" => vec![self.state(), self.audit(), self.usage(), self.calls()],
+            "back_off" | "lower" | "pause" => self.of_telling(),
+            "sweep" => vec![self.state(), self.audit(), self.usage(), self.calls(), self.records()],
             _ => vec![self.state()],
         }
+    }
+
+    /// The state and the streams of the audit trail.
+    pub(super) fn of_telling(&self) -> Vec<&str> {
+        self.and_trail(&[self.state()])
+    }
+
+    fn and_trail<'k>(&'k self, keys: &[&'k str]) -> Vec<&'k str> {
+        [keys, &[self.audit(), self.calls(), self.records()]].concat()
     }
 }

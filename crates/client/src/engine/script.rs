@@ -11,7 +11,8 @@ pub struct Script {
 }
 
 macro_rules! script {
-    ($name:literal $(, after $part:literal)* $(, before $rest:literal)*) => {{
+    ($name:literal $(, after $part:literal)* $(, before $rest:literal)* $(, within $local:literal $inner:literal and $last:literal)?
+        $(, end $end:literal)?) => {{
         const SOURCE: &str = concat!(
             include_str!("../../../../lua/prelude.lua"),
             "\n",
@@ -22,6 +23,9 @@ macro_rules! script {
             $(include_str!(concat!("../../../../lua/", $part, ".lua")), "\n",)*
             include_str!(concat!("../../../../lua/", $name, ".lua")),
             $("\n", include_str!(concat!("../../../../lua/", $rest, ".lua")),)*
+            $("\nlocal ", $local, "\ndo\n", include_str!(concat!("../../../../lua/", $inner, ".lua")), "\n",
+                include_str!(concat!("../../../../lua/", $last, ".lua")), "\nend\n",)?
+            $("\n", include_str!(concat!("../../../../lua/", $end, ".lua")),)?
         );
         Script {
             name: $name,
@@ -113,9 +117,9 @@ impl Script {
     }
 }
 
-// What only calls need that have to wait is behind what most batches end with: it is not made for the others.
+// What only calls need that have to wait, or are told one by one, is behind what most batches end with: it is not made for the others.
 static ACQUIRE: Script = script!("acquire", before "in_flight", before "named", before "queue", before "tally", before "episode", before "reports",
-    before "in_turn");
+    within "tell_granted" "audit_trail" and "granted", end "in_turn");
 static SETTLE: Script = script!("settle", after "tally", after "in_flight");
 static BACK_OFF: Script = script!("back_off", after "audit_trail", after "tally", after "open");
 static LOWER: Script = script!("lower", after "audit_trail", after "tally", after "open");

@@ -7,6 +7,7 @@ use super::limit::Limit;
 use super::measure::Measure;
 use super::path::{Bucket, Passed, Path};
 use super::pattern::{LimitSet, Patterns};
+use super::recorded::RecordedOrgs;
 use super::weights::{Weights, flow};
 use super::{compile, read};
 use crate::call::{Call, CallError, fingerprint};
@@ -53,6 +54,7 @@ pub struct Policy {
     pub(super) adapter: Arc<Adapter>,
     pub(super) limits: Vec<Limit>,
     pub(super) weights: Weights,
+    pub(super) recorded: Arc<RecordedOrgs>,
     pub(super) patterns: Patterns,
 }
 
@@ -100,6 +102,12 @@ impl Policy {
         &self.limits
     }
 
+    /// The organisations whose granted calls the audit trail tells one by one.
+    #[must_use]
+    pub fn record_calls(&self) -> Vec<String> {
+        self.recorded.written()
+    }
+
     /// The canonical document: what was written, without defaults, in an order that never varies.
     ///
     /// Reading it gives an equal policy. It is the same for TOML and JSON.
@@ -136,7 +144,7 @@ impl Policy {
             let charges = limit.charges(index, call)?.into_iter();
             passed.extend(charges.map(|(bucket, cost)| Passed { bucket, cost, weight }));
         }
-        Ok(Path::new(flow(call), call.cost, passed))
+        Ok(Path::new(flow(call), call.cost, passed).told(self.recorded.record_of(call)))
     }
 
     /// A bucket by the parts of its name, `limit` or `limit/measure` and the key, if there is such a limit, it counts that,
@@ -178,6 +186,7 @@ impl Policy {
             provider: self.provider.clone(),
             adapter: self.described.clone(),
             priority: self.weights.written(),
+            record_calls: self.recorded.written(),
             limit: Vec::new(),
         }
     }

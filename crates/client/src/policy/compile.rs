@@ -11,10 +11,12 @@ use super::limit::Limit;
 use super::measure::{Measure, Measures};
 use super::pattern::{Pattern, Patterns};
 use super::problem::{Problems, Wrong, quoted};
+use super::recorded::RecordedOrgs;
 use super::weights::Weights;
 use crate::call::{VALUE_BYTES_MAX, fault_in};
 use crate::provider;
 use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
 
 /// Most limits of a policy; a [`LimitSet`](super::pattern::LimitSet) has so many bits.
 const LIMITS_MAX: usize = 256;
@@ -23,7 +25,8 @@ const MAX_KEYS_MAX: u64 = 100_000_000;
 
 /// Checks a document and compiles it.
 pub(super) fn policy(document: Document<LimitDocument>) -> Result<Policy, PolicyError> {
-    let Document { namespace, provider, adapter: described, priority, limit: written } = document;
+    let Document { namespace, provider, adapter: described, priority, record_calls, limit: written } =
+        document;
     if written.len() > LIMITS_MAX {
         let wrong = Wrong::plain(format!("{} limits", written.len()), format!("at most {LIMITS_MAX}"));
         return Err(wrong.at("limit").into());
@@ -33,6 +36,7 @@ pub(super) fn policy(document: Document<LimitDocument>) -> Result<Policy, Policy
     let adapter = provider::of_policy(provider.as_deref(), described.as_deref(), &mut problems);
     check_unique(&written, &mut problems);
     let weights = Weights::check(priority.as_ref(), &written, &mut problems);
+    let recorded = Arc::new(RecordedOrgs::check(record_calls, &mut problems));
     let mut limits = Vec::with_capacity(written.len());
     let mut patterns = Vec::new();
     for (index, written) in (0_u16..).zip(written) {
@@ -43,7 +47,7 @@ pub(super) fn policy(document: Document<LimitDocument>) -> Result<Policy, Policy
     }
     let adapter = PolicyError::of(problems, adapter)?;
     let patterns = Patterns::compile(patterns)?;
-    Ok(Policy { namespace, provider, described, adapter, limits, weights, patterns })
+    Ok(Policy { namespace, provider, described, adapter, limits, weights, recorded, patterns })
 }
 
 /// Checks that a text is a name: it becomes part of Redis keys, of URLs and of the names of metrics.

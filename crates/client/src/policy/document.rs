@@ -27,6 +27,10 @@ pub(super) struct Document<L> {
     /// The weights of the priorities, where calls wait.
     #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "table")]
     pub(super) priority: Option<PriorityDocument>,
+    /// Organisations whose granted calls the audit trail tells one by one, each 1 to 256 bytes.
+    #[cfg_attr(feature = "openapi", schema(max_items = 100))]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(super) record_calls: Vec<String>,
     /// The limits, in the order in which calls pass them.
     #[cfg_attr(feature = "openapi", schema(max_items = 256))]
     #[serde(default = "Vec::new", deserialize_with = "tables", bound(deserialize = "L: Deserialize<'de>"))]

@@ -12,7 +12,7 @@ use super::checked::Policy;
 use super::limit::Limit;
 use super::path::Path;
 use super::pattern::LimitSet;
-use crate::call::{Call, CallError};
+use crate::call::{Call, CallError, cut_off};
 
 /// How many paths are kept: more than the calls that most fleets have at once, and 4 MiB of text at most.
 const SLOTS: usize = 4_096;
@@ -115,6 +115,13 @@ impl KnownPaths {
                     facts.push(0);
                 }
                 None => facts.push(1),
+            }
+        }
+        // Of a call that is told one by one, what is told.
+        if policy.recorded.has(call.org.as_deref()) {
+            for value in [call.client.as_deref().unwrap_or_default(), cut_off(&call.route())] {
+                facts.extend_from_slice(value.as_bytes());
+                facts.push(0);
             }
         }
     }

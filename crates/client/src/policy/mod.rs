@@ -9,6 +9,8 @@
 //! * `priority`: optional, the weights of `interactive`, `normal` and `batch`, 1 to 1,000 each; by default 128, 8
 //!   and 1. Where calls wait at a limit, each organisation's calls of one priority share it with those of the
 //!   others by the product of the two weights.
+//! * `record_calls`: optional, a list of at most 100 organisations: each of their granted calls is told in the audit trail, see
+//!   [`AuditEvent::CallGranted`](crate::AuditEvent::CallGranted).
 //! * `limit`: the limits, in the order in which calls pass them.
 //!
 //! A name is 1 to 64 of `a-z`, `0-9`, `.`, `_` and `-`, the first a letter or a digit. A span of time is a
@@ -85,6 +87,7 @@ mod pattern;
 mod problem;
 mod quantity;
 mod read;
+mod recorded;
 #[cfg(feature = "openapi")]
 mod schema;
 mod suspects;
@@ -111,6 +114,7 @@ pub use problem::{Position, Problem};
 pub(crate) use problem::{Problems, Wrong};
 pub(crate) use quantity::Span;
 pub(crate) use read::toml as read_toml;
+pub(crate) use recorded::CallRecord;
 pub(crate) use suspects::{Suspect, Suspects};
 pub(crate) use table::{optional_tables, table, tables, word};
 pub use terms::Terms;

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use super::document::Mode;
 use super::hashed_name::HashedName;
 use super::measure::Measure;
+use super::recorded::CallRecord;
 use super::terms::Terms;
 use crate::hashed::Folding;
 
@@ -22,6 +23,8 @@ pub struct Path {
     flow: HashedName,
     /// The weight of the flow at each bucket.
     weights: Arc<[u32]>,
+    /// What is told of the call once it is granted, where that is wanted.
+    record: Option<Arc<CallRecord>>,
 }
 
 /// A bucket that a call passes.
@@ -54,13 +57,30 @@ impl Path {
         let costs = passed.iter().map(|passed| passed.cost).collect();
         let weights = passed.iter().map(|passed| passed.weight).collect();
         let buckets = passed.into_iter().map(|passed| passed.bucket).collect();
-        Path { hash: 0, cost, buckets, costs, flow, weights }.hashed()
+        Path { hash: 0, cost, buckets, costs, flow, weights, record: None }.hashed()
     }
 
     /// The path over `buckets`, with what each was charged, of nobody in particular.
     pub(crate) fn of(cost: u32, charged: Vec<(Bucket, u32)>) -> Path {
         let passed = charged.into_iter().map(|(bucket, cost)| Passed { bucket, cost, weight: 1 });
         Path::new(HashedName::new(""), cost, passed.collect())
+    }
+
+    /// The same path of a call that is told, or not.
+    pub(super) fn told(self, record: Option<Arc<CallRecord>>) -> Path {
+        if record.is_none() { self } else { Path { record, ..self }.hashed() }
+    }
+
+    /// The same path of a call under a name of the caller's own, which is told with it.
+    pub(crate) fn under(self: Arc<Path>, request_id: Option<&str>) -> Arc<Path> {
+        let (Some(record), Some(request_id)) = (&self.record, request_id) else { return self };
+        let record = Some(Arc::new(record.under(request_id)));
+        Arc::new(Path { record, ..(*self).clone() })
+    }
+
+    /// What is told of the call once it is granted.
+    pub(crate) fn record(&self) -> Option<&Arc<CallRecord>> {
+        self.record.as_ref()
     }
 
     /// The same path at other costs, one for each bucket.
@@ -79,6 +99,9 @@ impl Path {
         for (bucket, cost) in self.buckets.iter().zip(&*self.costs) {
             bucket.name.hash(&mut hasher);
             cost.hash(&mut hasher);
+        }
+        if let Some(record) = &self.record {
+            record.hash(&mut hasher);
         }
         Path { hash: hasher.finish(), ..self }
     }
@@ -199,7 +222,7 @@ impl Bucket {
     }
 }
 
-/// By its flow, its costs and the names of its buckets alone, as within a policy all the rest follows from them.
+/// By its flow, its costs, the names of its buckets and what is told of the call alone, as within a policy all the rest follows from them.
 impl Hash for Path {
     fn hash<H: Hasher>(&self, state: &mut H) {
         state.write_u64(self.hash);

@@ -8,6 +8,7 @@ use std::process::ExitCode;
 use clap::Args;
 use tollgate::{Limit, Measure, Mode, Policy, PolicyError, Terms};
 
+use super::plain::plain;
 use super::{USAGE, failed};
 use crate::policy_file::{self, PolicyFileError};
 
@@ -50,6 +51,11 @@ fn shown(policy: &Policy) -> String {
     }
     for limit in policy.limits() {
         let _ = writeln!(text, "\n{}", described(limit));
+    }
+    let recorded = policy.record_calls();
+    if !recorded.is_empty() {
+        let _ =
+            writeln!(text, "\nthe audit trail tells each granted call of {}", plain(&recorded.join(", ")));
     }
     text
 }

@@ -38,6 +38,21 @@ fn the_head_is_checked() {
     for (text, field, words) in rows {
         assert_refused(text, field, words);
     }
+    let orgs = |orgs: &[&str]| format!("namespace = 'n'\nrecord_calls = {orgs:?}");
+    let too_long = "n".repeat(257);
+    #[rustfmt::skip]
+    let rows = [
+        (orgs(&["a", ""]), "record_calls[1]", "expected 1 to 256 bytes without control characters"),
+        (orgs(&[&too_long]), "record_calls[0]", "expected 1 to 256 bytes"),
+        (orgs(&["a\tb"]), "record_calls[0]", "without control characters"),
+        (orgs(&["a", "b", "a"]), "record_calls[2]", "\"a\", expected each organisation once"),
+        (orgs(&["a"; 101]), "record_calls", "101 organisations, expected at most 100"),
+        ("namespace = 'n'\nrecord_calls = 'a'".to_owned(), "record_calls", "expected a sequence"),
+        ("namespace = 'n'\nrecord_calls = [1]".to_owned(), "record_calls[0]", "expected a string"),
+    ];
+    for (text, field, words) in rows {
+        assert_refused(&text, field, words);
+    }
     let long = "n".repeat(65);
     assert_refused(&format!("namespace = '{long}'"), "namespace", "nnn\"..., expected 1 to 64");
 }

@@ -46,6 +46,18 @@ fn the_canonical_document_is_stable_and_adds_no_defaults() {
     assert_eq!(Policy::from_json(json).unwrap(), policy);
 }
 
+/// What is written stays as it is written, in both languages.
+#[test]
+fn organisations_whose_calls_are_told_are_part_of_the_document() {
+    let written = ["acme", "a/b %\u{e4}\"", "*"];
+    let policy = Policy::from_toml(&format!("namespace = 'n'\nrecord_calls = {written:?}")).unwrap();
+    assert_eq!(policy.record_calls(), written);
+    let json = r#"{"namespace":"n","record_calls":["acme","a/b %\u00e4\"","*"],"limit":[]}"#;
+    assert_eq!(Policy::from_json(json).unwrap(), policy);
+    assert_eq!(Policy::from_json(&policy.to_json()).unwrap(), policy);
+    assert_ne!(Policy::from_toml("namespace = 'n'").unwrap(), policy);
+}
+
 #[test]
 fn an_override_holds_as_if_the_limit_were_written_with_it() {
     let rate = "rate = '10/s'";

@@ -7,6 +7,7 @@ use tollgate::{AuditEntry, AuditEvent, AuditKind, Measure};
 use utoipa::ToSchema;
 use utoipa::openapi::schema::{Object, ObjectBuilder, Type};
 
+use super::granted::Granted;
 use crate::api::ms_rounded_up;
 use crate::rfc3339::of_us as time;
 
@@ -110,6 +111,8 @@ enum What {
     },
     /// The provider refused a call.
     Throttled(Box<Throttled>),
+    /// Calls were granted of an organisation that the policy names in `record_calls`.
+    Call(Box<Granted>),
     /// For some time callers were refused or made to wait.
     Episode {
         limit: String,
@@ -282,6 +285,7 @@ impl From<AuditEvent> for What {
                     author,
                 }))
             }
+            AuditEvent::CallGranted(granted) => Self::Call(Box::new((*granted).into())),
             AuditEvent::Episode {
                 limit,
                 measure,

@@ -2,6 +2,7 @@
 
 mod entry;
 mod follower;
+mod granted;
 mod query;
 
 use std::sync::Arc;

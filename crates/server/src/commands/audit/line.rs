@@ -55,6 +55,13 @@ pub(super) fn of(entry: &Value) -> String {
                 bucket()
             )
         }
+        "call" => {
+            let request = entry["request_id"].as_str().map(|id| format!(", request {}", plain(id)));
+            let client = entry["client"].as_str().map(|client| format!(", client {}", plain(client)));
+            let (calls, cost, priority) = (number("calls"), number("cost"), text("priority"));
+            let (request, client) = (request.unwrap_or_default(), client.unwrap_or_default());
+            format!("{} {calls} times, cost {cost}, {priority}{client}{request}", text("route"))
+        }
         "key" | "revoked" => {
             let end =
                 entry["expires_at"].as_str().map(|end| format!(" until {}", plain(end))).unwrap_or_default();
@@ -100,6 +107,17 @@ mod tests {
         assert_eq!(of(&episode), expected);
         episode["ongoing"] = json!(true);
         assert_eq!(of(&episode), format!("{expected}, going on"));
+    }
+
+    #[test]
+    fn a_granted_call_is_a_line() {
+        let mut call = json!({"at": "T", "kind": "call", "org": "a", "route": "GET /\u{1b}", "cost": 2, "priority": "batch", "calls": 3,
+            "buckets": [], "replica": "r"});
+        assert_eq!(of(&call), "T call      GET /\\u{1b} 3 times, cost 2, batch [org a] [replica r]");
+        (call["client"], call["request_id"]) = (json!("c"), json!("\n"));
+        let expected =
+            "T call      GET /\\u{1b} 3 times, cost 2, batch, client c, request \\n [org a] [replica r]";
+        assert_eq!(of(&call), expected);
     }
 
     #[test]

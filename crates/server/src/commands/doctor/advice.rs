@@ -48,7 +48,9 @@ pub(super) fn on_record(error: &StoreError, namespace: &str, key: &str) -> Strin
                 .to_owned()
         }
         StoreError::NoAuditTrail { .. } => {
-            let key = if words(error).contains(":calls'") { "calls" } else { "audit" };
+            let words = words(error);
+            let is_named = |key: &&str| words.contains(&format!(":{key}'"));
+            let key = ["calls", "records"].into_iter().find(is_named).unwrap_or("audit");
             format!("rename the key tollgate:{{{namespace}}}:{key}, or remove it: it is no audit trail")
         }
         StoreError::Script { detail, .. } if detail.contains("WRONGTYPE") => format!(
