@@ -30,6 +30,7 @@ mod million;
 mod mutants;
 mod namespace;
 mod outlasting;
+mod paces;
 mod pages;
 mod parity;
 mod program;
