@@ -11,6 +11,7 @@ mod outage;
 mod permits;
 mod policy_change;
 mod policy_versions;
+mod remaining;
 mod removal;
 mod state_loss;
 mod tracing_spans;
