@@ -6,7 +6,7 @@ use anyhow::{Result, ensure};
 use tollgate::embedded::Reply as Raw;
 use tollgate::engine::{
     AcquireBatch, AuditRead, BackOff, BatchId, BucketsPage, CallState, Calls, KeysRead, Lower, Peek,
-    PolicyRead, QuotaLeft, Script, SettleBatch, Settlement, UsageRead, Versions,
+    PolicyRead, QuotaLeft, ReplicasRead, Script, SettleBatch, Settlement, UsageRead, Versions, WaitersPage,
 };
 use tollgate::{AuditOrder, Call};
 
@@ -14,10 +14,11 @@ use crate::hold;
 use crate::keys;
 use crate::lab::State;
 use crate::namespace::Namespace;
+use crate::replicas;
 use crate::twin::Twin;
 
 /// Which scripts read which field of which hash.
-const READERS: [(&str, &[&str]); 17] = [
+const READERS: [(&str, &[&str]); 18] = [
     (
         "head",
         &[
@@ -28,6 +29,9 @@ const READERS: [(&str, &[&str]); 17] = [
             "pause",
             "peek",
             "list",
+            "waiters",
+            "announce",
+            "replicas",
             "sweep",
             "policy",
             "key_make",
@@ -37,12 +41,13 @@ const READERS: [(&str, &[&str]); 17] = [
         ],
     ),
     ("changes", &["acquire", "back_off", "lower", "pause", "peek", "policy"]),
-    ("b:org:acme", &["acquire", "settle", "back_off", "lower", "pause", "peek", "list", "sweep"]),
+    ("b:org:acme", &["acquire", "settle", "back_off", "lower", "pause", "peek", "list", "waiters", "sweep"]),
     ("a:r0:0", &["acquire", "sweep"]),
     ("a:r0:s", &["settle", "sweep"]),
     ("p:request", &["acquire", "settle", "sweep"]),
     ("sweep", &["sweep"]),
     ("u:org:acme", &["back_off", "sweep"]),
+    ("r:0", &["announce", "replicas", "sweep"]),
     ("c:28333334:org:acme", &["sweep"]),
     ("t:28333335:org:acme", &["back_off", "pause", "sweep"]),
     ("h:472222", &["sweep", "usage"]),
@@ -127,6 +132,9 @@ fn argument(namespace: &mut Namespace, script: &str) -> Vec<u8> {
         }
         "pause" => hold::argument(namespace, &path, 1),
         "list" => BucketsPage { cursor: "0", limit: None }.encode(),
+        "waiters" => WaitersPage { cursor: "0", limit: None }.encode(),
+        "announce" => replicas::announce("00").encode(),
+        "replicas" => ReplicasRead.encode(),
         "sweep" => namespace.sweeping(),
         "audit" => AuditRead { first: None, last: None, count: 1, order: AuditOrder::OldestFirst }.encode(),
         "policy" => namespace.write(),

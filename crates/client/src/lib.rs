@@ -29,11 +29,13 @@ mod observe;
 mod permit;
 pub mod policy;
 pub mod provider;
+mod replicas;
 mod seal;
 mod store;
 mod sweeper;
 mod usage;
 mod versions;
+mod waiters;
 
 pub use access::{ApiKey, ApiKeys, KeyError, KeyToken, KeysSeen, MadeKey, NewKey, NoRole, Presented, Role};
 pub use acquire::Acquire;
@@ -55,9 +57,11 @@ pub use metrics::{Description, Distribution, Family, MetricKind, MetricValue, Me
 pub use observe::{Observation, Observe, Pause};
 pub use permit::{LimitState, Permit, PermitError};
 pub use policy::{Attribute, Limit, Measure, Mode, Override, Policy, PolicyError, Position, Problem, Terms};
+pub use replicas::{ReplicaSeen, Replicas};
 pub use store::{
     Hindrance, RefusedCommand, ServerAddress, ServerFacts, StoreAddress, StoreAddressError, StoreError,
     StoreTls, StoreTlsError,
 };
 pub use usage::{Usage, UsageQuery, UsageRow, UsageStep};
 pub use versions::PolicyChange;
+pub use waiters::{WaitedAt, Waiters, WaitersQuery, WaitingOrg};

@@ -5,7 +5,7 @@ use super::flat::{Malformed, Writer};
 use super::reply::Reply;
 
 /// Fields that one page looks at. Redis is busy with a page for about as long as with a batch of acquires.
-const LOOKED: u64 = 250;
+pub(super) const LOOKED: u64 = 250;
 
 /// One page of the buckets that have a record.
 #[derive(Clone, Debug)]

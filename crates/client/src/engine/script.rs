@@ -46,6 +46,12 @@ impl Script {
     pub const PEEK: &Self = &PEEK;
     /// Pages through the buckets that have a record.
     pub const LIST: &Self = &LIST;
+    /// Pages through those who wait.
+    pub const WAITERS: &Self = &WAITERS;
+    /// Says that a replica lives.
+    pub const ANNOUNCE: &Self = &ANNOUNCE;
+    /// Tells which replicas share the namespace.
+    pub const REPLICAS: &Self = &REPLICAS;
     /// Removes what is no longer needed.
     pub const SWEEP: &Self = &SWEEP;
     /// Pages through the audit trail.
@@ -70,7 +76,7 @@ impl Script {
     pub const REMOVE: &Self = &REMOVE;
 
     /// Every script there is.
-    pub const ALL: [&Self; 18] = [
+    pub const ALL: [&Self; 21] = [
         Self::ACQUIRE,
         Self::SETTLE,
         Self::BACK_OFF,
@@ -78,6 +84,9 @@ impl Script {
         Self::PAUSE,
         Self::PEEK,
         Self::LIST,
+        Self::WAITERS,
+        Self::ANNOUNCE,
+        Self::REPLICAS,
         Self::SWEEP,
         Self::AUDIT,
         Self::POLICY,
@@ -119,7 +128,11 @@ static LOWER: Script = script!("lower", after "audit_trail", after "tally", afte
 static PAUSE: Script = script!("pause", after "audit_trail", after "tally", after "open");
 static PEEK: Script = script!("peek");
 static LIST: Script = script!("list");
-static SWEEP: Script = script!("sweep", after "audit_trail", after "tally", after "booking");
+static WAITERS: Script = script!("waiters");
+static ANNOUNCE: Script = script!("announce", after "replica_list");
+static REPLICAS: Script = script!("replicas", after "replica_list");
+static SWEEP: Script =
+    script!("sweep", after "audit_trail", after "tally", after "booking", after "replica_list");
 static AUDIT: Script = script!("audit", after "audit_trail");
 static POLICY: Script = script!("policy", after "audit_trail");
 static POLICY_READ: Script = script!("policy_read");

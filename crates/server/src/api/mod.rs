@@ -16,9 +16,11 @@ pub(crate) mod pauses;
 pub(crate) mod permits;
 pub(crate) mod policy;
 mod policy_answer;
+pub(crate) mod replicas;
 mod time_param;
 pub(crate) mod usage;
 pub(crate) mod versions;
+pub(crate) mod waiters;
 mod words;
 
 use std::time::Duration;

@@ -23,8 +23,8 @@ use crate::rfc3339;
 const ROWS_MAX: usize = 20_000;
 
 /// Longest name of a limit and longest key.
-const LIMIT_BYTES_MAX: usize = 256;
-const KEY_BYTES_MAX: usize = 1_024;
+pub(super) const LIMIT_BYTES_MAX: usize = 256;
+pub(super) const KEY_BYTES_MAX: usize = 1_024;
 
 /// How far an answer goes back, unless it is said.
 const HOUR_US: u64 = 3_600_000_000;
@@ -173,7 +173,11 @@ pub(crate) async fn get(State(app): State<App>, Query(asked): Query<Asked>) -> R
     Ok(Json(Used { complete_until, rows: rows.into_iter().map(Row::from).collect() }))
 }
 
-fn check_length(field: &str, text: Option<&str>, expected: RangeInclusive<usize>) -> Result<(), Problem> {
+pub(super) fn check_length(
+    field: &str,
+    text: Option<&str>,
+    expected: RangeInclusive<usize>,
+) -> Result<(), Problem> {
     match text.map(str::len).filter(|length| !expected.contains(length)) {
         None => Ok(()),
         Some(length) => {
