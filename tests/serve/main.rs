@@ -11,6 +11,7 @@ mod buckets;
 mod client;
 mod command_line;
 mod description;
+mod diagnosis;
 mod disconnect;
 mod doctor;
 mod exposition;

@@ -12,7 +12,7 @@ use super::description::Operation;
 
 /// Who may carry out which operation: the whole table, written down once more and not taken from the description. Of the rest nobody is asked
 /// for anything.
-const TABLE: [(&str, &[&str]); 27] = [
+const TABLE: [(&str, &[&str]); 28] = [
     ("acquire", &["acquire", "admin"]),
     ("observe", &["acquire", "admin"]),
     ("settle", &["acquire", "admin"]),
@@ -33,6 +33,7 @@ const TABLE: [(&str, &[&str]); 27] = [
     ("pause", &["operator", "admin"]),
     ("resume", &["operator", "admin"]),
     ("replicas", &["viewer", "operator", "admin"]),
+    ("diagnosis", &["viewer", "operator", "admin"]),
     ("usage", &["viewer", "operator", "admin"]),
     ("metrics", &["viewer", "operator", "admin"]),
     ("audit", &["viewer", "operator", "admin"]),

@@ -28,7 +28,7 @@ const SLOW: &str = r#"
 #[tokio::test]
 async fn who_waits_is_told_by_every_replica() -> Result<()> {
     let server = RedisServer::start()?;
-    let replica = Replica::builder().store(&server.url()).policy(SLOW);
+    let replica = Replica::builder().store(server.url()).policy(SLOW);
     let one = Api::start(replica.argument("--begin").argument("full")).await?;
     let other = Api::joining(&server.url()).await?;
     one.acquire(&call_of("acme", 5)).await?.expect(200);

@@ -98,7 +98,7 @@ impl Tollgate {
         for _ in 0..PAGES_MOST {
             let page = WaitersPage { cursor: &cursor, limit: query.limit.as_deref() };
             let Reply::Done(page) = self.keeper().library().waiters(&page).await? else {
-                cursor = "0".to_owned();
+                "0".clone_into(&mut cursor);
                 break;
             };
             for waited in page.buckets {
@@ -111,7 +111,9 @@ impl Tollgate {
         }
         let buckets = found.into_values().filter(|waited| query.org.is_none() || !waited.orgs.is_empty());
         let mut buckets: Vec<WaitedAt> = buckets.collect();
-        buckets.iter_mut().for_each(|waited| waited.orgs.sort_by_key(|flow| flow.ahead));
+        for waited in &mut buckets {
+            waited.orgs.sort_by_key(|flow| flow.ahead);
+        }
         Ok(Waiters { buckets, next: Some(cursor).filter(|cursor| cursor != "0") })
     }
 }

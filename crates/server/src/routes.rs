@@ -15,8 +15,8 @@ use utoipa_axum::routes;
 
 use crate::access::{self, Access, Rules};
 use crate::api::{
-    acquire, audit, buckets, docs, health, keys, limits, metrics, observe, overrides, pauses, permits,
-    policy, replicas, usage, versions, waiters,
+    acquire, audit, buckets, diagnosis, docs, health, keys, limits, metrics, observe, overrides, pauses,
+    permits, policy, replicas, usage, versions, waiters,
 };
 use crate::app::App;
 use crate::description;
@@ -88,6 +88,7 @@ fn of_namespace() -> OpenApiRouter<App> {
         .routes(routes!(waiters::get))
         .routes(routes!(pauses::list, pauses::pause, pauses::resume))
         .routes(routes!(replicas::get))
+        .routes(routes!(diagnosis::get))
         .routes(routes!(usage::get))
         .routes(routes!(keys::list, keys::make))
         .routes(routes!(keys::revoke))

@@ -5,6 +5,7 @@ pub(crate) mod audit;
 pub(crate) mod buckets;
 mod call;
 mod change;
+pub(crate) mod diagnosis;
 pub(crate) mod docs;
 pub(crate) mod health;
 pub(crate) mod keys;

@@ -9,6 +9,7 @@ mod columns;
 pub(crate) mod completions;
 mod connection;
 pub(crate) mod demo;
+pub(crate) mod diagnosis;
 mod difference;
 pub(crate) mod doctor;
 pub(crate) mod genesys;

@@ -14,7 +14,8 @@ use super::service::{Ask, Place};
 const EXAMPLES: &str = "\
 Examples:
   tollgate replicas
-      The processes that have said within five minutes that they live: who they are, since when, and which policy they hold.
+      The processes that have said within five minutes that they live: who they are, since when,
+      and which policy they hold.
   tollgate replicas --json
       The same, as a line of JSON each.
 

@@ -23,7 +23,8 @@ Examples:
   tollgate waiters --org acme --json
       Where acme waits, as a line of JSON for each bucket.
 
-A line whose organisation is `*` stands for a bucket of which only the queue is known: who waits there has asked more than a minute ago.
+A line whose organisation is `*` stands for a bucket of which only the queue is known: who waits
+there has asked more than a minute ago.
 
 Exit codes: 0 done, 1 the service can't be asked or refuses it, 2 the command line is wrong.";
 
@@ -70,7 +71,9 @@ async fn collected(arguments: &Arguments, service: &Service) -> Result<(Found, b
     let query = [("limit", &arguments.limit), ("key", &arguments.key), ("org", &arguments.org)];
     let paged = Paged { target: "/waiters", query: &query, rows: "waiters" };
     let is_all = paged.read(service, |page| {
-        page.iter().for_each(|bucket| add(&mut found, bucket));
+        for bucket in page {
+            add(&mut found, bucket);
+        }
         if found.len() > most { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
     });
     let is_all = is_all.await?;
