@@ -44,7 +44,8 @@
 -- ERRORS   SCHEMA  a stored record is of an unknown version
 -- WRITES   only if something was granted, somebody has come to wait or waits no more, the epoch or the clock moved, or the batch
 --          is a repeated one: head, answer (swept 10 min later), buckets that were charged or are waited at (swept when full
---          again), their counters, permits (20 min), flows (1 min), tallies of what was reported (swept after a minute)
+--          again), their counters, permits (20 min), flows (1 min), tallies of what was reported (swept after a minute) and
+--          episodes (until the sweep tells that they are over)
 -- COST     TIME, HMGET; HGET if a bucket has other terms than its record; HMGET if a bucket is new; HMGET if somebody waits; HMGET if
 --          something is reported; HSET if anything is written
 

@@ -1,19 +1,22 @@
 -- The audit trail: what happened to a namespace, each thing told once. Joined in front of the scripts that tell of it or read it.
 --
--- It is a stream. An entry has one field, its kind, and a record in it. Redis does not roll back, so the trail is opened, and what could
+-- It is two streams with ids of one row: what becomes of calls is told in one of its own, so that however much that is, it takes nothing
+-- from what was done to the namespace. An entry has one field, its kind, and a record in it. Redis does not roll back, so the trail is opened, and what could
 -- make an entry fail is seen, before anything is written; a server that is full refuses the first write and none after it, so entries
 -- are written first. What tells nothing new is counted in the state, and told by the sweep in one entry for all.
 
 local ENTRIES_MOST = 10000             -- a new entry takes the place of the oldest
+local CALLS_MOST = 50000               -- the same of what becomes of calls
 local ENTRIES_KEPT_US = 2592000000000  -- 30 days
 local SEQUENCES = 1000000              -- ids in a millisecond: a thousand for each microsecond
 local ID_DIGITS = 15                   -- of both numbers of an id: so long they are exact
+local OF_CALLS = {episode = true, throttled = true}  -- the kinds that are told of calls
 local UNTOLD_US = 60000000             -- 1 min, after which what was counted is told
 
--- Opens the trail under a key, to know the id given out last. Returns nil and an error where the key holds something else.
-local function open_trail(key)
-  local trail = {key = key, ms = 0, sequence = 0}
-  if redis.call("EXISTS", key) == 0 then return trail end
+-- Opens the stream under a key, to know the id given out last. Returns nil and an error where the key holds something else.
+local function open_stream(key)
+  local stream = {key = key, ms = 0, sequence = 0}
+  if redis.call("EXISTS", key) == 0 then return stream end
   local info = redis.pcall("XINFO", "STREAM", key)
   if info.err then
     if string.sub(info.err, 1, 9) ~= "WRONGTYPE" then return nil, info end
@@ -25,23 +28,42 @@ local function open_trail(key)
       if #ms > ID_DIGITS or #sequence > ID_DIGITS then
         return nil, redis.error_reply("AUDIT the stream '" .. key .. "' has an id that is none of tollgate's; rename it or remove it")
       end
-      trail.ms, trail.sequence = tonumber(ms), tonumber(sequence)
+      stream.ms, stream.sequence = tonumber(ms), tonumber(sequence)
     end
   end
+  return stream
+end
+
+-- Whether an id, two numbers, is above another one.
+local function is_above(ms, sequence, other_ms, other_sequence)
+  return ms > other_ms or (ms == other_ms and sequence > other_sequence)
+end
+
+-- Opens the trail, both of its streams. Returns nil and an error where one of the keys holds something else.
+local function open_trail(key, calls_key)
+  local trail, problem = open_stream(key)
+  if problem then return nil, problem end
+  local calls
+  calls, problem = open_stream(calls_key)
+  if problem then return nil, problem end
+  trail.calls_key = calls_key
+  if is_above(calls.ms, calls.sequence, trail.ms, trail.sequence) then trail.ms, trail.sequence = calls.ms, calls.sequence end
   return trail
 end
 
 -- Adds an entry. Its id is the time, or where that is not above the last id, as after a loss of the state and a step of the clock,
--- the next one: ids always rise.
+-- the next one: ids always rise, from one stream to the other too.
 local function tell(trail, now, kind, record)
   local ms = floor(now / 1000)
   local sequence = (now - 1000 * ms) * 1000
-  if ms < trail.ms or (ms == trail.ms and sequence <= trail.sequence) then
+  if not is_above(ms, sequence, trail.ms, trail.sequence) then
     ms, sequence = trail.ms, trail.sequence + 1
     if sequence >= SEQUENCES then ms, sequence = ms + 1, 0 end
   end
   trail.ms, trail.sequence = ms, sequence
-  redis.call("XADD", trail.key, "MAXLEN", "=", string.format("%d", ENTRIES_MOST), string.format("%d-%d", ms, sequence), kind, record)
+  local key, most = trail.key, ENTRIES_MOST
+  if OF_CALLS[kind] then key, most = trail.calls_key, CALLS_MOST end
+  redis.call("XADD", key, "MAXLEN", "=", string.format("%d", most), string.format("%d-%d", ms, sequence), kind, record)
 end
 
 -- Tells the epochs that have begun and were not told yet, the newest of which comes first in the head. That has to be written
@@ -57,6 +79,7 @@ end
 local function trim_trail(trail, now)
   local oldest = floor(max(0, now - ENTRIES_KEPT_US) / 1000)
   redis.call("XTRIM", trail.key, "MINID", "=", string.format("%d-0", oldest))
+  redis.call("XTRIM", trail.calls_key, "MINID", "=", string.format("%d-0", oldest))
 end
 
 -- The field in which it is counted what is not told yet of the bucket in a field.

@@ -3,6 +3,7 @@
 --
 -- KEYS[1]  hash, the namespace's state
 -- KEYS[2]  stream, the namespace's audit trail
+-- KEYS[3]  stream, what the audit trail tells of calls
 -- ARGV[1]  msgpack array, flat:
 --            fence       string   policy that the buckets were compiled from
 --            server      string   run id of the server process on the connection
@@ -14,6 +15,8 @@
 --            status      integer  of the provider's answer, as HTTP has it
 --            org         string   whose call it was, "" if that is not known
 --            replica     string   who tells it
+--            route       string   method and path of the call, "" if that is not known
+--            author      string   who has told the replica, "" if nobody has
 --            limits, terms, buckets  as in acquire.lua: the candidates, from the narrowest to the widest
 --            windows     count, then each: us, what the bucket's quota is counted over, 1..2^53-1
 -- RETURNS  msgpack array, flat:
@@ -29,9 +32,9 @@
 --          AUDIT   the key of the audit trail holds something else
 -- WRITES   if a bucket was paused: head, the buckets (swept when nothing is owed and they are paused no more, ten of its windows
 --          after the last one in which a slow one was asked for, or a day), their counters, the tally of the one that is to blame
---          (swept after a minute); what is no news is counted (untold, until the sweep tells it), news is told: pause, cut
+--          (swept after a minute); each refusal is told: throttled; what is no news is counted (untold, until the sweep tells it), news is told: pause, cut
 -- COST     TIME, HMGET; HGET if a bucket has other terms than its record; HGET for each bucket that had no record and is given
---          one; HGET; if it is news EXISTS, XINFO, 1 or 2 XADD; HSET
+--          one; HGET, 2 EXISTS, 2 XINFO, XADD; if it is news 1 or 2 XADD more; HSET
 
 local NAMED, IF_EXPLAINED = 1, 2  -- who is to blame, else the narrowest
 local SEVERAL = 3            -- buckets of different keys refused at once are no limits of their own, but what they share
@@ -40,9 +43,9 @@ local ON_ITS_WAY_US = 1000000  -- 1 s: about as long may a call be of which it i
 
 local args = cmsgpack.unpack(ARGV[1])
 local fence, server, granted_at, wait, blamed = args[1], args[2], args[3], args[4], args[5]
-local learned, status, org, replica = args[6] == 1, args[7], args[8], args[9]
+local learned, status, org, replica, route, author = args[6] == 1, args[7], args[8], args[9], args[10], args[11]
 local fields = {"head"}
-local buckets, _, first_window = bind_buckets(args, 10, fields)
+local buckets, _, first_window = bind_buckets(args, 12, fields)
 for b = 1, #buckets do fields[#buckets + b + 1] = untold_field(buckets[b].field) end
 local stored = redis.call("HMGET", KEYS[1], unpack(fields))
 
@@ -141,9 +144,11 @@ tally, problem = read_tally(redis.call("HGET", KEYS[1], tally_at), tally_at)
 if problem then return problem end
 tally[T_THROTTLED] = tally[T_THROTTLED] + 1
 tally[T_PAUSED] = tally[T_PAUSED] + paused_for(bucket, now) - paused_before
+trail, problem = open_trail(KEYS[2], KEYS[3])
+if problem then return problem end
+tell(trail, now, "throttled", pack(SCHEMA, now, bucket.field, by, wait, status, is_news and 1 or 0, org, replica, route,
+  author))
 if is_news then
-  trail, problem = open_trail(KEYS[2])
-  if problem then return problem end
   tell(trail, now, "pause", pack(SCHEMA, now, bucket.field, by, bucket.paused, wait, pace.share, status, org, replica))
   if was_cut then
     tell(trail, now, "cut", pack(SCHEMA, now, bucket.field, share_before, pace.share, pace.window, org, replica))

@@ -248,7 +248,7 @@ if waiting then reply_tickets(reply, claims, waits_at, entry_count) end
 reply = pack(reply)
 
 local writes
-writes, problem = add_reports(args, reports_at, head)
+writes, problem = add_reports(args, reports_at, head, now)
 if problem then return problem end
 if any_charged or waiting or head.changed or repeated or #writes > 0 then
   local w = #writes

@@ -3,6 +3,7 @@
 -- KEYS[1]  hash, the namespace's state
 -- KEYS[2]  hash, the namespace's API keys
 -- KEYS[3]  stream, the namespace's audit trail
+-- KEYS[4]  stream, what the audit trail tells of calls
 -- ARGV[1]  msgpack array, flat:
 --            id          string   of the key
 --            digest      string   by which its secret is known again
@@ -21,7 +22,7 @@
 -- ERRORS   SCHEMA  a stored record is of an unknown version
 --          AUDIT   the key of the audit trail holds something else
 -- WRITES   if it is made: index, the key (no TTL: until it is revoked); tells key
--- COST     HGET for the head and the index, TIME; HGET if the id is taken; if it is made EXISTS, XINFO, XADD, HSET
+-- COST     HGET for the head and the index, TIME; HGET if the id is taken; if it is made 2 EXISTS, 2 XINFO, XADD, HSET
 
 local KEYS_MOST = 1000
 local MADE, TOO_MANY, TAKEN, NO_ADMIN, PAST = 0, 1, 2, 3, 4
@@ -48,7 +49,7 @@ if #index.ids == 0 and role ~= "admin" then return pack({OK, NO_ADMIN, now}) end
 if expires > 0 and expires <= now then return pack({OK, PAST, now}) end
 
 local trail
-trail, problem = open_trail(KEYS[3])
+trail, problem = open_trail(KEYS[3], KEYS[4])
 if problem then return problem end
 tell(trail, now, "key", pack(SCHEMA, now, id, role, label, expires, author, reason, replica))
 index.ids[#index.ids + 1] = id

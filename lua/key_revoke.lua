@@ -3,6 +3,7 @@
 -- KEYS[1]  hash, the namespace's state
 -- KEYS[2]  hash, the namespace's API keys
 -- KEYS[3]  stream, the namespace's audit trail
+-- KEYS[4]  stream, what the audit trail tells of calls
 -- ARGV[1]  msgpack array, flat:
 --            id          string   of the key
 --            tag         string   the mark of the keys from now on, which no other state of them has
@@ -15,7 +16,7 @@
 -- ERRORS   SCHEMA  a stored record is of an unknown version
 --          AUDIT   the key of the audit trail holds something else
 -- WRITES   if it revokes: index, which stays when it names none; removes the key and when it was last used; tells revoked
--- COST     HGET for the head and the index, TIME; if it revokes HGET, EXISTS, XINFO, XADD, HSET, HDEL
+-- COST     HGET for the head and the index, TIME; if it revokes HGET, 2 EXISTS, 2 XINFO, XADD, HSET, HDEL
 
 local args = cmsgpack.unpack(ARGV[1])
 local id, tag, author, reason, replica = args[1], args[2], args[3], args[4], args[5]
@@ -32,7 +33,7 @@ local schema, _, role, label = cmsgpack.unpack(redis.call("HGET", KEYS[2], key_f
 if schema ~= SCHEMA then return unknown_schema(key_field(id), schema) end
 
 local trail
-trail, problem = open_trail(KEYS[3])
+trail, problem = open_trail(KEYS[3], KEYS[4])
 if problem then return problem end
 tell(trail, now, "revoked", pack(SCHEMA, now, id, role, label, author, reason, replica))
 table.remove(index.ids, place)

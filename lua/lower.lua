@@ -3,6 +3,7 @@
 --
 -- KEYS[1]  hash, the namespace's state
 -- KEYS[2]  stream, the namespace's audit trail
+-- KEYS[3]  stream, what the audit trail tells of calls
 -- ARGV[1]  msgpack array, flat:
 --            fence       string   policy that the buckets were compiled from
 --            server      string   run id of the server process on the connection
@@ -22,7 +23,7 @@
 --          are paused by it (swept after a minute); told is that it was (lowered), or counted (untold, until the sweep tells it) where it
 --          was within the last minute
 -- COST     TIME, HMGET; HGET if a bucket has other terms than its record; if a bucket was lowered HSET, HGET for each that is
---          paused by it, and where that is told and not counted EXISTS, XINFO, XADD for each
+--          paused by it, and where that is told and not counted 2 EXISTS, 2 XINFO, XADD for each
 
 local RESETS_MOST_US = 86400000000  -- 1 day: what is said of a time further away says too little of today
 
@@ -100,7 +101,7 @@ for b = 1, #buckets do
   end
 end
 if #told > 0 then
-  local trail, problem = open_trail(KEYS[2])
+  local trail, problem = open_trail(KEYS[2], KEYS[3])
   if problem then return problem end
   for t = 1, #told do tell(trail, now, "lowered", told[t]) end
 end

@@ -2,6 +2,7 @@
 --
 -- KEYS[1]  hash, the namespace's state
 -- KEYS[2]  stream, the namespace's audit trail
+-- KEYS[3]  stream, what the audit trail tells of calls
 -- ARGV[1]  msgpack array, flat:
 --            fence       string   policy that the buckets were compiled from
 --            server      string   run id of the server process on the connection
@@ -21,7 +22,7 @@
 -- WRITES   if it changes anything: head, the buckets (swept when nothing is owed and they are paused no more), their counters, the tally
 --          of the first (swept after a minute); tells hold, resume
 -- COST     TIME, HMGET; HGET if a bucket has other terms than its record; HGET for each bucket that had no record; if it changes
---          anything EXISTS, XINFO, HGET, XADD, HSET
+--          anything 2 EXISTS, 2 XINFO, HGET, XADD, HSET
 
 local args = cmsgpack.unpack(ARGV[1])
 local fence, server, pause, author, reason, replica = args[1], args[2], args[3], args[4], args[5], args[6]
@@ -57,7 +58,7 @@ for c = 1, #changed do
     writes[w + 1], writes[w + 2] = limit.counter, string.format("%d", count + 1)
   end
 end
-local trail, problem = open_trail(KEYS[2])
+local trail, problem = open_trail(KEYS[2], KEYS[3])
 if problem then return problem end
 local first = buckets[1].field
 local tally_at, tally = tally_field(head, first), nil

@@ -3,6 +3,7 @@
 -- KEYS[1]  hash, the namespace's state
 -- KEYS[2]  hash, the namespace's policies
 -- KEYS[3]  stream, the namespace's audit trail
+-- KEYS[4]  stream, what the audit trail tells of calls
 -- ARGV[1]  msgpack array, flat:
 --            how         string   "put" | "restore"
 --            expected    string   put: fence of the policy that this one follows, "" for none
@@ -24,7 +25,7 @@
 --          AUDIT   the key of the audit trail holds something else
 -- WRITES   head, changes; current, policy, seal (no TTL: they live as long as their namespace); keeps the last 100 policies; tells policy or
 --          restored, learned, epoch
--- COST     HMGET, TIME, HMGET; when written EXISTS, XINFO, XADD for each thing told (at most 2, and 8 epochs), 2 HSET, HDEL
+-- COST     HMGET, TIME, HMGET; when written 2 EXISTS, 2 XINFO, XADD for each thing told (at most 2, and 8 epochs), 2 HSET, HDEL
 
 local KEEP = 100          -- policies
 local CHANGES_MOST = 100  -- times at which the policy was changed
@@ -53,7 +54,7 @@ local state_lost = not head or (how == "restore" and head.fence ~= fence)
 if not state_lost and not writes_policy then return cmsgpack.pack({OK, fence}) end
 
 local trail
-trail, problem = open_trail(KEYS[3])
+trail, problem = open_trail(KEYS[3], KEYS[4])
 if problem then return problem end
 head = head or {fence = fence, server = server, epoch = epoch, since = 0, seen = 0, offset = 0, ruled = 0}
 local now = tell_time(head)

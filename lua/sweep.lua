@@ -6,6 +6,7 @@
 -- KEYS[1]  hash, the namespace's state
 -- KEYS[2]  stream, the namespace's audit trail
 -- KEYS[3]  hash, the namespace's books
+-- KEYS[4]  stream, what the audit trail tells of calls
 -- ARGV[1]  msgpack array, flat:
 --            looked      integer  about how many fields to look at, 1..1000
 --            fence       string   policy that the limits are of
@@ -20,11 +21,11 @@
 -- ERRORS   SCHEMA  a stored record is of an unknown version
 --          AUDIT   the key of the audit trail holds something else
 -- WRITES   head, sweep, counters, buckets of which it is told that they have recovered, or that have counted something in an earlier
---          minute; removes fields; pages of the books, and span at the end of a pass; tells repeated, recovered, epoch, and removes
---          old entries
+--          minute; removes fields; pages of the books, and span at the end of a pass; tells repeated, recovered, episode, epoch,
+--          and removes old entries; episodes that go on, once an hour
 -- COST     HMGET, TIME; when due HSCAN, HDEL and HSET; HGET if a bucket has other terms than its record; HMGET if a bucket is
 --          removed; HMGET and HSET if something is booked; at the end of a pass HGET and HSET, and HDEL if a page is removed;
---          EXISTS, XINFO, XTRIM at the end of a pass and if something is told, and XADD for each
+--          2 EXISTS, 2 XINFO, 2 XTRIM at the end of a pass and if something is told, and XADD for each
 
 local ANSWER_US = 600000000  -- 10 min, longer than any batch is repeated
 local PERMIT_US = 1200000000 -- 10 min, in which a name may be asked for again, and 10 more, in which that is settled
@@ -111,8 +112,8 @@ local function record_of(bucket)
   return pack(unpack(values))
 end
 
--- Of what is told the kind and the record, of what is written the field and the record.
-local removed, shrunk, told, writes, books = {}, {}, {}, {}, {late = late}
+-- Of what is told the kind and the record, of episodes the record alone, of what is written the field and the record.
+local removed, shrunk, told, episodes, writes, books = {}, {}, {}, {}, {}, {late = late}
 
 -- Each looks at a record of one kind. Returns whether it is to be removed, or nil and an error where it can't be read.
 local look_at = {}
@@ -190,6 +191,20 @@ look_at["r:"] = function(field, record)
   return #living == 0
 end
 
+look_at["e:"] = function(field, record)
+  local episode, unread = read_episode(record, field, now)
+  if not episode then return nil, unread end
+  local is_over = now - episode.last >= QUIET_US
+  if not is_over and now - episode.since < PART_US then return false end
+  episodes[#episodes + 1] = pack(SCHEMA, now, "b:" .. string.sub(field, 3), episode.began, episode.last, episode.refused, episode.waits,
+    episode.waited, episode.longest, is_over and 1 or 0)
+  if not is_over then
+    episode.since, episode.refused, episode.waits, episode.waited, episode.longest = now, 0, 0, 0, 0
+    writes[#writes + 1], writes[#writes + 2] = field, pack_episode(episode)
+  end
+  return is_over
+end
+
 local page = redis.call("HSCAN", KEYS[1], cursor, "COUNT", string.format("%d", looked_most))
 local found, is_last = page[2], page[1] == "0"
 local looked = #found / 2
@@ -200,6 +215,9 @@ for f = 1, #found, 2 do
   if unread then return unread end
   if spent then removed[#removed + 1] = found[f] end
 end
+
+-- Behind all else: in which order records are found differs from server to server.
+for e = 1, #episodes do told[#told + 1], told[#told + 2] = "episode", episodes[e] end
 
 local booked
 booked, problem = close_books(books, KEYS[3])
@@ -219,7 +237,7 @@ end
 
 local trail
 if #told > 0 or head.begun or is_last then
-  trail, problem = open_trail(KEYS[2])
+  trail, problem = open_trail(KEYS[2], KEYS[4])
   if problem then return problem end
 end
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 use anyhow::{Result, ensure};
 use tollgate::engine::{
     AuditRead, BackOff, Begin, Blamed, Lower, PolicyWrite, QuotaLeft, RefusedCall, Reply, Reporter, Script,
-    Sweep, WriteMode,
+    Streams, Sweep, WriteMode,
 };
 use tollgate::policy::Path;
 use tollgate::{Attribution, AuditEntry, AuditEvent, AuditOrder};
@@ -24,9 +24,14 @@ const MOST: usize = 10_000;
 /// How long it holds them.
 pub(crate) const KEPT_US: u64 = 30 * 86_400 * SECOND_US;
 
-/// The whole trail, read by the script.
+/// What the trail tells of the namespace, all of it, read by the script.
 pub(crate) fn trail(namespace: &mut Namespace) -> Vec<AuditEntry> {
-    let mut read = AuditRead { first: None, last: None, count: 100, order: AuditOrder::OldestFirst };
+    told_in(namespace, Streams::Namespace)
+}
+
+/// All that one of the streams of the trail tells, or both.
+pub(crate) fn told_in(namespace: &mut Namespace, streams: Streams) -> Vec<AuditEntry> {
+    let mut read = AuditRead { first: None, last: None, count: 100, order: AuditOrder::OldestFirst, streams };
     let mut entries = Vec::new();
     loop {
         let Ok(Reply::Done(page)) = AuditRead::decode(&namespace.ask(Script::AUDIT, read.encode())) else {
@@ -58,7 +63,7 @@ pub(crate) fn sweep_later(namespace: &mut Namespace) {
 
 pub(crate) fn lower(namespace: &mut Namespace, org: &str, granted_at_us: u64, remaining: u64) {
     let path = path_of(namespace, org);
-    let reporter = Reporter { replica: "r0".to_owned(), org: org.to_owned() };
+    let reporter = Reporter { replica: "r0".to_owned(), org: org.to_owned(), ..Reporter::default() };
     let mut lower = Lower::granted_in(0, granted_at_us).reported_by(reporter);
     lower.push(&path.buckets()[2], QuotaLeft { owed: 0, remaining, resets_in: None });
     let argument = lower.encode(namespace.policy(), namespace.fence(), &namespace.server());
@@ -136,7 +141,7 @@ fn attributions(programs: &Programs) -> Result<()> {
         granted(&mut namespace, &path, spent);
         let refused =
             RefusedCall { granted_at_us: namespace.clock_us, wait, blamed, status: 429, is_learned };
-        let reporter = Reporter { replica: "r7".to_owned(), org: org.to_owned() };
+        let reporter = Reporter { replica: "r7".to_owned(), org: org.to_owned(), ..Reporter::default() };
         let mut back_off = BackOff::new(refused).reported_by(reporter);
         back_off.push(&path.buckets()[2], Duration::from_secs(1));
         let argument = back_off.encode(namespace.policy(), namespace.fence(), &namespace.server());
@@ -350,8 +355,8 @@ const MUTANTS: [(&str, &str); 23] = [
         "  untold.refused, untold.paused = untold.refused,",
     ),
     ("  if was_cut then\n    tell", "  if true then\n    tell"),
-    ("if is_news then\n  trail, problem", "if true then\n  trail, problem"),
-    ("  if ms < trail.ms or (ms == trail.ms and sequence <= trail.sequence) then", "  if false then"),
+    ("if is_news then\n  tell(trail", "if true then\n  tell(trail"),
+    ("  if not is_above(ms, sequence, trail.ms, trail.sequence) then", "  if false then"),
     ("  redis.call(\"XTRIM\"", "  local none = (\"XTRIM\""),
     ("local ENTRIES_MOST = 10000 ", "local ENTRIES_MOST = 10001 "),
     ("  if now - bucket.pace.lowered_at >= REMEMBERED_US then", "  if true then"),

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use anyhow::{Result, ensure};
 use tollgate::embedded::{Reply as Raw, StreamDump};
-use tollgate::engine::{AuditRead, BackOff, Lower, QuotaLeft, RefusedCall, Script};
+use tollgate::engine::{AuditRead, BackOff, Lower, QuotaLeft, RefusedCall, Script, Streams};
 use tollgate::{AuditEntry, AuditEvent, AuditOrder};
 
 use crate::audit::{KEPT_US, SECOND_US, lower, sweep_later, trail};
@@ -22,19 +22,19 @@ return 1";
 /// A key that holds something else is named by every script that would tell something, and nothing is written.
 #[test]
 fn a_key_that_holds_no_trail_is_an_error_before_anything_is_written() {
-    for what in ["hash", "id"] {
+    for (what, is_of_calls) in [("hash", false), ("id", false), ("hash", true), ("id", true)] {
         let mut namespace = Namespace::new(LIMITS);
         let path = path_of(&namespace, "acme");
         granted(&mut namespace, &path, 1);
         let granted_at_us = namespace.clock_us;
         namespace.clock_us += 1;
-        namespace.foreign(FOREIGN, what);
+        let key = if is_of_calls { ":calls'" } else { ":audit'" };
+        namespace.foreign(FOREIGN, what, is_of_calls);
         let before = namespace.lab.dump();
         for script in [Script::BACK_OFF, Script::LOWER, Script::SWEEP, Script::POLICY, Script::AUDIT] {
             let argument = asked(&namespace, script, granted_at_us);
             let reply = namespace.run(script, argument);
-            let told =
-                matches!(&reply, Raw::Error(text) if text.starts_with("AUDIT ") && text.contains(":audit'"));
+            let told = matches!(&reply, Raw::Error(text) if text.starts_with("AUDIT ") && text.contains(key));
             assert!(told, "{}, over a {what}: {reply:?}", script.name());
             assert!(namespace.lab.dump() == before, "{}, over a {what}, has written", script.name());
         }
@@ -57,7 +57,14 @@ fn asked(namespace: &Namespace, script: &Script, granted_at_us: u64) -> Vec<u8> 
         }
         "sweep" => namespace.sweeping(),
         "policy" => namespace.write_next(),
-        _ => AuditRead { first: None, last: None, count: 1, order: AuditOrder::OldestFirst }.encode(),
+        _ => AuditRead {
+            first: None,
+            last: None,
+            count: 1,
+            order: AuditOrder::OldestFirst,
+            streams: Streams::Both,
+        }
+        .encode(),
     }
 }
 
@@ -104,7 +111,13 @@ pub(crate) fn story() -> Trace {
     granted(&mut namespace, &other, 1);
     sweep_later(&mut namespace);
     trail(&mut namespace);
-    let newest = AuditRead { first: None, last: None, count: 2, order: AuditOrder::NewestFirst };
+    let newest = AuditRead {
+        first: None,
+        last: None,
+        count: 2,
+        order: AuditOrder::NewestFirst,
+        streams: Streams::Both,
+    };
     namespace.ask(Script::AUDIT, newest.encode());
     namespace.clock_us += KEPT_US + SECOND_US;
     sweep_later(&mut namespace);

@@ -165,6 +165,7 @@ impl Fleet {
             // Whoever flushes a server spares nothing.
             usage: if state && policy { Vec::new() } else { self.state.usage.clone() },
             audit: if state && policy { StreamDump::default() } else { self.state.audit.clone() },
+            calls: if state && policy { StreamDump::default() } else { self.state.calls.clone() },
             // Random histories make none.
             keys: Vec::new(),
         };

@@ -6,7 +6,7 @@ use tollgate::engine::{Keys, Script};
 use crate::head::Head;
 use crate::program::{Programs, REPLACED, RESTREAMED};
 
-/// The fields of the four hashes of a namespace, sorted, and its audit trail.
+/// The fields of the four hashes of a namespace, sorted, and the two streams of its audit trail.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[expect(clippy::struct_field_names, reason = "as the keys are called")]
 pub(crate) struct State {
@@ -14,6 +14,7 @@ pub(crate) struct State {
     pub(crate) policy: Fields,
     pub(crate) usage: Fields,
     pub(crate) audit: StreamDump,
+    pub(crate) calls: StreamDump,
     pub(crate) keys: Fields,
 }
 
@@ -62,9 +63,9 @@ impl Lab {
         }
     }
 
-    /// Runs any script on the key of the audit trail.
-    pub(crate) fn eval_on_audit(&mut self, script: &str, argument: &[u8]) {
-        let key = self.keys.audit().as_bytes();
+    /// Runs any script on the key of the audit trail, or of what that tells of calls.
+    pub(crate) fn eval_on_audit(&mut self, script: &str, argument: &[u8], is_of_calls: bool) {
+        let key = if is_of_calls { self.keys.calls() } else { self.keys.audit() }.as_bytes();
         self.engine.call(script, &[key], &[argument]).expect("a script that ends");
     }
 
@@ -77,6 +78,7 @@ impl Lab {
                 KeyDump::Hash(fields) if key == self.keys.usage().as_bytes() => state.usage = fields,
                 KeyDump::Hash(fields) if key == self.keys.access().as_bytes() => state.keys = fields,
                 KeyDump::Hash(fields) => state.policy = fields,
+                KeyDump::Stream(calls) if key == self.keys.calls().as_bytes() => state.calls = calls,
                 KeyDump::Stream(audit) => state.audit = audit,
             }
         }
@@ -120,12 +122,13 @@ impl State {
     }
 
     /// The programs that make it what is stored: of each the name, the key and the arguments.
-    pub(crate) fn put_back<'k>(&self, keys: &'k Keys) -> [(&'static str, &'k str, Vec<Vec<u8>>); 5] {
+    pub(crate) fn put_back<'k>(&self, keys: &'k Keys) -> [(&'static str, &'k str, Vec<Vec<u8>>); 6] {
         [
             (REPLACED, keys.state(), flat(&self.state)),
             (REPLACED, keys.policy(), flat(&self.policy)),
             (REPLACED, keys.usage(), flat(&self.usage)),
             (RESTREAMED, keys.audit(), flat_stream(&self.audit)),
+            (RESTREAMED, keys.calls(), flat_stream(&self.calls)),
             (REPLACED, keys.access(), flat(&self.keys)),
         ]
     }

@@ -139,9 +139,9 @@ impl Namespace {
         }
     }
 
-    /// Runs a script that is none of the product's on the key of the audit trail.
-    pub(crate) fn foreign(&mut self, script: &str, argument: &str) {
-        self.lab.eval_on_audit(script, argument.as_bytes());
+    /// Runs a script that is none of the product's on the key of the audit trail, or of what that tells of calls.
+    pub(crate) fn foreign(&mut self, script: &str, argument: &str, is_of_calls: bool) {
+        self.lab.eval_on_audit(script, argument.as_bytes(), is_of_calls);
     }
 
     fn note(&mut self, program: &'static str, keys: &[&str], args: Vec<Vec<u8>>, reply: Raw) {

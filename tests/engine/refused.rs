@@ -49,7 +49,8 @@ pub(crate) fn tell_refused(
     (refused, window): (RefusedCall, Duration),
 ) -> BackOffReply {
     let org = path.flow().split_once(':').map_or("", |(_, org)| org).to_owned();
-    let mut refused = BackOff::new(refused).reported_by(Reporter { replica: "r0".to_owned(), org });
+    let mut refused =
+        BackOff::new(refused).reported_by(Reporter { replica: "r0".to_owned(), org, ..Reporter::default() });
     for &place in places {
         refused.push(&path.buckets()[place], window);
     }

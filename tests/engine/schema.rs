@@ -5,8 +5,9 @@ use std::time::Duration;
 use anyhow::{Result, ensure};
 use tollgate::embedded::Reply as Raw;
 use tollgate::engine::{
-    AcquireBatch, AuditRead, BackOff, BatchId, BucketsPage, CallState, Calls, KeysRead, Lower, Peek,
-    PolicyRead, QuotaLeft, ReplicasRead, Script, SettleBatch, Settlement, UsageRead, Versions, WaitersPage,
+    AcquireBatch, AuditRead, BackOff, BatchId, BucketsPage, CallState, Calls, EpisodesPage, KeysRead, Lower,
+    Peek, PolicyRead, QuotaLeft, ReplicasRead, Report, Script, SettleBatch, Settlement, Streams, UsageRead,
+    Versions, WaitersPage,
 };
 use tollgate::{AuditOrder, Call};
 
@@ -18,7 +19,7 @@ use crate::replicas;
 use crate::twin::Twin;
 
 /// Which scripts read which field of which hash.
-const READERS: [(&str, &[&str]); 18] = [
+const READERS: [(&str, &[&str]); 19] = [
     (
         "head",
         &[
@@ -32,6 +33,7 @@ const READERS: [(&str, &[&str]); 18] = [
             "waiters",
             "announce",
             "replicas",
+            "episodes",
             "sweep",
             "policy",
             "key_make",
@@ -49,7 +51,8 @@ const READERS: [(&str, &[&str]); 18] = [
     ("u:org:acme", &["back_off", "sweep"]),
     ("r:0", &["announce", "replicas", "sweep"]),
     ("c:28333334:org:acme", &["sweep"]),
-    ("t:28333335:org:acme", &["back_off", "pause", "sweep"]),
+    ("t:28333335:org:acme", &["acquire", "back_off", "pause", "sweep"]),
+    ("e:org:acme", &["acquire", "episodes", "sweep"]),
     ("h:472222", &["sweep", "usage"]),
     ("span", &["sweep", "usage"]),
     ("current", &["policy", "policy_read", "versions"]),
@@ -104,6 +107,7 @@ fn argument(namespace: &mut Namespace, script: &str) -> Vec<u8> {
         "acquire" => {
             let mut batch = AcquireBatch::default();
             batch.push(&path, Calls::trying(1).named(Some("request".into())));
+            batch.report(vec![("org:acme".to_owned(), Report { refused: 1, ..Report::default() })]);
             namespace.argument(&batch)
         }
         "settle" => {
@@ -135,8 +139,16 @@ fn argument(namespace: &mut Namespace, script: &str) -> Vec<u8> {
         "waiters" => WaitersPage { cursor: "0", limit: None }.encode(),
         "announce" => replicas::announce("00").encode(),
         "replicas" => ReplicasRead.encode(),
+        "episodes" => EpisodesPage { cursor: "0", limit: None }.encode(),
         "sweep" => namespace.sweeping(),
-        "audit" => AuditRead { first: None, last: None, count: 1, order: AuditOrder::OldestFirst }.encode(),
+        "audit" => AuditRead {
+            first: None,
+            last: None,
+            count: 1,
+            order: AuditOrder::OldestFirst,
+            streams: Streams::Both,
+        }
+        .encode(),
         "policy" => namespace.write(),
         "versions" => Versions { most: 100 }.encode(),
         "usage" => {

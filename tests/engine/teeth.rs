@@ -191,7 +191,7 @@ const MUTANTS: [Mutant; 29] = [
     Mutant {
         what: "two entries have the same id",
         script: "policy",
-        text: "  if ms < trail.ms or (ms == trail.ms and sequence <= trail.sequence) then",
+        text: "  if not is_above(ms, sequence, trail.ms, trail.sequence) then",
         becomes: "  if false then",
     },
 ];

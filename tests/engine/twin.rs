@@ -89,7 +89,7 @@ impl Twin {
     pub(crate) fn differs(&mut self, trace: &Trace, every_step: bool) -> Result<Option<String>> {
         let mut pipeline = redis::pipe();
         let keys = &self.keys;
-        let all = [keys.state(), keys.policy(), keys.usage(), keys.audit(), keys.access()];
+        let all = [keys.state(), keys.policy(), keys.usage(), keys.audit(), keys.access(), keys.calls()];
         pipeline.cmd("DEL").arg(&all);
         for (index, run) in trace.runs.iter().enumerate() {
             self.push_run(&mut pipeline, run)?;
@@ -97,8 +97,10 @@ impl Twin {
                 pipeline.cmd("HGETALL").arg(self.keys.state());
                 pipeline.cmd("HGETALL").arg(self.keys.policy());
                 pipeline.cmd("HGETALL").arg(self.keys.usage());
-                pipeline.cmd("XRANGE").arg(self.keys.audit()).arg("-").arg("+");
-                pipeline.cmd("XINFO").arg("STREAM").arg(self.keys.audit());
+                for stream in [self.keys.audit(), self.keys.calls()] {
+                    pipeline.cmd("XRANGE").arg(stream).arg("-").arg("+");
+                    pipeline.cmd("XINFO").arg("STREAM").arg(stream);
+                }
                 pipeline.cmd("HGETALL").arg(self.keys.access());
             }
         }
@@ -117,7 +119,8 @@ impl Twin {
             if every_step || index + 1 == trace.runs.len() {
                 let (state, policy, usage) = (fields_of(next()?)?, fields_of(next()?)?, fields_of(next()?)?);
                 let audit = stream_of(next()?, &next()?)?;
-                let stored = State { state, policy, usage, audit, keys: fields_of(next()?)? };
+                let calls = stream_of(next()?, &next()?)?;
+                let stored = State { state, policy, usage, audit, calls, keys: fields_of(next()?)? };
                 // The rows of a page stand in the order in which a server has found the buckets.
                 let same = rows(&stored.usage) == rows(&run.after.usage)
                     && State { usage: Vec::new(), ..stored.clone() }

@@ -279,7 +279,7 @@ const MUTANTS: [(&str, &str); 15] = [
     ("tally[T_THROTTLED] = tally[T_THROTTLED] + 1", "tally[T_THROTTLED] = 1"),
     ("      if busyness(row) > busyness(part.rows[quiet]) then", "      if false then"),
     ("        add_row(part.other, row)\n", ""),
-    ("max(tally[T_LONGEST], args[told + 4])", "0"),
+    ("max(tally[T_LONGEST], longest)", "0"),
     ("any_queue or args[reports_at] > 0 then", "any_queue then"),
     ("row[c] = c == LONGEST and max(row[c], more[c]) or row[c] + more[c]", "row[c] = row[c] + more[c]"),
     ("if buckets[b].new and buckets[b].extra and not", "if buckets[b].extra and not"),

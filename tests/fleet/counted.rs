@@ -25,6 +25,9 @@ const KILLS: Sizes<u64> = Sizes { ci: 4, long: 12 };
 /// One in so many calls turns out to have cost something else.
 const SETTLED_EACH: u64 = 16;
 
+/// Calls that are refused each time.
+const TURNED_AWAY: u64 = 50;
+
 /// The sweep has entered everything within two passes.
 const BOOKED_WITHIN: Duration = Duration::from_secs(300);
 
@@ -143,7 +146,8 @@ impl Fleet {
 /// Goal: G13 and G9 for what is counted. Method: callers ask four replicas without pause; now and then one is killed in the middle of calls, whose
 /// answers are lost, and another one comes up in its place. Calls with a lost answer are asked for again under their names. Some are
 /// settled, an organisation is paused and let go on by operators, and the provider refuses calls of another. In the end the books have for each organisation what
-/// its callers were granted and what that has cost, exactly, and the audit trail has every pause and refusal once.
+/// its callers were granted and what that has cost, exactly, and the audit trail has every pause and refusal once, and every call
+/// that was turned away in an episode.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_books_and_the_trail_equal_the_ledger() -> Result<()> {
     let _machine = machine().await;
@@ -176,7 +180,7 @@ async fn the_books_and_the_trail_equal_the_ledger() -> Result<()> {
             if granted >= due { Ok(()) } else { Err(format!("{granted} of {due}")) }
         })
         .await?;
-        operated.operate(&fleet).await?;
+        operated.operate(&fleet, usize::try_from(kill)?).await?;
         *fleet.phase.write().await = Phase::Careful;
         let named = fleet.names.load(SeqCst);
         eventually("calls under names", BOOKED_WITHIN, async || {
@@ -222,11 +226,13 @@ async fn the_books_and_the_trail_equal_the_ledger() -> Result<()> {
 struct Operated {
     pauses: u64,
     refusals: u64,
+    /// Calls that were refused because their organisation is paused.
+    turned_away: u64,
 }
 
 impl Operated {
     /// Pauses an organisation and lets it go on; has calls of another one refused by the provider.
-    async fn operate(&mut self, fleet: &Fleet) -> Result<()> {
+    async fn operate(&mut self, fleet: &Fleet, kill: usize) -> Result<()> {
         // What is paused explains that the provider refuses calls.
         for key in ["held", "refused"] {
             let paused = json!({"limit": "org", "key": key, "for_ms": 600_000});
@@ -245,6 +251,20 @@ impl Operated {
             ensure!(taken["paused"]["name"] == "org" && taken["paused"]["key"] == "refused", "{taken}");
             self.refusals += 1;
         }
+        self.be_turned_away(fleet, kill + REPLICAS - 1).await
+    }
+
+    /// Has calls refused by the replica that has come up last, which is the last one to be killed: it has long reported them by then.
+    async fn be_turned_away(&mut self, fleet: &Fleet, replica: usize) -> Result<()> {
+        let call = json!({"call": {"org": "refused", "method": "GET", "path": "/"}});
+        for _ in 0..TURNED_AWAY {
+            let answer = fleet.http.post(fleet.url(replica, "/acquire")).json(&call).send().await?;
+            ensure!(
+                answer.status() == StatusCode::TOO_MANY_REQUESTS,
+                "a paused call was answered {answer:?}"
+            );
+            self.turned_away += 1;
+        }
         Ok(())
     }
 
@@ -261,7 +281,16 @@ impl Operated {
         let counted: u64 = of_kind("repeated").filter_map(|entry| entry["refused"].as_u64()).sum();
         let told = of_kind("pause").count() as u64 + counted;
         ensure!(told == self.refusals, "{told} refusals are told, {} were: {trail}", self.refusals);
+        let throttled = of_kind("throttled").count() as u64;
+        ensure!(throttled == self.refusals, "{throttled} refusals are told, {} were: {trail}", self.refusals);
         let row = &rows[&("org".to_owned(), "refused".to_owned())];
+        let turned_away: u64 = of_kind("episode").filter_map(|entry| entry["refused"].as_u64()).sum();
+        let counted = (row["refused"].as_u64(), turned_away);
+        ensure!(
+            counted == (Some(self.turned_away), self.turned_away),
+            "the books and the episodes have {counted:?} calls turned away, {} were: {trail}",
+            self.turned_away
+        );
         ensure!(row["throttled"] == self.refusals, "{row}, and not {} refusals", self.refusals);
         Ok(())
     }
@@ -293,7 +322,7 @@ async fn booked(fleet: &Fleet, server: &RedisServer) -> Result<Rows> {
         match rows.get_mut(&(text("limit"), text("key"))) {
             None => _ = rows.insert((text("limit"), text("key")), row.clone()),
             Some(sum) => {
-                for name in ["granted", "cost", "throttled"] {
+                for name in ["granted", "cost", "refused", "throttled"] {
                     sum[name] = (sum[name].as_i64().unwrap_or(0) + row[name].as_i64().unwrap_or(0)).into();
                 }
             }

@@ -108,6 +108,8 @@ async fn the_trail_equals_what_the_replicas_were_told() -> Result<()> {
         authors.push(author);
     }
     let trail = trail(&gates[0]).await?;
+    let put_down = told.iter().filter(|observation| observation.pause.is_some()).count();
+    ensure!(count(&trail, AuditKind::Throttled) == put_down, "each refusal is told once: {trail:?}");
     ensure!(by_trail(&trail) == by_bucket(&told), "{:?}, told {:?}", by_trail(&trail), by_bucket(&told));
     let pauses = count(&trail, AuditKind::Pause);
     ensure!(
@@ -155,6 +157,7 @@ async fn a_storm_of_two_hundred_refusals_is_one_cut() -> Result<()> {
     }
     let trail = trail(&gates[1]).await?;
     ensure!((count(&trail, AuditKind::Pause), count(&trail, AuditKind::Cut)) == (1, 1), "{trail:?}");
+    ensure!(count(&trail, AuditKind::Throttled) == 200, "and each of them: {trail:?}");
     let repeated: Vec<u8> =
         redis::cmd("HGET").arg("tollgate:{test}:state").arg("u:org:acme").query(&mut server.connection()?)?;
     ensure!(!repeated.is_empty(), "the others are counted");

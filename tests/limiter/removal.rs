@@ -6,6 +6,7 @@ use anyhow::{Context, Result, ensure};
 use tollgate::{Change, Error, NewKey, Role, StoreError, Tollgate};
 use tollgate_testkit::{RedisServer, eventually};
 
+use super::audit::Refusal;
 use super::{call, gate, granted, per_org};
 
 const RATE: &str = "rate = '10/s'\nburst = 10";
@@ -22,13 +23,15 @@ async fn a_removed_namespace_leaves_no_keys_and_comes_back_with_its_limiter() ->
     let others = "tollgate:{other}:state";
     redis::cmd("HSET").arg(others).arg("head").arg("1").exec(&mut server.connection()?)?;
     let limiter = gate(&server.url(), per_org(RATE)?).await?;
-    granted(&limiter, &call("acme")).await?;
+    // A refusal has the trail tell of calls.
+    let permit = granted(&limiter, &call("acme")).await?;
+    limiter.observe(&permit, &Refusal::for_seconds(0).answer()).await?;
     let new = NewKey { role: Role::Admin, label: "ann".to_owned(), expires_at_us: None };
     limiter.api_keys().make(&new, &Change::default()).await?;
     // The first sweep has begun the books.
     eventually("all keys", Duration::from_secs(30), async || {
         let keys = keys(&server).map_err(|error| format!("{error:#}"))?;
-        if keys.len() == 6 { Ok(()) } else { Err(format!("{keys:?}")) }
+        if keys.len() == 7 { Ok(()) } else { Err(format!("{keys:?}")) }
     })
     .await?;
     for was_there in [true, false] {

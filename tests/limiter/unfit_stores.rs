@@ -83,7 +83,7 @@ async fn the_documented_rights_are_enough() -> Result<()> {
     }
     for order in [AuditOrder::OldestFirst, AuditOrder::NewestFirst] {
         let page = gate.audit(&AuditQuery { order, ..AuditQuery::default() }).await?;
-        ensure!(page.entries.len() == 4, "two policies, a pause, a cut: {page:?}");
+        ensure!(page.entries.len() == 6, "two policies, two refusals, a pause, a cut: {page:?}");
     }
     let (keys, new) =
         (gate.api_keys(), NewKey { role: Role::Admin, label: "ann".to_owned(), expires_at_us: None });

@@ -332,14 +332,16 @@ async fn who_follows_without_a_key_is_let_go_by_the_first_one() -> Result<()> {
     Ok(())
 }
 
-/// Whose key has told of a refusal is in the log: the audit trail names the replica alone.
+/// Whose key has told of a refusal is in the audit trail, beside the replica, and in the log.
 #[tokio::test]
-async fn who_tells_of_a_refusal_is_in_the_log() -> Result<()> {
+async fn who_tells_of_a_refusal_is_told_by_his_key() -> Result<()> {
     let api = Api::embedded(TEN_EACH).await?.keyed("shop").await?;
     let (id, key) = api.make_key("acquire", "worker").await?;
     let told = json!({"call": call_of("acme", 1)["call"], "status": 429, "headers": {"retry-after": "42"}});
     let request = api.bare(Method::POST, "/v1/shop/observe").bearer_auth(&key).json(&told);
     assert_eq!(Answer::of(request).await?.expect(200)["paused"]["news"], true);
+    let trail = api.get("/v1/shop/audit?kind=throttled").await?.expect(200);
+    assert_eq!(trail["entries"][0]["author"], format!("worker (key {id})"), "{trail}");
     let log = log_with(&api.replica, "told that the provider has refused a call", 1).await?;
     assert!(log.contains(&format!("worker (key {id})")) && !log.contains(&key), "{log}");
     Ok(())

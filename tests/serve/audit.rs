@@ -54,6 +54,20 @@ async fn what_happened_is_read_page_by_page() -> Result<()> {
     for field in ["id", "at", "until", "by", "replica", "limit", "key"] {
         assert!(pause[field].as_str().is_some_and(|text| !text.is_empty()), "{field}: {pause}");
     }
+    let throttled = other.get(&format!("{AUDIT}?kind=throttled")).await?.expect(200);
+    assert_eq!(kinds(&throttled["entries"]), ["throttled", "throttled"], "{throttled}");
+    let refusal = &throttled["entries"][0];
+    for (field, value) in [
+        ("org", json!("acme")),
+        ("status", json!(429)),
+        ("wait_ms", json!(30_000)),
+        ("news", json!(true)),
+        ("route", json!("GET /api/v2/users")),
+        ("by", pause["by"].clone()),
+        ("replica", pause["replica"].clone()),
+    ] {
+        assert_eq!(refusal[field], value, "{refusal}");
+    }
     let odd = api.get(&format!("{AUDIT}?org=a%26b%3D%C3%A4%2F%22&kind=pause")).await?.expect(200);
     assert_eq!(kinds(&odd["entries"]), ["pause"], "{odd}");
 

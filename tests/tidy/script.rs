@@ -8,7 +8,7 @@ use super::tree::{File, files, read};
 pub(super) const SECTIONS: [&str; 6] = ["KEYS", "ARGV", "RETURNS", "ERRORS", "WRITES", "COST"];
 
 /// The files that are no scripts of their own, but joined to some.
-const PARTS: [&str; 13] = [
+const PARTS: [&str; 15] = [
     "lua/prelude.lua",
     "lua/pace.lua",
     "lua/bucket.lua",
@@ -19,6 +19,8 @@ const PARTS: [&str; 13] = [
     "lua/audit_trail.lua",
     "lua/open.lua",
     "lua/tally.lua",
+    "lua/episode.lua",
+    "lua/reports.lua",
     "lua/booking.lua",
     "lua/key_index.lua",
     "lua/replica_list.lua",

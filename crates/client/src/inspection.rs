@@ -8,7 +8,7 @@ use crate::access::ApiKeys;
 use crate::admin::PolicyVersion;
 use crate::audit::AuditOrder;
 use crate::builder::Builder;
-use crate::engine::{AuditRead, Peek, Reply, UsageRead};
+use crate::engine::{AuditRead, Peek, Reply, Streams, UsageRead};
 use crate::error::Error;
 use crate::in_force::InForce;
 use crate::library::Library;
@@ -138,7 +138,13 @@ impl Inspection {
     /// # Errors
     /// [`StoreError`]; [`StoreError::NoAuditTrail`] if the key of the trail holds something else.
     pub async fn records(&self) -> Result<(), StoreError> {
-        let newest = AuditRead { first: None, last: None, count: 1, order: AuditOrder::NewestFirst };
+        let newest = AuditRead {
+            first: None,
+            last: None,
+            count: 1,
+            order: AuditOrder::NewestFirst,
+            streams: Streams::Both,
+        };
         self.library.audit(&newest).await?;
         self.library.usage(UsageRead { hours: true, first: 0, count: 1, limit: None }).await.map(drop)
     }

@@ -4,10 +4,10 @@ use std::sync::Arc;
 
 use crate::change::Change;
 use crate::engine::{
-    Announce, AuditRead, AuditReply, BackOff, BackOffReply, Begin, BucketsPage, BucketsReply, Hold,
-    HoldReply, Keys, Lower, Peek, PeekReply, PolicyRead, PolicyRecord, PolicyWrite, Remove, ReplicasRead,
-    ReplicasReply, Reply, Script, UsageRead, UsageReply, VersionRecord, Versions, WaitersPage, WaitersReply,
-    WriteMode, WriteReply,
+    Announce, AuditRead, AuditReply, BackOff, BackOffReply, Begin, BucketsPage, BucketsReply, EpisodesPage,
+    EpisodesReply, Hold, HoldReply, Keys, Lower, Peek, PeekReply, PolicyRead, PolicyRecord, PolicyWrite,
+    Remove, ReplicasRead, ReplicasReply, Reply, Script, UsageRead, UsageReply, VersionRecord, Versions,
+    WaitersPage, WaitersReply, WriteMode, WriteReply,
 };
 use crate::identity;
 use crate::in_force::{InForce, fence};
@@ -112,6 +112,12 @@ impl Library {
     pub(crate) async fn replicas(&self, read: ReplicasRead) -> Result<Reply<ReplicasReply>, StoreError> {
         let reply = self.ask(Script::REPLICAS, |_| read.encode()).await?;
         ReplicasRead::decode(&reply).map_err(|error| StoreError::answer(Script::REPLICAS, &error))
+    }
+
+    /// A page of the throttling episodes that go on.
+    pub(crate) async fn episodes(&self, page: &EpisodesPage<'_>) -> Result<Reply<EpisodesReply>, StoreError> {
+        let reply = self.ask(Script::EPISODES, |_| page.encode()).await?;
+        EpisodesPage::decode(&reply).map_err(|error| StoreError::answer(Script::EPISODES, &error))
     }
 
     /// Removes all that is stored of the namespace. Whether there was anything.

@@ -76,6 +76,7 @@ pub struct Observe<'a> {
     status: u16,
     granted: Granted,
     call: Option<&'a Call>,
+    author: String,
 }
 
 /// What is known of the grant of the call that was answered.
@@ -122,7 +123,7 @@ impl Tollgate {
 
     fn observed(&self, answer: &Answer<'_>, granted: Granted) -> Observe<'_> {
         let reading = self.current().load().policy.adapter().read(answer);
-        Observe { gate: self, reading, status: answer.status, granted, call: None }
+        Observe { gate: self, reading, status: answer.status, granted, call: None, author: String::new() }
     }
 }
 
@@ -130,6 +131,13 @@ impl<'a> Observe<'a> {
     /// Which call it was.
     pub fn call(mut self, call: &'a Call) -> Self {
         self.call = Some(call);
+        self
+    }
+
+    /// Who tells it, where that is another one than this process: it stands in the audit trail, in
+    /// [`AuditEvent::Throttled`](crate::AuditEvent::Throttled), the first 200 bytes of it.
+    pub fn author(mut self, author: impl Into<String>) -> Self {
+        self.author = author.into();
         self
     }
 
@@ -141,8 +149,8 @@ impl<'a> Observe<'a> {
 
     /// A future of its own, that borrows nothing.
     fn told(self) -> impl Future<Output = Result<Observation, Error>> + Send + use<> {
-        let Self { gate, reading, status, granted, call } = self;
-        let telling = Telling { gate: gate.clone(), status, granted, call: call.cloned() };
+        let Self { gate, reading, status, granted, call, author } = self;
+        let telling = Telling { gate: gate.clone(), status, granted, call: call.cloned(), author };
         async move {
             let pause = if let Some(throttled) = &reading.throttled {
                 telling.back_off(throttled).await?
@@ -179,6 +187,8 @@ struct Telling {
     status: u16,
     granted: Granted,
     call: Option<Call>,
+    /// Who has told it, "" if that is this process itself.
+    author: String,
 }
 
 /// What has come of learning a limit.
@@ -345,7 +355,10 @@ impl Telling {
             Granted::Unknown => None,
         };
         let org = of_call.or(of_flow).or_else(|| in_force.policy.org_of(passed));
-        Reporter { replica: self.gate.replica().to_owned(), org: org.unwrap_or_default() }
+        let route =
+            self.call.as_ref().map(|call| format!("{} {}", call.method(), call.path())).unwrap_or_default();
+        let (replica, author) = (self.gate.replica().to_owned(), self.author.clone());
+        Reporter { replica, org: org.unwrap_or_default(), route, author }
     }
 
     /// The buckets that the call passes under a policy.

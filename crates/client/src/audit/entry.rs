@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::id::AuditId;
 use super::kind::AuditKind;
+use crate::policy::Measure;
 
 /// Something that happened to a namespace.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -176,6 +177,56 @@ pub enum AuditEvent {
         /// The latest end of a pause that these told, in microseconds since 1970 by the store's clock; 0 if they told none.
         until_us: u64,
     },
+    /// The provider refused a call, and that was put down to a bucket: told of each, whatever came of it.
+    Throttled {
+        /// The limit's name.
+        limit: String,
+        /// Which of its buckets.
+        key: String,
+        /// Why this one.
+        by: Attribution,
+        /// How long the provider wants to see no call.
+        wait: Duration,
+        /// The status of the provider's answer, as HTTP has it; 0 if that is not known.
+        status: u16,
+        /// Whether the call was granted after the last refusal had been taken up, and has paused the bucket: those that tell nothing new are
+        /// counted in [`AuditEvent::Repeated`] too.
+        is_news: bool,
+        /// Whose call it was, if that is known.
+        org: Option<String>,
+        /// The replica that it was told.
+        replica: String,
+        /// The method and the path of the call, without its query, if they are known: cut off at 200 bytes.
+        route: Option<String>,
+        /// Who has told the replica, where that is known: cut off at 200 bytes.
+        author: Option<String>,
+    },
+    /// For some time callers were refused or made to wait at a bucket. Told when nobody was for a minute, and of an episode that goes on once
+    /// an hour what has come since; an episode is told as over once, perhaps with nothing that came since.
+    ///
+    /// Calls are counted when they are granted or refused, each at the bucket that bound it.
+    Episode {
+        /// The limit's name.
+        limit: String,
+        /// What of it is counted in the bucket.
+        measure: Measure,
+        /// Which of its buckets.
+        key: String,
+        /// When the first call was refused or began to wait, in microseconds since 1970 by the store's clock, to about a second.
+        began_us: u64,
+        /// When a replica has last reported a call that was refused or had waited.
+        last_us: u64,
+        /// Calls that were refused.
+        refused: u64,
+        /// Calls that were granted after they had waited.
+        waits: u64,
+        /// For how long together.
+        waited: Duration,
+        /// The longest of them.
+        longest_wait: Duration,
+        /// Whether it is over.
+        is_over: bool,
+    },
     /// An API key was made.
     KeyMade {
         /// Its id.
@@ -266,6 +317,8 @@ impl AuditEvent {
             Self::Recovered { .. } => AuditKind::Recovered,
             Self::Lowered { .. } => AuditKind::Lowered,
             Self::Repeated { .. } => AuditKind::Repeated,
+            Self::Throttled { .. } => AuditKind::Throttled,
+            Self::Episode { .. } => AuditKind::Episode,
             Self::KeyMade { .. } => AuditKind::Key,
             Self::KeyRevoked { .. } => AuditKind::Revoked,
             Self::Unreadable { .. } => return None,
@@ -283,7 +336,9 @@ impl AuditEvent {
             | Self::Cut { limit, .. }
             | Self::Recovered { limit, .. }
             | Self::Lowered { limit, .. }
-            | Self::Repeated { limit, .. } => Some(limit),
+            | Self::Repeated { limit, .. }
+            | Self::Throttled { limit, .. }
+            | Self::Episode { limit, .. } => Some(limit),
             _ => None,
         }
     }
@@ -292,7 +347,10 @@ impl AuditEvent {
     #[must_use]
     pub fn org(&self) -> Option<&str> {
         match self {
-            Self::Paused { org, .. } | Self::Cut { org, .. } | Self::Lowered { org, .. } => org.as_deref(),
+            Self::Paused { org, .. }
+            | Self::Cut { org, .. }
+            | Self::Lowered { org, .. }
+            | Self::Throttled { org, .. } => org.as_deref(),
             _ => None,
         }
     }

@@ -3,6 +3,8 @@
 use std::fmt;
 use std::str::FromStr;
 
+use crate::engine::Streams;
+
 /// What an entry of the audit trail is about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
@@ -29,6 +31,10 @@ pub enum AuditKind {
     Lowered,
     /// Refusals and lowerings that told nothing new, counted.
     Repeated,
+    /// The provider refused a call.
+    Throttled,
+    /// Callers were refused or made to wait at a bucket, counted.
+    Episode,
     /// An API key was made.
     Key,
     /// An API key was revoked.
@@ -38,13 +44,13 @@ pub enum AuditKind {
 /// A text that is no kind of entry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "no kind of entry, expected policy, restored, learned, epoch, pause, hold, resume, cut, recovered, lowered, repeated, key or revoked"
+    "no kind of entry, expected policy, restored, learned, epoch, pause, hold, resume, cut, recovered, lowered, repeated, throttled, episode, key or revoked"
 )]
 pub struct NoAuditKind;
 
 impl AuditKind {
     /// Every kind.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 15] = [
         Self::Policy,
         Self::Restored,
         Self::Learned,
@@ -56,6 +62,8 @@ impl AuditKind {
         Self::Recovered,
         Self::Lowered,
         Self::Repeated,
+        Self::Throttled,
+        Self::Episode,
         Self::Key,
         Self::Revoked,
     ];
@@ -75,8 +83,20 @@ impl AuditKind {
             Self::Recovered => "recovered",
             Self::Lowered => "lowered",
             Self::Repeated => "repeated",
+            Self::Throttled => "throttled",
+            Self::Episode => "episode",
             Self::Key => "key",
             Self::Revoked => "revoked",
+        }
+    }
+}
+
+impl AuditKind {
+    /// Where it is told.
+    pub(crate) fn streams(self) -> Streams {
+        match self {
+            Self::Throttled | Self::Episode => Streams::Calls,
+            _ => Streams::Namespace,
         }
     }
 }

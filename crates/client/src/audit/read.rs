@@ -3,7 +3,7 @@
 use super::entry::{AuditEntry, AuditEvent};
 use super::id::AuditId;
 use super::kind::AuditKind;
-use crate::engine::AuditRead;
+use crate::engine::{AuditRead, Streams};
 use crate::error::Error;
 use crate::gate::Tollgate;
 
@@ -108,17 +108,19 @@ impl AuditQuery {
 impl Tollgate {
     /// A page of the audit trail: what happened to the namespace, who did it, and when.
     ///
-    /// The trail holds the last 10,000 entries, of the last 30 days. To follow it, ask for those after the last one that was seen.
+    /// The trail holds the last 10,000 entries about the namespace and the last 50,000 about calls ([`AuditKind::Throttled`],
+    /// [`AuditKind::Episode`]), of the last 30 days. To follow it, ask for those after the last one that was seen.
     ///
     /// # Errors
     /// [`Error::Store`].
     pub async fn audit(&self, query: &AuditQuery) -> Result<AuditPage, Error> {
         let most = query.most.clamp(1, ENTRIES_MOST);
         let (mut first, mut last) = query.range();
+        let streams = query.kind.map_or(Streams::Both, AuditKind::streams);
         let mut entries = Vec::new();
         let mut looked_at = 0;
         loop {
-            let read = AuditRead { first, last, count: READ_MOST, order: query.order };
+            let read = AuditRead { first, last, count: READ_MOST, order: query.order, streams };
             let reply = self.keeper().library().audit(&read).await?;
             let read_all = reply.entries.len() < READ_MOST;
             for entry in reply.entries {

@@ -5,7 +5,8 @@ use std::sync::Arc;
 
 use super::DiagnosisQuery;
 use crate::admin::BucketState;
-use crate::audit::{AuditEntry, AuditOrder, AuditQuery};
+use crate::audit::{AuditEntry, AuditOrder};
+use crate::engine::{AuditRead, Streams};
 use crate::error::Error;
 use crate::gate::Tollgate;
 use crate::in_force::InForce;
@@ -20,7 +21,8 @@ const PAGES_MOST: usize = 40;
 /// Buckets at which something is wrong that are kept of them.
 const BUCKETS_MOST: usize = 1_000;
 
-/// Entries of the audit trail that are looked at, the newest ones.
+/// Entries of the audit trail that are looked at, the newest ones, and how many are read at once.
+const READ_MOST: usize = 250;
 const ENTRIES_MOST: usize = 1_000;
 
 /// What was used in so many minutes counts as lately.
@@ -53,9 +55,7 @@ impl Facts {
         // Whoever waits at a bucket that is shared, it is what the others find there.
         let of = WaitersQuery { limit: query.limit.clone(), ..WaitersQuery::default() };
         let waiters = gate.waiters(&of, None).await?;
-        let newest =
-            AuditQuery { order: AuditOrder::NewestFirst, most: ENTRIES_MOST, ..AuditQuery::default() };
-        let entries = gate.audit(&newest).await?.entries;
+        let entries = newest_entries(gate).await?;
         let now_us = replicas.now_us;
         let span_us = now_us.saturating_sub(LATELY_US)..now_us;
         let usage = UsageQuery { step: UsageStep::Minute, span_us, ..UsageQuery::default() };
@@ -98,4 +98,21 @@ async fn wrong_buckets(gate: &Tollgate, limit: Option<&str>) -> Result<(Vec<Buck
         }
     }
     Ok((wrong.into_values().collect(), cursor.is_some()))
+}
+
+/// What the audit trail has of the namespace itself. What it has of calls would push that out.
+async fn newest_entries(gate: &Tollgate) -> Result<Vec<AuditEntry>, Error> {
+    let mut entries: Vec<AuditEntry> = Vec::new();
+    while entries.len() < ENTRIES_MOST {
+        let last = entries.last().map(|entry| entry.id.previous());
+        let (order, streams) = (AuditOrder::NewestFirst, Streams::Namespace);
+        let read = AuditRead { first: None, last, count: READ_MOST, order, streams };
+        let reply = gate.keeper().library().audit(&read).await?;
+        let read_all = reply.entries.len() < READ_MOST;
+        entries.extend(reply.entries);
+        if read_all {
+            break;
+        }
+    }
+    Ok(entries)
 }

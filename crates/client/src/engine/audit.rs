@@ -9,6 +9,9 @@ use crate::audit::{Attribution, AuditEntry, AuditEvent, AuditId, AuditKind, Audi
 use crate::observe::percent;
 use crate::policy::Measure;
 
+/// Longest route and author that are told.
+const TOLD_BYTES_MAX: usize = 200;
+
 /// First value of every record.
 const SCHEMA: u64 = 1;
 
@@ -19,6 +22,26 @@ pub struct Reporter {
     pub replica: String,
     /// The organisation of the call, "" if that is not known.
     pub org: String,
+    /// The method and the path of the call, "" if that is not known. No more than 200 bytes of it are told.
+    pub route: String,
+    /// Who has told the replica, "" if nobody has. No more than 200 bytes of it are told.
+    pub author: String,
+}
+
+impl Reporter {
+    /// The route and the author, as much of them as is told.
+    pub(super) fn of_call(&self) -> [&str; 2] {
+        [cut_off(&self.route), cut_off(&self.author)]
+    }
+}
+
+fn cut_off(text: &str) -> &str {
+    // `floor_char_boundary` is younger than the oldest compiler we support.
+    let mut end = text.len().min(TOLD_BYTES_MAX);
+    while !text.is_char_boundary(end) {
+        end -= 1;
+    }
+    &text[..end]
 }
 
 /// A part of the audit trail.
@@ -32,6 +55,20 @@ pub struct AuditRead {
     pub count: usize,
     /// From which end of the part.
     pub order: AuditOrder,
+    /// Of which of its streams.
+    pub streams: Streams,
+}
+
+/// The streams of the audit trail. Their ids are of one row.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Streams {
+    /// Both.
+    #[default]
+    Both,
+    /// The one that tells what was done to the namespace.
+    Namespace,
+    /// The one that tells what became of calls.
+    Calls,
 }
 
 /// What it holds.
@@ -52,6 +89,11 @@ impl AuditRead {
         args.text(&self.last.map_or("+".to_owned(), |id| id.to_string()));
         args.count(self.count);
         args.flag(self.order == AuditOrder::NewestFirst);
+        args.integer(match self.streams {
+            Streams::Both => 0_u8,
+            Streams::Namespace => 1,
+            Streams::Calls => 2,
+        });
         args.finish()
     }
 
@@ -119,6 +161,8 @@ fn read(kind: &str, record: &[u8]) -> Result<(u64, AuditEvent), Malformed> {
         AuditKind::Recovered => recovered(row)?,
         AuditKind::Lowered => lowered(row)?,
         AuditKind::Repeated => repeated(row)?,
+        AuditKind::Episode => episode(row)?,
+        AuditKind::Throttled => throttled(row)?,
         AuditKind::Key => {
             let ([id, role, label], expires_at_us) = (texts(row)?, row.integer()?);
             let [author, reason, replica] = texts(row)?;
@@ -142,7 +186,7 @@ fn pause(row: &mut Reader<'_>) -> Result<AuditEvent, Malformed> {
         wait: span(row)?,
         pace_percent: percent(row.narrow()?),
         status: row.narrow()?,
-        org: org(row)?,
+        org: known(row)?,
         replica: text(row)?,
     })
 }
@@ -155,7 +199,7 @@ fn cut(row: &mut Reader<'_>) -> Result<AuditEvent, Malformed> {
         from_percent: percent(row.narrow()?),
         to_percent: percent(row.narrow()?),
         window: span(row)?,
-        org: org(row)?,
+        org: known(row)?,
         replica: text(row)?,
     })
 }
@@ -179,7 +223,7 @@ fn lowered(row: &mut Reader<'_>) -> Result<AuditEvent, Malformed> {
         remaining: row.integer()?,
         resets_in: span(row)?,
         held: row.integer()?,
-        org: org(row)?,
+        org: known(row)?,
         replica: text(row)?,
     })
 }
@@ -191,11 +235,49 @@ fn repeated(row: &mut Reader<'_>) -> Result<AuditEvent, Malformed> {
     Ok(AuditEvent::Repeated { limit, key, since_us, refused, lowered, until_us })
 }
 
+fn throttled(row: &mut Reader<'_>) -> Result<AuditEvent, Malformed> {
+    let (limit, key) = bucket(row)?;
+    Ok(AuditEvent::Throttled {
+        limit,
+        key,
+        by: Attribution::read(row.text()?).ok_or(Malformed("an unknown attribution"))?,
+        wait: span(row)?,
+        status: row.narrow()?,
+        is_news: row.integer()? == 1,
+        org: known(row)?,
+        replica: text(row)?,
+        route: known(row)?,
+        author: known(row)?,
+    })
+}
+
+fn episode(row: &mut Reader<'_>) -> Result<AuditEvent, Malformed> {
+    let (limit, measure, key) = measured(row)?;
+    Ok(AuditEvent::Episode {
+        limit,
+        measure,
+        key,
+        began_us: row.integer()?,
+        last_us: row.integer()?,
+        refused: row.integer()?,
+        waits: row.integer()?,
+        waited: span(row)?,
+        longest_wait: span(row)?,
+        is_over: row.integer()? == 1,
+    })
+}
+
 /// The limit and the key of a bucket that is named by its field.
 fn bucket(row: &mut Reader<'_>) -> Result<(String, String), Malformed> {
+    measured(row).map(|(limit, _, key)| (limit, key))
+}
+
+/// The same, and what is counted there.
+fn measured(row: &mut Reader<'_>) -> Result<(String, Measure, String), Malformed> {
     let name = row.text()?.strip_prefix(BUCKET).ok_or(Malformed("a field that is no bucket"))?;
     let (counted_as, key) = name.split_once(':').ok_or(Malformed("a field that is no bucket"))?;
-    Ok((Measure::split(counted_as).0.to_owned(), key.to_owned()))
+    let (limit, measure) = Measure::split(counted_as);
+    Ok((limit.to_owned(), measure, key.to_owned()))
 }
 
 fn text(row: &mut Reader<'_>) -> Result<String, Malformed> {
@@ -214,6 +296,7 @@ fn span(row: &mut Reader<'_>) -> Result<Duration, Malformed> {
     row.integer().map(Duration::from_micros)
 }
 
-fn org(row: &mut Reader<'_>) -> Result<Option<String>, Malformed> {
-    text(row).map(|org| Some(org).filter(|org| !org.is_empty()))
+/// A text that is empty where it is not known.
+fn known(row: &mut Reader<'_>) -> Result<Option<String>, Malformed> {
+    text(row).map(|text| Some(text).filter(|text| !text.is_empty()))
 }

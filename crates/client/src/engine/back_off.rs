@@ -107,6 +107,7 @@ impl BackOff {
         args.integer(self.refused.status);
         args.text(&self.reporter.org);
         args.text(&self.reporter.replica);
+        self.reporter.of_call().iter().for_each(|text| args.text(text));
         self.table.write(&mut args, policy);
         args.count(self.windows_us.len());
         self.windows_us.iter().for_each(|&window| args.integer(window));

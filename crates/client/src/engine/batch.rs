@@ -4,6 +4,7 @@ use super::flat::Writer;
 
 /// First characters of the fields of a namespace's state; `lua/README.md` has the catalogue.
 pub(super) const BUCKET: &str = "b:";
+pub(super) const EPISODE: &str = "e:";
 pub(super) const COUNTER: &str = "n:";
 pub(super) const ANSWER: &str = "a:";
 pub(super) const PERMIT: &str = "p:";

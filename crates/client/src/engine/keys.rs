@@ -6,6 +6,7 @@ pub struct Keys {
     state: String,
     policy: String,
     audit: String,
+    calls: String,
     usage: String,
     access: String,
 }
@@ -18,6 +19,7 @@ impl Keys {
             state: format!("tollgate:{{{namespace}}}:state"),
             policy: format!("tollgate:{{{namespace}}}:policy"),
             audit: format!("tollgate:{{{namespace}}}:audit"),
+            calls: format!("tollgate:{{{namespace}}}:calls"),
             usage: format!("tollgate:{{{namespace}}}:usage"),
             access: format!("tollgate:{{{namespace}}}:keys"),
         }
@@ -41,6 +43,12 @@ impl Keys {
         &self.audit
     }
 
+    /// Stream: what the audit trail tells of calls.
+    #[must_use]
+    pub fn calls(&self) -> &str {
+        &self.calls
+    }
+
     /// Hash: the books, a page for each minute and for each hour.
     #[must_use]
     pub fn usage(&self) -> &str {
@@ -57,15 +65,19 @@ impl Keys {
     #[must_use]
     pub fn of_script(&self, name: &str) -> Vec<&str> {
         match name {
-            "policy" => vec![self.state(), self.policy(), self.audit()],
-            "remove" => vec![self.state(), self.policy(), self.audit(), self.usage(), self.access()],
-            "key_make" | "key_revoke" => vec![self.state(), self.access(), self.audit()],
+            "policy" => vec![self.state(), self.policy(), self.audit(), self.calls()],
+            "remove" => {
+                vec![self.state(), self.policy(), self.audit(), self.usage(), self.access(), self.calls()]
+            }
+            "key_make" | "key_revoke" => {
+                vec![self.state(), self.access(), self.audit(), self.calls()]
+            }
             "keys" | "key_touch" => vec![self.state(), self.access()],
             "policy_read" | "versions" => vec![self.policy()],
-            "audit" => vec![self.audit()],
+            "audit" => vec![self.audit(), self.calls()],
             "usage" => vec![self.usage()],
-            "back_off" | "lower" | "pause" => vec![self.state(), self.audit()],
-            "sweep" => vec![self.state(), self.audit(), self.usage()],
+            "back_off" | "lower" | "pause" => vec![self.state(), self.audit(), self.calls()],
+            "sweep" => vec![self.state(), self.audit(), self.usage(), self.calls()],
             _ => vec![self.state()],
         }
     }

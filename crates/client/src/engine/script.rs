@@ -52,6 +52,8 @@ impl Script {
     pub const ANNOUNCE: &Self = &ANNOUNCE;
     /// Tells which replicas share the namespace.
     pub const REPLICAS: &Self = &REPLICAS;
+    /// Pages through the throttling episodes that go on.
+    pub const EPISODES: &Self = &EPISODES;
     /// Removes what is no longer needed.
     pub const SWEEP: &Self = &SWEEP;
     /// Pages through the audit trail.
@@ -76,7 +78,7 @@ impl Script {
     pub const REMOVE: &Self = &REMOVE;
 
     /// Every script there is.
-    pub const ALL: [&Self; 21] = [
+    pub const ALL: [&Self; 22] = [
         Self::ACQUIRE,
         Self::SETTLE,
         Self::BACK_OFF,
@@ -87,6 +89,7 @@ impl Script {
         Self::WAITERS,
         Self::ANNOUNCE,
         Self::REPLICAS,
+        Self::EPISODES,
         Self::SWEEP,
         Self::AUDIT,
         Self::POLICY,
@@ -120,8 +123,8 @@ impl Script {
 }
 
 // What only calls need that have to wait is behind what most batches end with: it is not made for the others.
-static ACQUIRE: Script =
-    script!("acquire", before "in_flight", before "named", before "queue", before "tally", before "in_turn");
+static ACQUIRE: Script = script!("acquire", before "in_flight", before "named", before "queue", before "tally", before "episode", before "reports",
+    before "in_turn");
 static SETTLE: Script = script!("settle", after "tally", after "in_flight");
 static BACK_OFF: Script = script!("back_off", after "audit_trail", after "tally", after "open");
 static LOWER: Script = script!("lower", after "audit_trail", after "tally", after "open");
@@ -131,8 +134,8 @@ static LIST: Script = script!("list");
 static WAITERS: Script = script!("waiters");
 static ANNOUNCE: Script = script!("announce", after "replica_list");
 static REPLICAS: Script = script!("replicas", after "replica_list");
-static SWEEP: Script =
-    script!("sweep", after "audit_trail", after "tally", after "booking", after "replica_list");
+static EPISODES: Script = script!("episodes", after "episode");
+static SWEEP: Script = script!("sweep", after "audit_trail", after "tally", after "episode", after "booking", after "replica_list");
 static AUDIT: Script = script!("audit", after "audit_trail");
 static POLICY: Script = script!("policy", after "audit_trail");
 static POLICY_READ: Script = script!("policy_read");

@@ -122,10 +122,9 @@ pub(crate) async fn observe(
             return Err(Problem::new(Kind::INVALID_VALUE, detail).field("permit"));
         }
     };
-    let observation = observe.await.map_err(problem)?;
+    let by = caller.map(|Extension(caller)| caller.author());
+    let observation = observe.author(by.clone().unwrap_or_default()).await.map_err(problem)?;
     if let Some(pause) = observation.pause.as_ref().filter(|pause| pause.is_news) {
-        // The audit trail names the replica, which has been told by somebody.
-        let by = caller.map(|Extension(caller)| caller.author());
         let (limit, key, wait_ms) = (&pause.limit, &pause.key, ms_rounded_up(pause.wait));
         tracing::info!(
             limit,

@@ -211,7 +211,7 @@ fn trials(keys: &Keys) -> Vec<(&'static str, &str, Vec<&str>)> {
         // A field without a value.
         trials.push(("hset", key, vec![key, "field", "value", "field"]));
     }
-    for key in [state, keys.policy(), audit, keys.usage(), keys.access()] {
+    for key in [state, keys.policy(), audit, keys.calls(), keys.usage(), keys.access()] {
         trials.push(("exists", key, vec![key]));
     }
     trials

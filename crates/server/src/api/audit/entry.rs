@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use serde::Serialize;
-use tollgate::{AuditEntry, AuditEvent, AuditKind};
+use tollgate::{AuditEntry, AuditEvent, AuditKind, Measure};
 use utoipa::ToSchema;
 use utoipa::openapi::schema::{Object, ObjectBuilder, Type};
 
@@ -108,6 +108,28 @@ enum What {
         #[schema(nullable = false)]
         until: Option<String>,
     },
+    /// The provider refused a call.
+    Throttled(Box<Throttled>),
+    /// For some time callers were refused or made to wait.
+    Episode {
+        limit: String,
+        measure: Measure,
+        key: String,
+        /// When the first call was refused or began to wait, to about a second.
+        began: String,
+        /// When a call was last told of that was refused or had waited.
+        last: String,
+        /// Calls that were refused.
+        refused: u64,
+        /// Calls that were granted after they had waited.
+        waited: u64,
+        /// For how long together, in microseconds.
+        waited_us: u64,
+        /// The longest of them, in microseconds.
+        longest_wait_us: u64,
+        /// Whether it goes on: then another entry counts what comes from now on.
+        ongoing: bool,
+    },
     /// A key, made or revoked.
     Key {
         /// The key's. The entry has one of its own.
@@ -151,6 +173,40 @@ struct Pause {
     #[schema(nullable = false)]
     org: Option<String>,
     replica: String,
+}
+
+fn us(time: Duration) -> u64 {
+    u64::try_from(time.as_micros()).unwrap_or(u64::MAX)
+}
+
+/// A call that the provider refused.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = AuditThrottled)]
+struct Throttled {
+    limit: String,
+    key: String,
+    /// Why it was this bucket: `named`, `explained`, `shared`, `narrowest` or `learned`.
+    by: &'static str,
+    /// For how long the provider wants to see no call.
+    wait_ms: u64,
+    /// Of the provider's answer.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    status: Option<u16>,
+    /// Whether it was new, and paused the bucket.
+    news: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    org: Option<String>,
+    replica: String,
+    /// The call's method and path, without its query, the first 200 bytes.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    route: Option<String>,
+    /// Who has told it: the key, by its label and id. Missing of what the replica has seen itself.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    author: Option<String>,
 }
 
 /// The kinds, as the description of the API has them.
@@ -210,6 +266,45 @@ impl From<AuditEvent> for What {
                 let until = (until_us > 0).then(|| time(until_us));
                 Self::Repeated { limit, key, since: time(since_us), refused, lowered, until }
             }
+            AuditEvent::Throttled { limit, key, by, wait, status, is_news, org, replica, route, author } => {
+                let (by, wait_ms, news) = (by.as_str(), ms_rounded_up(wait), is_news);
+                let status = Some(status).filter(|status| *status > 0);
+                Self::Throttled(Box::new(Throttled {
+                    limit,
+                    key,
+                    by,
+                    wait_ms,
+                    status,
+                    news,
+                    org,
+                    replica,
+                    route,
+                    author,
+                }))
+            }
+            AuditEvent::Episode {
+                limit,
+                measure,
+                key,
+                began_us,
+                last_us,
+                refused,
+                waits,
+                waited,
+                longest_wait,
+                is_over,
+            } => Self::Episode {
+                limit,
+                measure,
+                key,
+                began: time(began_us),
+                last: time(last_us),
+                refused,
+                waited: waits,
+                waited_us: us(waited),
+                longest_wait_us: us(longest_wait),
+                ongoing: !is_over,
+            },
             AuditEvent::KeyMade { id, role, label, expires_at_us, author, reason, replica } => {
                 let expires_at = (expires_at_us > 0).then(|| time(expires_at_us));
                 Self::Key { key_id: id, role, label, expires_at, author, reason, replica }

@@ -1,5 +1,7 @@
 //! An entry of the audit trail as a line for people.
 
+use std::time::Duration;
+
 use serde_json::Value;
 
 use super::super::plain::plain;
@@ -35,6 +37,24 @@ pub(super) fn of(entry: &Value) -> String {
             let (refused, lowered) = (number("refused"), number("lowered"));
             format!("{} refused {refused} and lowered {lowered} times more since {}", bucket(), text("since"))
         }
+        "throttled" => {
+            let status = entry["status"].as_u64().map(|status| format!(" {status}")).unwrap_or_default();
+            let route =
+                entry["route"].as_str().map(|route| format!(" for {}", plain(route))).unwrap_or_default();
+            let wait = Duration::from_millis(number("wait_ms"));
+            let by = entry["author"].as_str().map(|author| format!(", told by {}", plain(author)));
+            format!("{}{status}{route}, {}, wants {wait:?}{}", bucket(), text("by"), by.unwrap_or_default())
+        }
+        "episode" => {
+            let (refused, waited) = (number("refused"), number("waited"));
+            let longest = Duration::from_micros(number("longest_wait_us"));
+            let (end, last) = (if entry["ongoing"] == true { ", going on" } else { "" }, text("last"));
+            let from = text("began");
+            format!(
+                "{} refused {refused}, {waited} waited, {longest:.1?} at the longest, {from} to {last}{end}",
+                bucket()
+            )
+        }
         "key" | "revoked" => {
             let end =
                 entry["expires_at"].as_str().map(|end| format!(" until {}", plain(end))).unwrap_or_default();
@@ -64,6 +84,22 @@ mod tests {
             "wait_ms": 7000, "pace_percent": 91, "status": 429, "org": "a", "replica": "r"});
         let line = of(&entry);
         assert_eq!(line, "T pause     org:a until U, named, status 429; at 91 % then [org a] [replica r]");
+    }
+
+    #[test]
+    fn what_became_of_calls_is_a_line() {
+        let refusal = json!({"at": "T", "kind": "throttled", "limit": "org", "key": "a", "by": "named", "wait_ms": 7000,
+            "status": 429, "news": true, "org": "a", "replica": "r", "route": "GET /\u{1b}", "author": "w (key 1)"});
+        let line = of(&refusal);
+        let expected =
+            "T throttled org:a 429 for GET /\\u{1b}, named, wants 7s, told by w (key 1) [org a] [replica r]";
+        assert_eq!(line, expected);
+        let mut episode = json!({"at": "T", "kind": "episode", "limit": "org", "measure": "tokens", "key": "a", "began": "B",
+            "last": "L", "refused": 3, "waited": 2, "waited_us": 9, "longest_wait_us": 1_500_000, "ongoing": false});
+        let expected = "T episode   org:a refused 3, 2 waited, 1.5s at the longest, B to L";
+        assert_eq!(of(&episode), expected);
+        episode["ongoing"] = json!(true);
+        assert_eq!(of(&episode), format!("{expected}, going on"));
     }
 
     #[test]

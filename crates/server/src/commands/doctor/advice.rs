@@ -48,7 +48,8 @@ pub(super) fn on_record(error: &StoreError, namespace: &str, key: &str) -> Strin
                 .to_owned()
         }
         StoreError::NoAuditTrail { .. } => {
-            format!("rename the key tollgate:{{{namespace}}}:audit, or remove it: it is no audit trail")
+            let key = if words(error).contains(":calls'") { "calls" } else { "audit" };
+            format!("rename the key tollgate:{{{namespace}}}:{key}, or remove it: it is no audit trail")
         }
         StoreError::Script { detail, .. } if detail.contains("WRONGTYPE") => format!(
             "the key tollgate:{{{namespace}}}:{key} is of another type than tollgate makes: look whose it is, and rename or remove it"

@@ -1,0 +1,82 @@
+//! The arguments and the reply of `episodes.lua`.
+
+use super::batch::{BUCKET, EPISODE};
+use super::flat::{Malformed, Writer};
+use super::list::LOOKED;
+use super::reply::Reply;
+
+/// One page of the throttling episodes that go on.
+#[derive(Clone, Debug)]
+pub struct EpisodesPage<'a> {
+    /// "0" for the first page, then what the last one returned.
+    pub cursor: &'a str,
+    /// Only those of the buckets of this limit.
+    pub limit: Option<&'a str>,
+}
+
+/// What a page holds. It may be empty without being the last.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct EpisodesReply {
+    /// The namespace's time in microseconds.
+    pub now_us: u64,
+    /// "0" after the last page.
+    pub cursor: String,
+    /// The episodes. One may appear on two pages.
+    pub episodes: Vec<ListedEpisode>,
+}
+
+/// An episode of a bucket. What is counted is what the audit trail has not been told yet.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ListedEpisode {
+    /// `limit:key`.
+    pub name: String,
+    /// When it began, in microseconds of the namespace's time.
+    pub began_us: u64,
+    /// When something was reported last.
+    pub last_us: u64,
+    /// Calls that were refused.
+    pub refused: u64,
+    /// Calls that were granted after they had waited.
+    pub waits: u64,
+    /// For how long together, in microseconds.
+    pub waited_us: u64,
+    /// The longest of them, in microseconds.
+    pub longest_us: u64,
+}
+
+impl EpisodesPage<'_> {
+    /// The script's argument. Names of limits have no character that means something in a pattern.
+    #[must_use]
+    pub fn encode(&self) -> Vec<u8> {
+        let mut args = Writer::new();
+        args.text(self.cursor);
+        args.integer(LOOKED);
+        match self.limit {
+            Some(limit) => args.joined(EPISODE, &format!("{limit}[:/]*")),
+            None => args.joined(EPISODE, "*"),
+        }
+        args.finish()
+    }
+
+    /// The script's reply.
+    pub fn decode(reply: &[u8]) -> Result<Reply<EpisodesReply>, Malformed> {
+        Reply::read(reply, |reader| {
+            let (now_us, cursor) = (reader.integer()?, reader.text()?.to_owned());
+            let mut episodes = Vec::with_capacity(reader.left() / 7);
+            while reader.left() > 0 {
+                let field = reader.text()?;
+                let name = field.strip_prefix(BUCKET).ok_or(Malformed("a field that is no bucket"))?;
+                episodes.push(ListedEpisode {
+                    name: name.to_owned(),
+                    began_us: reader.integer()?,
+                    last_us: reader.integer()?,
+                    refused: reader.integer()?,
+                    waits: reader.integer()?,
+                    waited_us: reader.integer()?,
+                    longest_us: reader.integer()?,
+                });
+            }
+            Ok(EpisodesReply { now_us, cursor, episodes })
+        })
+    }
+}
