@@ -22,6 +22,7 @@ use crate::program::{Programs, REPLACED, RESTREAMED};
 use crate::random::runner;
 use crate::recovery;
 use crate::refused_random;
+use crate::replicas;
 use crate::trace::Trace;
 use crate::twin::{Twin, fields_of};
 use crate::usage;
@@ -88,7 +89,7 @@ fn traces(seed: Seed) -> Vec<Trace> {
     (0..HISTORIES)
         .map(live)
         .chain(refused)
-        .chain([audit_foreign::story(), recovery::story(), hold::story(), keys::story()])
+        .chain([audit_foreign::story(), recovery::story(), hold::story(), keys::story(), replicas::story()])
         .chain(usage::stories())
         .chain(episode::stories())
         .collect()
@@ -101,7 +102,7 @@ fn traces(seed: Seed) -> Vec<Trace> {
 fn keys_in_a_busy_redis_equal_the_catalogue() -> Result<()> {
     let traces = traces(Seed::for_this_test()?);
     let rows = Row::all();
-    ensure!(rows.len() == 36, "the catalogue is not read: {rows:#?}");
+    ensure!(rows.len() == 37, "the catalogue is not read: {rows:#?}");
     for mut twin in Twin::start_every_version()? {
         let mut met = BTreeSet::new();
         let mut connection = twin.connection()?;

@@ -6,7 +6,8 @@ use anyhow::{Result, ensure};
 use tollgate::embedded::Reply as Raw;
 use tollgate::engine::{
     AcquireBatch, AuditRead, BackOff, BatchId, BucketsPage, CallState, Calls, EpisodesPage, KeysRead, Lower,
-    Peek, PolicyRead, QuotaLeft, Report, Script, SettleBatch, Settlement, Streams, UsageRead, Versions,
+    Peek, PolicyRead, QuotaLeft, ReplicasRead, Report, Script, SettleBatch, Settlement, Streams, UsageRead,
+    Versions, WaitersPage,
 };
 use tollgate::{AuditOrder, Call};
 
@@ -14,10 +15,11 @@ use crate::hold;
 use crate::keys;
 use crate::lab::State;
 use crate::namespace::Namespace;
+use crate::replicas;
 use crate::twin::Twin;
 
 /// Which scripts read which field of which hash.
-const READERS: [(&str, &[&str]); 18] = [
+const READERS: [(&str, &[&str]); 19] = [
     (
         "head",
         &[
@@ -28,6 +30,9 @@ const READERS: [(&str, &[&str]); 18] = [
             "pause",
             "peek",
             "list",
+            "waiters",
+            "announce",
+            "replicas",
             "episodes",
             "sweep",
             "policy",
@@ -38,12 +43,13 @@ const READERS: [(&str, &[&str]); 18] = [
         ],
     ),
     ("changes", &["acquire", "back_off", "lower", "pause", "peek", "policy"]),
-    ("b:org:acme", &["acquire", "settle", "back_off", "lower", "pause", "peek", "list", "sweep"]),
+    ("b:org:acme", &["acquire", "settle", "back_off", "lower", "pause", "peek", "list", "waiters", "sweep"]),
     ("a:r0:0", &["acquire", "sweep"]),
     ("a:r0:s", &["settle", "sweep"]),
     ("p:request", &["acquire", "settle", "sweep"]),
     ("sweep", &["sweep"]),
     ("u:org:acme", &["back_off", "sweep"]),
+    ("r:0", &["announce", "replicas", "sweep"]),
     ("c:28333334:org:acme", &["sweep"]),
     ("t:28333335:org:acme", &["acquire", "back_off", "pause", "sweep"]),
     ("e:org:acme", &["acquire", "episodes", "sweep"]),
@@ -130,6 +136,9 @@ fn argument(namespace: &mut Namespace, script: &str) -> Vec<u8> {
         }
         "pause" => hold::argument(namespace, &path, 1),
         "list" => BucketsPage { cursor: "0", limit: None }.encode(),
+        "waiters" => WaitersPage { cursor: "0", limit: None }.encode(),
+        "announce" => replicas::announce("00").encode(),
+        "replicas" => ReplicasRead.encode(),
         "episodes" => EpisodesPage { cursor: "0", limit: None }.encode(),
         "sweep" => namespace.sweeping(),
         "audit" => AuditRead {

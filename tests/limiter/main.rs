@@ -3,6 +3,7 @@
 mod audit;
 mod cancellation;
 mod deadlines;
+mod diagnosis;
 mod episodes;
 mod exactly_once;
 mod hold;

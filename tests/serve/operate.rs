@@ -9,7 +9,7 @@ use tollgate_testkit::replica_binary;
 use super::client::{Api, TEN_EACH, call_of};
 
 /// Runs a command against the service, with these words.
-async fn run(api: &Api, words: &[&str]) -> Result<(Option<i32>, String, String)> {
+pub(super) async fn run(api: &Api, words: &[&str]) -> Result<(Option<i32>, String, String)> {
     let mut command = Command::new(replica_binary()?);
     command.args(words).args(["--url", &api.replica.url(""), "--namespace", "shop"]);
     command.env("TOLLGATE_AUTHOR", "ann").env_remove("TOLLGATE_URL").env_remove("TOLLGATE_NAMESPACE");

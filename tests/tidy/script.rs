@@ -8,7 +8,7 @@ use super::tree::{File, files, read};
 pub(super) const SECTIONS: [&str; 6] = ["KEYS", "ARGV", "RETURNS", "ERRORS", "WRITES", "COST"];
 
 /// The files that are no scripts of their own, but joined to some.
-const PARTS: [&str; 14] = [
+const PARTS: [&str; 15] = [
     "lua/prelude.lua",
     "lua/pace.lua",
     "lua/bucket.lua",
@@ -23,6 +23,7 @@ const PARTS: [&str; 14] = [
     "lua/reports.lua",
     "lua/booking.lua",
     "lua/key_index.lua",
+    "lua/replica_list.lua",
 ];
 
 /// One part of a head: `COST` and what it says.

@@ -4,9 +4,10 @@ use std::sync::Arc;
 
 use crate::change::Change;
 use crate::engine::{
-    AuditRead, AuditReply, BackOff, BackOffReply, Begin, BucketsPage, BucketsReply, EpisodesPage,
+    Announce, AuditRead, AuditReply, BackOff, BackOffReply, Begin, BucketsPage, BucketsReply, EpisodesPage,
     EpisodesReply, Hold, HoldReply, Keys, Lower, Peek, PeekReply, PolicyRead, PolicyRecord, PolicyWrite,
-    Remove, Reply, Script, UsageRead, UsageReply, VersionRecord, Versions, WriteMode, WriteReply,
+    Remove, ReplicasRead, ReplicasReply, Reply, Script, UsageRead, UsageReply, VersionRecord, Versions,
+    WaitersPage, WaitersReply, WriteMode, WriteReply,
 };
 use crate::identity;
 use crate::in_force::{InForce, fence};
@@ -93,6 +94,24 @@ impl Library {
     pub(crate) async fn page(&self, page: &BucketsPage<'_>) -> Result<Reply<BucketsReply>, StoreError> {
         let reply = self.ask(Script::LIST, |_| page.encode()).await?;
         BucketsPage::decode(&reply).map_err(|error| StoreError::answer(Script::LIST, &error))
+    }
+
+    /// A page of those who wait.
+    pub(crate) async fn waiters(&self, page: &WaitersPage<'_>) -> Result<Reply<WaitersReply>, StoreError> {
+        let reply = self.ask(Script::WAITERS, |_| page.encode()).await?;
+        WaitersPage::decode(&reply).map_err(|error| StoreError::answer(Script::WAITERS, &error))
+    }
+
+    /// Says that a replica lives, or that it ends. Whether it is noted.
+    pub(crate) async fn announce(&self, announce: &Announce<'_>) -> Result<Reply<bool>, StoreError> {
+        let reply = self.ask(Script::ANNOUNCE, |_| announce.encode()).await?;
+        Announce::decode(&reply).map_err(|error| StoreError::answer(Script::ANNOUNCE, &error))
+    }
+
+    /// Which replicas there are.
+    pub(crate) async fn replicas(&self, read: ReplicasRead) -> Result<Reply<ReplicasReply>, StoreError> {
+        let reply = self.ask(Script::REPLICAS, |_| read.encode()).await?;
+        ReplicasRead::decode(&reply).map_err(|error| StoreError::answer(Script::REPLICAS, &error))
     }
 
     /// A page of the throttling episodes that go on.

@@ -25,3 +25,22 @@ pub enum Priority {
     /// Bulk work that may take its time.
     Batch,
 }
+
+impl Priority {
+    pub(crate) const ALL: [Priority; 3] = [Priority::Interactive, Priority::Normal, Priority::Batch];
+
+    /// As it stands in JSON, and in the name of a flow.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Priority::Interactive => "interactive",
+            Priority::Normal => "normal",
+            Priority::Batch => "batch",
+        }
+    }
+
+    /// The one with this name.
+    pub(crate) fn named(name: &str) -> Option<Priority> {
+        Priority::ALL.into_iter().find(|priority| priority.name() == name)
+    }
+}

@@ -46,6 +46,12 @@ impl Script {
     pub const PEEK: &Self = &PEEK;
     /// Pages through the buckets that have a record.
     pub const LIST: &Self = &LIST;
+    /// Pages through those who wait.
+    pub const WAITERS: &Self = &WAITERS;
+    /// Says that a replica lives.
+    pub const ANNOUNCE: &Self = &ANNOUNCE;
+    /// Tells which replicas share the namespace.
+    pub const REPLICAS: &Self = &REPLICAS;
     /// Pages through the throttling episodes that go on.
     pub const EPISODES: &Self = &EPISODES;
     /// Removes what is no longer needed.
@@ -72,7 +78,7 @@ impl Script {
     pub const REMOVE: &Self = &REMOVE;
 
     /// Every script there is.
-    pub const ALL: [&Self; 19] = [
+    pub const ALL: [&Self; 22] = [
         Self::ACQUIRE,
         Self::SETTLE,
         Self::BACK_OFF,
@@ -80,6 +86,9 @@ impl Script {
         Self::PAUSE,
         Self::PEEK,
         Self::LIST,
+        Self::WAITERS,
+        Self::ANNOUNCE,
+        Self::REPLICAS,
         Self::EPISODES,
         Self::SWEEP,
         Self::AUDIT,
@@ -122,8 +131,11 @@ static LOWER: Script = script!("lower", after "audit_trail", after "tally", afte
 static PAUSE: Script = script!("pause", after "audit_trail", after "tally", after "open");
 static PEEK: Script = script!("peek");
 static LIST: Script = script!("list");
+static WAITERS: Script = script!("waiters");
+static ANNOUNCE: Script = script!("announce", after "replica_list");
+static REPLICAS: Script = script!("replicas", after "replica_list");
 static EPISODES: Script = script!("episodes", after "episode");
-static SWEEP: Script = script!("sweep", after "audit_trail", after "tally", after "episode", after "booking");
+static SWEEP: Script = script!("sweep", after "audit_trail", after "tally", after "episode", after "booking", after "replica_list");
 static AUDIT: Script = script!("audit", after "audit_trail");
 static POLICY: Script = script!("policy", after "audit_trail");
 static POLICY_READ: Script = script!("policy_read");
