@@ -14,6 +14,7 @@ mod clock;
 mod costs;
 mod cut;
 mod fleet;
+mod foreseen;
 mod governing;
 mod greedy;
 mod head;

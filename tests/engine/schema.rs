@@ -5,7 +5,7 @@ use std::time::Duration;
 use anyhow::{Result, ensure};
 use tollgate::embedded::Reply as Raw;
 use tollgate::engine::{
-    AcquireBatch, AuditRead, BackOff, BatchId, BucketsPage, CallState, Calls, KeysRead, Lower, Peek,
+    AcquireBatch, AuditRead, BackOff, BatchId, BucketsPage, CallState, Calls, Foresee, KeysRead, Lower, Peek,
     PolicyRead, QuotaLeft, Script, SettleBatch, Settlement, UsageRead, Versions,
 };
 use tollgate::{AuditOrder, Call};
@@ -27,6 +27,7 @@ const READERS: [(&str, &[&str]); 17] = [
             "lower",
             "pause",
             "peek",
+            "foresee",
             "list",
             "sweep",
             "policy",
@@ -36,8 +37,8 @@ const READERS: [(&str, &[&str]); 17] = [
             "key_touch",
         ],
     ),
-    ("changes", &["acquire", "back_off", "lower", "pause", "peek", "policy"]),
-    ("b:org:acme", &["acquire", "settle", "back_off", "lower", "pause", "peek", "list", "sweep"]),
+    ("changes", &["acquire", "back_off", "lower", "pause", "peek", "foresee", "policy"]),
+    ("b:org:acme", &["acquire", "settle", "back_off", "lower", "pause", "peek", "foresee", "list", "sweep"]),
     ("a:r0:0", &["acquire", "sweep"]),
     ("a:r0:s", &["settle", "sweep"]),
     ("p:request", &["acquire", "settle", "sweep"]),
@@ -114,6 +115,11 @@ fn argument(namespace: &mut Namespace, script: &str) -> Vec<u8> {
             let mut question = Peek::default();
             question.push(&path.buckets()[0]);
             question.encode(namespace.policy(), namespace.fence(), "server")
+        }
+        "foresee" => {
+            let mut question = Foresee::default();
+            question.push(Some(&path.buckets()[0]), None);
+            question.encode([namespace.policy(); 2], namespace.fence(), "server")
         }
         "back_off" => {
             let mut refused = BackOff::default();

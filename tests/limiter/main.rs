@@ -3,6 +3,7 @@
 mod audit;
 mod cancellation;
 mod deadlines;
+mod dry_run;
 mod exactly_once;
 mod hold;
 mod metrics;

@@ -13,6 +13,7 @@ mod command_line;
 mod description;
 mod disconnect;
 mod doctor;
+mod dry_run;
 mod exposition;
 mod genesys;
 mod hostile;

@@ -8,7 +8,7 @@ use super::tree::{File, files, read};
 pub(super) const SECTIONS: [&str; 6] = ["KEYS", "ARGV", "RETURNS", "ERRORS", "WRITES", "COST"];
 
 /// The files that are no scripts of their own, but joined to some.
-const PARTS: [&str; 12] = [
+const PARTS: [&str; 13] = [
     "lua/prelude.lua",
     "lua/pace.lua",
     "lua/bucket.lua",
@@ -20,6 +20,7 @@ const PARTS: [&str; 12] = [
     "lua/open.lua",
     "lua/tally.lua",
     "lua/booking.lua",
+    "lua/ruling.lua",
     "lua/key_index.lua",
 ];
 

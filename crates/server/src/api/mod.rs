@@ -6,6 +6,7 @@ pub(crate) mod buckets;
 mod call;
 mod change;
 pub(crate) mod docs;
+mod dry_run;
 pub(crate) mod health;
 pub(crate) mod keys;
 pub(crate) mod limits;
