@@ -15,6 +15,7 @@ mod costs;
 mod cut;
 mod episode;
 mod fleet;
+mod foreseen;
 mod given_back;
 mod governing;
 mod greedy;

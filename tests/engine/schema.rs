@@ -5,9 +5,9 @@ use std::time::Duration;
 use anyhow::{Result, ensure};
 use tollgate::embedded::Reply as Raw;
 use tollgate::engine::{
-    AcquireBatch, AuditRead, BackOff, BatchId, BucketsPage, CallState, Calls, EpisodesPage, KeysRead, Lower,
-    Peek, PolicyRead, QuotaLeft, ReplicasRead, Report, Script, SettleBatch, Settlement, Streams, UsageRead,
-    Versions, WaitersPage,
+    AcquireBatch, AuditRead, BackOff, BatchId, BucketsPage, CallState, Calls, EpisodesPage, Foresee,
+    KeysRead, Lower, Peek, PolicyRead, QuotaLeft, ReplicasRead, Report, Script, SettleBatch, Settlement,
+    Streams, UsageRead, Versions, WaitersPage,
 };
 use tollgate::{AuditOrder, Call};
 
@@ -29,6 +29,7 @@ const READERS: [(&str, &[&str]); 19] = [
             "lower",
             "pause",
             "peek",
+            "foresee",
             "list",
             "waiters",
             "announce",
@@ -42,8 +43,11 @@ const READERS: [(&str, &[&str]); 19] = [
             "key_touch",
         ],
     ),
-    ("changes", &["acquire", "back_off", "lower", "pause", "peek", "policy"]),
-    ("b:org:acme", &["acquire", "settle", "back_off", "lower", "pause", "peek", "list", "waiters", "sweep"]),
+    ("changes", &["acquire", "back_off", "lower", "pause", "peek", "foresee", "policy"]),
+    (
+        "b:org:acme",
+        &["acquire", "settle", "back_off", "lower", "pause", "peek", "foresee", "list", "waiters", "sweep"],
+    ),
     ("a:r0:0", &["acquire", "sweep"]),
     ("a:r0:s", &["settle", "sweep"]),
     ("p:request", &["acquire", "settle", "sweep"]),
@@ -123,6 +127,11 @@ fn argument(namespace: &mut Namespace, script: &str) -> Vec<u8> {
             let mut question = Peek::default();
             question.push(&path.buckets()[0]);
             question.encode(namespace.policy(), namespace.fence(), "server")
+        }
+        "foresee" => {
+            let mut question = Foresee::default();
+            question.push(Some(&path.buckets()[0]), None);
+            question.encode([namespace.policy(); 2], namespace.fence(), "server")
         }
         "back_off" => {
             let mut refused = BackOff::default();

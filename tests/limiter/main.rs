@@ -4,6 +4,7 @@ mod audit;
 mod cancellation;
 mod deadlines;
 mod diagnosis;
+mod dry_run;
 mod episodes;
 mod exactly_once;
 mod hold;

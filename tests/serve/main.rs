@@ -14,6 +14,7 @@ mod description;
 mod diagnosis;
 mod disconnect;
 mod doctor;
+mod dry_run;
 mod exposition;
 mod genesys;
 mod hostile;

@@ -39,10 +39,8 @@ async fn the_policy_is_read_applied_listed_and_rolled_back() -> Result<()> {
         done(&api, &["policy", "apply", &json_file, "--dry-run"]).await?,
         "it is the policy in force\n"
     );
-    assert_eq!(
-        done(&api, &["policy", "apply", &toml_file, "--dry-run"]).await?,
-        "it would change the policy\n"
-    );
+    let told = done(&api, &["policy", "apply", &toml_file, "--dry-run"]).await?;
+    assert!(told.starts_with("it would be version 2\n"), "{told}");
     assert_eq!(
         done(&api, &["policy", "apply", &toml_file, "--reason", "more"]).await?,
         "version 2 is in force\n"

@@ -8,7 +8,7 @@ use super::tree::{File, files, read};
 pub(super) const SECTIONS: [&str; 6] = ["KEYS", "ARGV", "RETURNS", "ERRORS", "WRITES", "COST"];
 
 /// The files that are no scripts of their own, but joined to some.
-const PARTS: [&str; 15] = [
+const PARTS: [&str; 16] = [
     "lua/prelude.lua",
     "lua/pace.lua",
     "lua/bucket.lua",
@@ -22,6 +22,7 @@ const PARTS: [&str; 15] = [
     "lua/episode.lua",
     "lua/reports.lua",
     "lua/booking.lua",
+    "lua/ruling.lua",
     "lua/key_index.lua",
     "lua/replica_list.lua",
 ];

@@ -5,9 +5,9 @@ use std::sync::Arc;
 use crate::change::Change;
 use crate::engine::{
     Announce, AuditRead, AuditReply, BackOff, BackOffReply, Begin, BucketsPage, BucketsReply, EpisodesPage,
-    EpisodesReply, Hold, HoldReply, Keys, Lower, Peek, PeekReply, PolicyRead, PolicyRecord, PolicyWrite,
-    Remove, ReplicasRead, ReplicasReply, Reply, Script, UsageRead, UsageReply, VersionRecord, Versions,
-    WaitersPage, WaitersReply, WriteMode, WriteReply,
+    EpisodesReply, Foresee, ForeseeReply, Hold, HoldReply, Keys, Lower, Peek, PeekReply, PolicyRead,
+    PolicyRecord, PolicyWrite, Remove, ReplicasRead, ReplicasReply, Reply, Script, UsageRead, UsageReply,
+    VersionRecord, Versions, WaitersPage, WaitersReply, WriteMode, WriteReply,
 };
 use crate::identity;
 use crate::in_force::{InForce, fence};
@@ -61,6 +61,18 @@ impl Library {
         let argument = |server: &str| question.encode(&in_force.policy, in_force.fence(), server);
         let reply = self.ask(Script::PEEK, argument).await?;
         question.decode(&reply).map_err(|error| StoreError::answer(Script::PEEK, &error))
+    }
+
+    /// What buckets owe under the policy in force, and would owe if `then` came after it now.
+    pub(crate) async fn foresee(
+        &self,
+        question: &Foresee,
+        in_force: &InForce,
+        then: &Policy,
+    ) -> Result<Reply<ForeseeReply>, StoreError> {
+        let argument = |server: &str| question.encode([&in_force.policy, then], in_force.fence(), server);
+        let reply = self.ask(Script::FORESEE, argument).await?;
+        question.decode(&reply).map_err(|error| StoreError::answer(Script::FORESEE, &error))
     }
 
     /// Takes up that the provider has refused a call. Told again after a lost answer it may end the pause later, by as much as it

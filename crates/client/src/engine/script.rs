@@ -44,6 +44,8 @@ impl Script {
     pub const PAUSE: &Self = &PAUSE;
     /// Tells what buckets owe.
     pub const PEEK: &Self = &PEEK;
+    /// Tells what buckets owe, and what they would owe under another policy.
+    pub const FORESEE: &Self = &FORESEE;
     /// Pages through the buckets that have a record.
     pub const LIST: &Self = &LIST;
     /// Pages through those who wait.
@@ -78,13 +80,14 @@ impl Script {
     pub const REMOVE: &Self = &REMOVE;
 
     /// Every script there is.
-    pub const ALL: [&Self; 22] = [
+    pub const ALL: [&Self; 23] = [
         Self::ACQUIRE,
         Self::SETTLE,
         Self::BACK_OFF,
         Self::LOWER,
         Self::PAUSE,
         Self::PEEK,
+        Self::FORESEE,
         Self::LIST,
         Self::WAITERS,
         Self::ANNOUNCE,
@@ -130,6 +133,7 @@ static BACK_OFF: Script = script!("back_off", after "audit_trail", after "tally"
 static LOWER: Script = script!("lower", after "audit_trail", after "tally", after "open");
 static PAUSE: Script = script!("pause", after "audit_trail", after "tally", after "open");
 static PEEK: Script = script!("peek");
+static FORESEE: Script = script!("foresee", after "ruling");
 static LIST: Script = script!("list");
 static WAITERS: Script = script!("waiters");
 static ANNOUNCE: Script = script!("announce", after "replica_list");
@@ -137,7 +141,7 @@ static REPLICAS: Script = script!("replicas", after "replica_list");
 static EPISODES: Script = script!("episodes", after "episode");
 static SWEEP: Script = script!("sweep", after "audit_trail", after "tally", after "episode", after "booking", after "replica_list");
 static AUDIT: Script = script!("audit", after "audit_trail");
-static POLICY: Script = script!("policy", after "audit_trail");
+static POLICY: Script = script!("policy", after "audit_trail", after "ruling");
 static POLICY_READ: Script = script!("policy_read");
 static VERSIONS: Script = script!("versions");
 static USAGE: Script = script!("usage");

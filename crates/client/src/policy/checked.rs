@@ -101,6 +101,11 @@ impl Policy {
         &self.limits
     }
 
+    /// The limit of this name, if there is one.
+    pub(crate) fn limit(&self, name: &str) -> Option<&Limit> {
+        self.limits.iter().find(|limit| limit.name() == name)
+    }
+
     /// The canonical document: what was written, without defaults, in an order that never varies.
     ///
     /// Reading it gives an equal policy. It is the same for TOML and JSON.

@@ -144,6 +144,17 @@ impl Limit {
         overrides.filter_map(|(key, own)| Some((key.as_str(), own.expires_at_us()?)))
     }
 
+    /// The keys that have something else than what it says.
+    pub(crate) fn overridden_keys(&self) -> impl Iterator<Item = &str> {
+        self.overrides.keys().map(|key| &**key)
+    }
+
+    /// Whether both count the same calls, per the same values, at the same costs.
+    pub(crate) fn counts_as(&self, other: &Limit) -> bool {
+        let (own, other) = (&self.written, &other.written);
+        own.per == other.per && own.when == other.when && own.cost == other.cost
+    }
+
     /// What its buckets have in front of their keys where they count this.
     pub(crate) fn counted_as(&self, measure: Measure) -> String {
         format!("{}{}", self.name(), measure.suffix())

@@ -7,6 +7,7 @@ mod call;
 mod change;
 pub(crate) mod diagnosis;
 pub(crate) mod docs;
+mod dry_run;
 pub(crate) mod health;
 pub(crate) mod keys;
 pub(crate) mod limits;
