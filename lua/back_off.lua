@@ -99,8 +99,9 @@ end
 
 local bucket, pace = buckets[chosen], pace_of(chosen)
 local full = bucket.terms.full or bucket.terms
--- When it was granted is not known of a call that was told without its permit: while the bucket is paused it was before that, else a
--- moment ago.
+-- When it was granted is not known of a call that was told without its permit, or is of a state that was lost, whose time was ahead of
+-- this one: while the bucket is paused it was before that, else a moment ago.
+if granted_at > now then granted_at = 0 end
 if granted_at == 0 and not bucket.paused then granted_at = now - ON_ITS_WAY_US end
 -- Of those that were on their way when the first was refused all tell the same.
 local is_news = granted_at > pace.refused_at

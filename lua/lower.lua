@@ -47,13 +47,12 @@ local function is_news(bucket)
   return not pace or (pace.share == SHARE_FULL and granted_at > pace.lowered_at)
 end
 
--- What a bucket has to owe so that no more than what is left passes until the provider grants the whole quota again. What was
--- granted since that call is not known to the provider yet: it is at most what the debt has grown by, and what was earned.
-local function to_owe(bucket, owed, remaining, resets)
+-- What is left for calls that are yet to be granted, in credits. What was granted since that call is not known to the provider yet: it
+-- is at most what the debt has grown by, and what was earned.
+local function left_of(bucket, owed, remaining)
   local terms = bucket.terms
   local on_their_way = max(0, bucket.debt - owed + (now - granted_at) * terms.refill)
-  local left = max(0, min(remaining, floor(CREDITS_MAX / terms.credit)) * terms.credit - on_their_way)
-  return min(terms.capacity + min(resets, RESETS_MOST_US) * terms.refill - left, CREDITS_MAX)
+  return max(0, min(remaining, floor(CREDITS_MAX / terms.credit)) * terms.credit - on_their_way)
 end
 
 -- What is told of a bucket that holds so many tokens more than is left; counted where it was lowered in the minute before, too.
@@ -72,12 +71,12 @@ local function note(b, q, had)
   return nil
 end
 
--- Of a bucket that owes more than it can hold nothing passes for a time. That is a pause: a time that the provider has told stays one,
--- whatever the bucket earns meanwhile and at which rate.
-local function pause_for_excess(bucket)
-  local excess = bucket.debt - bucket.terms.capacity
-  if excess <= 0 then return nil end
-  bucket.debt, bucket.paused = bucket.terms.capacity, now + ceil(excess / bucket.terms.refill)
+-- Of a bucket that earns more until the reset than is left nothing passes for a time. That is a pause: a time that the provider has told
+-- stays one, whatever the bucket earns meanwhile and at which rate. It is counted in time, of which a day has room where its credits have not.
+local function pause_for_excess(bucket, left, resets)
+  local pause = resets - floor(left / bucket.terms.refill)
+  if pause <= 0 then return nil end
+  bucket.debt, bucket.paused = bucket.terms.capacity, now + pause
   local field = tally_field(head, bucket.field)
   local tally, unread = read_tally(redis.call("HGET", KEYS[1], field), field)
   if not tally then return unread end
@@ -90,12 +89,17 @@ end
 local lowered = 0
 for b = 1, #buckets do
   local bucket, q = buckets[b], quotas_at + 3 * b - 2
-  local debt = is_news(bucket) and to_owe(bucket, args[q], args[q + 1], args[q + 2]) or 0
+  local terms, left, resets, debt = bucket.terms, 0, min(args[q + 2], RESETS_MOST_US), 0
+  if is_news(bucket) then
+    -- So that no more than what is left passes until the provider grants the whole quota again.
+    left = left_of(bucket, args[q], args[q + 1])
+    debt = min(terms.capacity + resets * terms.refill - left, CREDITS_MAX)
+  end
   if debt > bucket.debt then
-    local had = max(0, floor((bucket.terms.capacity - bucket.debt) / bucket.terms.credit))
+    local had = max(0, floor((terms.capacity - bucket.debt) / terms.credit))
     bucket.debt, bucket.lost, lowered = debt, 0, lowered + 1
     bucket.pace = bucket.pace or new_pace(REMEMBERED_US, now)
-    local unread = note(b, q, had) or pause_for_excess(bucket)
+    local unread = note(b, q, had) or pause_for_excess(bucket, left, resets)
     if unread then return unread end
     bucket.pace.lowered_at = now
     w = put_bucket(writes, w, head, now, bucket)

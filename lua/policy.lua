@@ -28,8 +28,7 @@
 --          restored, learned, epoch
 -- COST     HMGET, TIME, HMGET; when written 3 EXISTS, 3 XINFO, XADD for each thing told (at most 2, and 8 epochs), 2 HSET, HDEL
 
-local KEEP = 100          -- policies
-local CHANGES_MOST = 100  -- times at which the policy was changed
+local KEEP = 100  -- policies
 
 local args = cmsgpack.unpack(ARGV[1])
 local how, expected, version, fence, document = args[1], args[2], args[3], args[4], args[5]
@@ -60,9 +59,8 @@ if problem then return problem end
 head = head or {fence = fence, server = server, epoch = epoch, since = 0, seen = 0, offset = 0, ruled = 0}
 local now = tell_time(head)
 if head.fence ~= fence then
-  head.fence, head.ruled = fence, now
-  changes[#changes + 1] = now
-  if #changes > CHANGES_MOST then table.remove(changes, 1) end
+  head.fence = fence
+  rule_anew(head, changes, now)
 end
 if state_lost and not full then begin_epoch(head, server, now) end
 

@@ -16,7 +16,7 @@
 --            entries     each: 0 settled | 1 settled before | 2 granted too long ago
 -- ERRORS   SCHEMA  a stored record is of an unknown version
 -- WRITES   head, answer (swept 10 min later), corrected buckets and those of leases (swept when nothing is owed), their counters,
---          named permits that are settled (swept 20 min later), tallies of buckets without a record (swept after a minute)
+--          named permits that are settled (swept 20 min later), tallies of buckets that have no record of this epoch (swept after a minute)
 -- COST     TIME, HMGET, HSET; HGET and HSET for each bucket that had no record and is given one; HMGET if tokens are given back to
 --          one that has none
 
@@ -46,10 +46,12 @@ enter_epoch(head, server, now)
 
 -- A record counts in its own terms: whoever settles may not know the policy that is in force, nor need to. One from before the last
 -- change of the policy is taken, and left, as of the time that it has: its terms don't say how fast it has been paid off since. What is
--- charged more to it was granted before that time, too. One that was ever paused may be from before the change, as the sweep knows.
+-- charged more to it was granted before that time, too. One that was ever paused may be from before the change, as the sweep knows. One of
+-- an earlier epoch is left alone: what its bucket owes is for those to say who know the policy.
 for b = 1, #buckets do
   if stored[b + 2] then
     local _, epoch, _, _, at, refill, credit, _, _, _, leases = cmsgpack.unpack(stored[b + 2])
+    buckets[b].is_lost = epoch ~= head.epoch and buckets[b].terms.refill > 0
     if epoch == head.epoch and buckets[b].terms.refill > 0 then
       buckets[b].terms = {refill = refill, credit = credit, capacity = 0, limit = buckets[b].terms.limit, is_of_record = true}
       local is_older = at <= head.ruled or (leases ~= nil and head.ruled > 0)
@@ -60,36 +62,31 @@ end
 problem = read_buckets(buckets, stored, 2, head, now)
 if problem then return problem end
 
--- What a token costs at the full pace that costs `credit` at a share: what terms_at of pace.lua has made dearer.
-local function full_credit(credit, share)
-  local whole = floor(credit / SHARE_FULL)
-  return whole * share + floor((credit - SHARE_FULL * whole) * share / SHARE_FULL)
+-- Since when it is known what a bucket has earned, and what the provider has to say of its calls: what was granted before the last change
+-- of the policy is not given back, nor what was granted before it was last refused a call or lowered. It was emptied for that then.
+local function known_since(bucket)
+  local pace = bucket.pace
+  return pace and max(head.ruled, pace.refused_at, pace.lowered_at) or head.ruled
 end
 
--- What tokens are worth that were granted at a time: what the bucket has not earned since. Had they never been spent, it might have
--- stood full meanwhile and earned nothing. However slow it is now, it may have earned at its full pace.
-local function worth_of(bucket, tokens, granted_at)
-  local terms = bucket.terms
-  local full = full_credit(terms.credit, share_of(bucket))
-  local worth = max(0, tokens * full - (now - granted_at) * terms.refill)
-  local whole = floor(worth / full)
-  return whole * terms.credit + worth - whole * full
-end
-
--- What calls have cost is counted, whatever that is worth to the bucket. More than that could pass more than the limit allows in some
--- interval. What the bucket has earned is known only since the last change of the policy: what was granted before it is not given back.
+-- What calls have cost is counted, whatever that is worth to the bucket. It is worth what the bucket has not earned since they were granted:
+-- had they never been, it might have stood full meanwhile and earned nothing. More could pass more than the limit allows in some interval.
+-- Since then its pace has not been cut, so it has earned no faster than it does now.
 local function correct(bucket, tokens, granted_at, epoch)
   count(bucket, 0, -tokens)
-  bucket.corrected = bucket.corrected or not bucket.new
+  bucket.added = (bucket.added or 0) - tokens
+  bucket.corrected = bucket.corrected or not (bucket.new or bucket.is_lost)
   if epoch ~= head.epoch then return end
-  local credits = tokens * bucket.terms.credit
+  local terms = bucket.terms
+  local credits = tokens * terms.credit
   if tokens > 0 then
     -- New: earned back and swept. Paused: it is to be empty at the end of that. Calls in flight end by their leases.
-    if bucket.new or bucket.paused or bucket.leases or granted_at <= head.ruled then return end
-    credits = worth_of(bucket, tokens, granted_at)
+    if bucket.new or bucket.paused or bucket.leases or granted_at <= known_since(bucket) then return end
+    credits = max(0, credits - (now - granted_at) * terms.refill)
   end
   bucket.debt = min(max(0, bucket.debt - credits), CREDITS_MAX)
-  if bucket.pace then bucket.pace.used = max(0, bucket.pace.used - tokens) end
+  -- What is worth nothing was used up all the same: a pace of which that is taken off never comes back.
+  if bucket.pace then bucket.pace.used = max(0, bucket.pace.used - floor(credits / terms.credit)) end
   if credits < 0 then bucket.lost = 0 end
   bucket.corrected = true
 end
@@ -135,10 +132,10 @@ for n = 1, entry_count do
 end
 reply = cmsgpack.pack(reply)
 
--- What was given back to buckets that have no record any more is counted in tallies.
+-- What was given back to buckets that have no record any more, or one that does not count, is counted in tallies.
 local tallied, tallies_at, tallies = {}, {}, {}
 for b = 1, #buckets do
-  if buckets[b].new and buckets[b].extra and not buckets[b].corrected then
+  if (buckets[b].added or 0) ~= 0 and not buckets[b].corrected then
     tallied[#tallied + 1], tallies_at[#tallies_at + 1] = buckets[b], tally_field(head, buckets[b].field)
   end
 end
@@ -146,7 +143,7 @@ if #tallied > 0 then tallies = redis.call("HMGET", KEYS[1], unpack(tallies_at)) 
 for t = 1, #tallied do
   tallies[t], problem = read_tally(tallies[t], tallies_at[t])
   if problem then return problem end
-  tallies[t][T_TOKENS] = tallies[t][T_TOKENS] + tallied[t].extra
+  tallies[t][T_TOKENS] = tallies[t][T_TOKENS] + tallied[t].added
 end
 
 local writes = {"head", pack_head(head, now), answer_field, pack_answer(number, now, reply)}

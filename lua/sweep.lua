@@ -1,5 +1,5 @@
--- Removes what is no longer needed: buckets at which nothing is owed or in flight, old answers, permits and flows, old entries of
--- the audit trail. Tells there what was counted in the state, and the epochs that have begun. Enters in the books what buckets have
+-- Removes what is no longer needed: buckets at which nothing is owed or in flight, old answers, permits and flows, replicas
+-- that live no more, old entries of the audit trail. Tells there what was counted in the state, and the epochs that have begun. Enters in the books what buckets have
 -- counted in minutes that are over, and removes old pages. Does a bounded part of a pass a call and remembers where it stands, so
 -- that the work of a fleet is one pass, however many replicas call.
 --
@@ -184,6 +184,12 @@ look_at["u:"] = function(field, record)
   told[#told + 1] = "repeated"
   told[#told + 1] = pack(SCHEMA, now, bucket, untold.since, untold.refused, untold.lowered, untold.paused)
   return true
+end
+
+look_at["r:"] = function(field, record)
+  local living, unread = read_replicas(record, field, now)
+  if not living then return nil, unread end
+  return #living == 0
 end
 
 look_at["e:"] = function(field, record)

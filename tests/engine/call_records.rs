@@ -46,7 +46,7 @@ fn told(namespace: &mut Namespace) -> Vec<String> {
             format!(
                 "{calls} {org} {} {route} {cost} {} {} [{}]+{untold} {replica}",
                 name(granted.client.clone()),
-                granted.priority.as_str(),
+                granted.priority.name(),
                 name(granted.request_id.clone()),
                 passed.join(" ")
             )

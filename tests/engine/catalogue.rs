@@ -23,6 +23,7 @@ use crate::program::{Programs, REPLACED, RESTREAMED};
 use crate::random::runner;
 use crate::recovery;
 use crate::refused_random;
+use crate::replicas;
 use crate::trace::Trace;
 use crate::twin::{Twin, fields_of};
 use crate::usage;
@@ -95,6 +96,7 @@ fn traces(seed: Seed) -> Vec<Trace> {
             recovery::story(),
             hold::story(),
             keys::story(),
+            replicas::story(),
         ])
         .chain(usage::stories())
         .chain(episode::stories())
@@ -108,7 +110,7 @@ fn traces(seed: Seed) -> Vec<Trace> {
 fn keys_in_a_busy_redis_equal_the_catalogue() -> Result<()> {
     let traces = traces(Seed::for_this_test()?);
     let rows = Row::all();
-    ensure!(rows.len() == 37, "the catalogue is not read: {rows:#?}");
+    ensure!(rows.len() == 38, "the catalogue is not read: {rows:#?}");
     for mut twin in Twin::start_every_version()? {
         let mut met = BTreeSet::new();
         let mut connection = twin.connection()?;

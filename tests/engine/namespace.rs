@@ -33,7 +33,7 @@ pub(crate) struct Namespace {
 impl Namespace {
     /// A namespace whose buckets are full. The document is all of the policy but its namespace.
     pub(crate) fn new(limits: &str) -> Self {
-        Self::under(&Programs::original(), limits)
+        Self::under(&Programs::in_force(), limits)
     }
 
     /// The same under programs that may be mutants.

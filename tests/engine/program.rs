@@ -1,5 +1,6 @@
 //! The programs that run on both sides: the scripts under `lua/`, and those that put a hash or a stream back as it was.
 
+use std::cell::RefCell;
 use std::sync::Arc;
 
 use tollgate::engine::Script;
@@ -41,7 +42,34 @@ return #ARGV";
 /// The name of the program that puts a stream back.
 pub(crate) const RESTREAMED: &str = "restream";
 
+thread_local! {
+    /// Which programs stories run under on this thread that do not say it.
+    static IN_FORCE: RefCell<Option<Programs>> = const { RefCell::new(None) };
+}
+
+/// Until this is dropped programs are in force, also where a story ends in a panic.
+struct Rule;
+
+impl Drop for Rule {
+    fn drop(&mut self) {
+        IN_FORCE.set(None);
+    }
+}
+
 impl Programs {
+    /// Those under which a story runs that does not say it: the scripts as they are, but where a test tells it of mutants.
+    pub(crate) fn in_force() -> Self {
+        IN_FORCE.with_borrow(Clone::clone).unwrap_or_else(Self::original)
+    }
+
+    /// Tells a story that does not say which programs it runs under.
+    pub(crate) fn rule(&self, story: fn()) {
+        IN_FORCE.set(Some(self.clone()));
+        let rule = Rule;
+        story();
+        drop(rule);
+    }
+
     /// The scripts as they are.
     pub(crate) fn original() -> Self {
         Self::edited(|_, source| source.to_owned())

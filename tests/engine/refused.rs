@@ -91,7 +91,7 @@ pub(crate) fn use_up(namespace: &mut Namespace, path: &Path, time_us: u64) -> u3
 
 /// Nothing passes for as long as the provider wants, to the microsecond; then the bucket begins empty. Others go on.
 #[test]
-fn a_refused_call_pauses_its_bucket_and_no_other() {
+pub(crate) fn a_refused_call_pauses_its_bucket_and_no_other() {
     let mut namespace = Namespace::new(LIMITS);
     let (path, other) = (path_of(&namespace, "acme"), path_of(&namespace, "globex"));
     granted(&mut namespace, &path, 3);
@@ -112,7 +112,7 @@ fn a_refused_call_pauses_its_bucket_and_no_other() {
 
 /// Two hundred calls were on their way when the first of them was refused: one cut, one pause.
 #[test]
-fn a_storm_of_refusals_is_one_cut() {
+pub(crate) fn a_storm_of_refusals_is_one_cut() {
     let mut namespace = Namespace::new(LIMITS);
     let path = path_of(&namespace, "acme");
     let granted_at_us = namespace.clock_us;
@@ -128,7 +128,7 @@ fn a_storm_of_refusals_is_one_cut() {
 
 /// A refusal that comes late, of a call from before the pause, says nothing of what was granted after it.
 #[test]
-fn an_old_refusal_pauses_nothing_again() {
+pub(crate) fn an_old_refusal_pauses_nothing_again() {
     let mut namespace = Namespace::new(LIMITS);
     let path = path_of(&namespace, "acme");
     let granted_at_us = namespace.clock_us;
@@ -143,7 +143,7 @@ fn an_old_refusal_pauses_nothing_again() {
 /// What was granted since the last cut when the provider refuses again is what it allows: the pace goes there at once, and
 /// not tenth by tenth. Once a window, and by half at the most.
 #[test]
-fn a_second_cut_goes_by_what_was_granted() {
+pub(crate) fn a_second_cut_goes_by_what_was_granted() {
     let mut namespace = Namespace::new(LIMITS);
     let path = path_of(&namespace, "acme");
     let before = namespace.clock_us;
@@ -171,7 +171,7 @@ fn a_second_cut_goes_by_what_was_granted() {
 
 /// A pace is raised as long as it is used up, to the quota and not beyond; one that is not used stays.
 #[test]
-fn a_pace_is_raised_only_while_it_is_used() {
+pub(crate) fn a_pace_is_raised_only_while_it_is_used() {
     let mut namespace = Namespace::new(LIMITS);
     let path = path_of(&namespace, "acme");
     let before = namespace.clock_us;
@@ -198,7 +198,7 @@ fn a_pace_is_raised_only_while_it_is_used() {
 
 /// It goes down no further than a sixty-fourth.
 #[test]
-fn a_pace_never_comes_to_nothing() {
+pub(crate) fn a_pace_never_comes_to_nothing() {
     let mut namespace = Namespace::new(LIMITS);
     let path = path_of(&namespace, "acme");
     for _ in 0..40 {
@@ -214,7 +214,7 @@ fn a_pace_never_comes_to_nothing() {
 
 /// Nobody is told which limit it was: it is the narrowest of which half is spent, or else the narrowest.
 #[test]
-fn an_unnamed_refusal_is_put_down_to_the_narrowest_that_explains_it() {
+pub(crate) fn an_unnamed_refusal_is_put_down_to_the_narrowest_that_explains_it() {
     let mut namespace = Namespace::new(LIMITS);
     let path = path_of(&namespace, "acme");
     let narrow_first = [2, 1, 0];
@@ -233,7 +233,7 @@ fn an_unnamed_refusal_is_put_down_to_the_narrowest_that_explains_it() {
 
 /// Three organisations of one client are refused within ten seconds: it is what they share.
 #[test]
-fn several_at_once_are_put_down_to_what_they_share() {
+pub(crate) fn several_at_once_are_put_down_to_what_they_share() {
     let mut namespace = Namespace::new(LIMITS);
     let mut buckets = Vec::new();
     for org in ["a", "b", "b", "a", "c"] {
@@ -257,7 +257,7 @@ fn several_at_once_are_put_down_to_what_they_share() {
 
 /// What the provider said holds across a change of the quota, a failover and a sweep.
 #[test]
-fn a_pause_outlives_changes_failovers_and_sweeps() {
+pub(crate) fn a_pause_outlives_changes_failovers_and_sweeps() {
     let mut namespace = Namespace::new(LIMITS);
     let path = path_of(&namespace, "acme");
     let now_us = namespace.clock_us;
@@ -280,7 +280,7 @@ fn a_pause_outlives_changes_failovers_and_sweeps() {
 
 /// Who had to pay for a call later, or has been given back, ends no pause.
 #[test]
-fn a_correction_ends_no_pause() {
+pub(crate) fn a_correction_ends_no_pause() {
     let mut namespace = Namespace::new(LIMITS);
     let path = path_of(&namespace, "acme");
     granted(&mut namespace, &path, 4);
@@ -295,7 +295,7 @@ fn a_correction_ends_no_pause() {
 
 /// A bucket begins empty after a pause, whatever happens in it: a failover, or calls that are given back.
 #[test]
-fn a_pause_ends_with_an_empty_bucket() {
+pub(crate) fn a_pause_ends_with_an_empty_bucket() {
     for what in ["failover", "given back"] {
         let mut namespace = Namespace::new(LIMITS);
         let path = path_of(&namespace, "acme");
@@ -323,7 +323,7 @@ fn a_pause_ends_with_an_empty_bucket() {
 
 /// A call that is asked for again under its name has been paid for, but the provider wants to see no call.
 #[test]
-fn a_call_asked_for_again_waits_for_the_end_of_a_pause() {
+pub(crate) fn a_call_asked_for_again_waits_for_the_end_of_a_pause() {
     let mut namespace = Namespace::new(LIMITS);
     let path = path_of(&namespace, "acme");
     let named = || Calls::trying(1).named(Some("request".into()));
@@ -341,7 +341,7 @@ fn a_call_asked_for_again_waits_for_the_end_of_a_pause() {
 
 /// Three that are refused at once are so at limits of a second too.
 #[test]
-fn what_is_shared_is_found_at_short_windows() {
+pub(crate) fn what_is_shared_is_found_at_short_windows() {
     let mut namespace = Namespace::new(LIMITS);
     let mut last = None;
     for org in ["a", "b", "c"] {
@@ -359,7 +359,7 @@ fn what_is_shared_is_found_at_short_windows() {
 
 /// Refusals of keys that nobody is granted calls for make no more buckets than there may be.
 #[test]
-fn refusals_make_no_more_buckets_than_there_may_be() {
+pub(crate) fn refusals_make_no_more_buckets_than_there_may_be() {
     let mut namespace = Namespace::new(&LIMITS.replace("burst = 10 }", "burst = 10, max_keys = 3 }"));
     let mut paused = 0;
     for org in 0..10 {
@@ -374,7 +374,7 @@ fn refusals_make_no_more_buckets_than_there_may_be() {
 
 /// Calls in flight earn nothing back in time, so there is nothing to slow down; but they can be paused.
 #[test]
-fn a_limit_on_calls_in_flight_can_be_paused() {
+pub(crate) fn a_limit_on_calls_in_flight_can_be_paused() {
     let mut namespace =
         Namespace::new("limit = [{ name = \"org\", per = [\"org\"], concurrent = 3, lease = \"100s\" }]");
     let path = in_flight::path(&namespace);

@@ -43,6 +43,14 @@ struct Grant {
     rate: u64,
 }
 
+/// What the provider has said is left of an organisation's quota until a time, for what is granted from `first` on.
+struct Left {
+    org: usize,
+    first: usize,
+    tokens: u64,
+    until_us: u64,
+}
+
 fn event() -> impl Strategy<Value = Event> {
     let grant = 0_usize..12;
     prop_oneof![
@@ -63,13 +71,16 @@ fn limits(rate: u64) -> String {
     crate::refused::LIMITS.replace("\"10/s\", burst = 10", &format!("\"{rate}/s\", burst = {rate}"))
 }
 
-fn lower(namespace: &mut Namespace, grant: &Grant, left: QuotaLeft) {
+/// Whether the bucket was lowered.
+fn lower(namespace: &mut Namespace, grant: &Grant, left: QuotaLeft) -> bool {
     let path = path_of(namespace, ORGS[grant.org]);
     let mut lower = Lower::granted_in(0, grant.at_us);
     lower.push(&path.buckets()[2], left);
     let argument = lower.encode(namespace.policy(), namespace.fence(), &namespace.server());
-    let reply = Lower::decode(&namespace.ask(Script::LOWER, argument));
-    assert!(matches!(reply, Ok(Reply::Done(_))), "{reply:?}");
+    match Lower::decode(&namespace.ask(Script::LOWER, argument)) {
+        Ok(Reply::Done(lowered)) => lowered > 0,
+        other => panic!("{other:?}"),
+    }
 }
 
 /// Complains if more was granted to an organisation in some interval than its bucket may ever let pass.
@@ -88,12 +99,26 @@ fn never_over(grants: &[Grant], org: usize) -> Result<(), String> {
     Ok(())
 }
 
+/// Complains if more was granted at `now_us` than the provider has said is left.
+fn never_more_than_left(grants: &[Grant], lefts: &[Left], now_us: u64) -> Result<(), String> {
+    for Left { org, first, tokens, .. } in lefts.iter().filter(|left| left.until_us >= now_us) {
+        let own = grants[*first..].iter().filter(|grant| grant.org == *org);
+        let passed = own.map(|grant| u64::from(grant.calls)).sum::<u64>();
+        if passed > *tokens {
+            let org = ORGS[*org];
+            return Err(format!("{passed} of {org} passed at {now_us}, of which {tokens} were left"));
+        }
+    }
+    Ok(())
+}
+
 /// Lives through a history, and complains at the first thing that should not be.
 fn live(events: &[Event]) -> Result<Namespace, String> {
     let mut rate = 10;
     let mut namespace = Namespace::new(&limits(rate));
     let mut grants: Vec<Grant> = Vec::new();
     let mut paused_until: BTreeMap<String, u64> = BTreeMap::new();
+    let mut lefts: Vec<Left> = Vec::new();
     for event in events {
         let now_us = namespace.clock_us;
         match *event {
@@ -110,6 +135,7 @@ fn live(events: &[Event]) -> Result<Namespace, String> {
                 if granted > 0 {
                     grants.push(Grant { org, at_us: now_us, calls: granted, owed: reply.debts[2], rate });
                     never_over(&grants, org)?;
+                    never_more_than_left(&grants, &lefts, now_us)?;
                 }
             }
             Event::Refuse { grant, named } => {
@@ -125,10 +151,16 @@ fn live(events: &[Event]) -> Result<Namespace, String> {
                 let until = paused_until.entry(name).or_default();
                 *until = (*until).max(now_us + reply.paused_us);
             }
-            Event::Lower { grant, remaining, resets_s } => {
-                let Some(grant) = grants.get(grant).filter(|grant| grant.rate == rate) else { continue };
+            Event::Lower { grant: index, remaining, resets_s } => {
+                let Some(grant) = grants.get(index).filter(|grant| grant.rate == rate) else { continue };
                 let resets_in = Some(Duration::from_secs(resets_s));
-                lower(&mut namespace, grant, QuotaLeft { owed: grant.owed, remaining, resets_in });
+                if lower(&mut namespace, grant, QuotaLeft { owed: grant.owed, remaining, resets_in }) {
+                    let later = grants[index + 1..].iter().filter(|later| later.org == grant.org);
+                    let on_their_way = later.map(|later| u64::from(later.calls)).sum();
+                    let tokens = remaining.saturating_sub(on_their_way);
+                    let until_us = now_us + resets_s * 1_000_000;
+                    lefts.push(Left { org: grant.org, first: grants.len(), tokens, until_us });
+                }
             }
             Event::GiveBack { grant } => {
                 let Some(grant) = grants.get_mut(grant).filter(|grant| grant.calls > 0) else { continue };
@@ -142,6 +174,8 @@ fn live(events: &[Event]) -> Result<Namespace, String> {
             Event::Rate(other) => {
                 rate = other;
                 namespace.change(&limits(rate));
+                // What is left when a pause ends is earned at the new rate.
+                lefts.clear();
             }
             Event::Sweep => drop(namespace.sweep()),
         }
@@ -162,7 +196,7 @@ pub(crate) fn traces(seed: Seed, count: usize) -> Vec<Trace> {
         .collect()
 }
 
-/// Nothing passes in a pause, nothing is ever over, and every server agrees to the byte.
+/// Nothing passes in a pause, nothing is ever over, no more passes than the provider says is left, and every server agrees to the byte.
 #[test]
 fn refusals_are_taken_up_alike_everywhere() -> Result<()> {
     agree_everywhere(HISTORIES, prop::collection::vec(event(), 1..40), live)

@@ -108,6 +108,29 @@ fn a_pause_like_others(programs: &Programs) -> Result<()> {
     Ok(())
 }
 
+/// A quota of a day that is used up four hours into it. It was once counted in credits, of which a bucket has no room for so many: what was to
+/// last for 20 hours lasted for eleven.
+fn a_reset_far_away(programs: &Programs) -> Result<()> {
+    for quota in ["100000/1d\", burst = 10000", "1000000/1d\", burst = 52000"] {
+        let limits = LIMITS.replace("rate = \"10/s\", burst = 10", &format!("quota = \"{quota}"));
+        let mut namespace = Namespace::under(programs, &limits);
+        let path = path_of(&namespace, "acme");
+        let owed = namespace.acquire_on(&path, 1).debts[2];
+        let granted_at_us = namespace.clock_us;
+        let left = QuotaLeft { owed, remaining: 0, resets_in: Some(Duration::from_secs(20 * 3_600)) };
+        ensure!(lower(&mut namespace, &path, granted_at_us, left) == 1);
+        let terms = path.buckets()[2].terms();
+        let wait_us = wait_us(&mut namespace, &path);
+        ensure!(wait_us == 20 * HOUR_US + terms.credit().div_ceil(terms.refill()), "{wait_us} us of {quota}");
+    }
+    Ok(())
+}
+
+#[test]
+fn a_reset_that_is_far_away_is_as_far_for_every_quota() -> Result<()> {
+    a_reset_far_away(&Programs::original())
+}
+
 #[test]
 fn a_change_of_the_rate_moves_no_reset() -> Result<()> {
     the_rate_changes(&Programs::original())
@@ -118,14 +141,21 @@ fn a_reset_is_a_pause_like_others() -> Result<()> {
     a_pause_like_others(&Programs::original())
 }
 
-const STORIES: [(&str, Story); 2] =
-    [("the rate changes", the_rate_changes), ("a pause like others", a_pause_like_others)];
+const STORIES: [(&str, Story); 3] = [
+    ("the rate changes", the_rate_changes),
+    ("a pause like others", a_pause_like_others),
+    ("a reset far away", a_reset_far_away),
+];
 
 /// Changes for the worse.
-const MUTANTS: [(&str, &str); 3] = [
-    ("  if excess <= 0 then return nil end\n", "  if true then return nil end\n"),
+const MUTANTS: [(&str, &str); 4] = [
+    ("  if pause <= 0 then return nil end\n", "  if true then return nil end\n"),
     ("  tally[T_PAUSED] = tally[T_PAUSED] + paused_for(bucket, now)\n", ""),
-    ("now + ceil(excess / bucket.terms.refill)", "now + floor(excess / (2 * bucket.terms.refill))"),
+    ("now + pause", "now + floor(pause / 2)"),
+    (
+        "resets - floor(left / bucket.terms.refill)",
+        "ceil((bucket.debt - bucket.terms.capacity) / bucket.terms.refill)",
+    ),
 ];
 
 /// The stories are worth telling: each mutant makes one of them come out differently.

@@ -5,8 +5,9 @@ use std::time::Duration;
 use anyhow::{Result, ensure};
 use tollgate::embedded::Reply as Raw;
 use tollgate::engine::{
-    AcquireBatch, AuditRead, BackOff, BatchId, BucketsPage, CallState, Calls, EpisodesPage, KeysRead, Lower,
-    Peek, PolicyRead, QuotaLeft, Report, Script, SettleBatch, Settlement, Streams, UsageRead, Versions,
+    AcquireBatch, AuditRead, BackOff, BatchId, BucketsPage, CallState, Calls, EpisodesPage, Foresee,
+    KeysRead, Lower, Peek, PolicyRead, QuotaLeft, ReplicasRead, Report, Script, SettleBatch, Settlement,
+    Streams, UsageRead, Versions, WaitersPage,
 };
 use tollgate::{AuditOrder, Call};
 
@@ -14,10 +15,11 @@ use crate::hold;
 use crate::keys;
 use crate::lab::State;
 use crate::namespace::Namespace;
+use crate::replicas;
 use crate::twin::Twin;
 
 /// Which scripts read which field of which hash.
-const READERS: [(&str, &[&str]); 18] = [
+const READERS: [(&str, &[&str]); 19] = [
     (
         "head",
         &[
@@ -27,7 +29,11 @@ const READERS: [(&str, &[&str]); 18] = [
             "lower",
             "pause",
             "peek",
+            "foresee",
             "list",
+            "waiters",
+            "announce",
+            "replicas",
             "episodes",
             "sweep",
             "policy",
@@ -37,13 +43,17 @@ const READERS: [(&str, &[&str]); 18] = [
             "key_touch",
         ],
     ),
-    ("changes", &["acquire", "back_off", "lower", "pause", "peek", "policy"]),
-    ("b:org:acme", &["acquire", "settle", "back_off", "lower", "pause", "peek", "list", "sweep"]),
+    ("changes", &["acquire", "back_off", "lower", "pause", "peek", "foresee", "policy"]),
+    (
+        "b:org:acme",
+        &["acquire", "settle", "back_off", "lower", "pause", "peek", "foresee", "list", "waiters", "sweep"],
+    ),
     ("a:r0:0", &["acquire", "sweep"]),
     ("a:r0:s", &["settle", "sweep"]),
     ("p:request", &["acquire", "settle", "sweep"]),
     ("sweep", &["sweep"]),
     ("u:org:acme", &["back_off", "sweep"]),
+    ("r:0", &["announce", "replicas", "sweep"]),
     ("c:28333334:org:acme", &["sweep"]),
     ("t:28333335:org:acme", &["acquire", "back_off", "pause", "sweep"]),
     ("e:org:acme", &["acquire", "episodes", "sweep"]),
@@ -118,6 +128,11 @@ fn argument(namespace: &mut Namespace, script: &str) -> Vec<u8> {
             question.push(&path.buckets()[0]);
             question.encode(namespace.policy(), namespace.fence(), "server")
         }
+        "foresee" => {
+            let mut question = Foresee::default();
+            question.push(Some(&path.buckets()[0]), None);
+            question.encode([namespace.policy(); 2], namespace.fence(), "server")
+        }
         "back_off" => {
             let mut refused = BackOff::default();
             refused.push(&path.buckets()[0], Duration::from_secs(1));
@@ -130,6 +145,9 @@ fn argument(namespace: &mut Namespace, script: &str) -> Vec<u8> {
         }
         "pause" => hold::argument(namespace, &path, 1),
         "list" => BucketsPage { cursor: "0", limit: None }.encode(),
+        "waiters" => WaitersPage { cursor: "0", limit: None }.encode(),
+        "announce" => replicas::announce("00").encode(),
+        "replicas" => ReplicasRead.encode(),
         "episodes" => EpisodesPage { cursor: "0", limit: None }.encode(),
         "sweep" => namespace.sweeping(),
         "audit" => AuditRead {

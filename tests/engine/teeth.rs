@@ -130,7 +130,7 @@ const MUTANTS: [Mutant; 29] = [
     Mutant {
         what: "what is given back counts in full",
         script: "settle",
-        text: "    credits = worth_of(bucket, tokens, granted_at)\n",
+        text: "    credits = max(0, credits - (now - granted_at) * terms.refill)\n",
         becomes: "",
     },
     Mutant {
@@ -142,7 +142,7 @@ const MUTANTS: [Mutant; 29] = [
     Mutant {
         what: "what was granted before a change is given back",
         script: "settle",
-        text: " or granted_at <= head.ruled then",
+        text: " or granted_at <= known_since(bucket) then",
         becomes: " then",
     },
     Mutant {

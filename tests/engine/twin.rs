@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use anyhow::{Context, Result, ensure};
 use redis::{Connection, ConnectionLike, Pipeline, Value};
 use tollgate::embedded::{Reply, StreamDump};
-use tollgate::engine::{BucketsPage, Keys, Script, UsageRead};
+use tollgate::engine::{BucketsPage, Keys, Script, UsageRead, WaitersPage};
 use tollgate_testkit::{ContainedRedis, Flavor, RedisServer, record_ran_on};
 
 use crate::lab::{Fields, State, keys_of};
@@ -169,6 +169,9 @@ fn comparable(run: &Run, reply: Reply) -> Reply {
     if run.program == "usage" {
         return comparable_usage(bytes).unwrap_or(reply);
     }
+    if run.program == "waiters" {
+        return comparable_waiters(bytes).unwrap_or(reply);
+    }
     match BucketsPage::decode(bytes) {
         Ok(tollgate::engine::Reply::Done(mut page)) if run.program == "list" => {
             page.buckets.sort_by(|one, other| one.name.cmp(&other.name));
@@ -186,6 +189,14 @@ fn comparable_usage(bytes: &[u8]) -> Option<Reply> {
         page.parts.iter_mut().for_each(|part| part.rows.sort_by(|one, other| one.0.cmp(&other.0)));
     }
     Some(Reply::Status(format!("{books:?}")))
+}
+
+/// Those who wait, sorted.
+fn comparable_waiters(bytes: &[u8]) -> Option<Reply> {
+    let Ok(tollgate::engine::Reply::Done(mut page)) = WaitersPage::decode(bytes) else { return None };
+    page.buckets.sort_by(|one, other| one.name.cmp(&other.name));
+    page.buckets.iter_mut().for_each(|at| at.flows.sort_by(|one, other| one.name.cmp(&other.name)));
+    Some(Reply::Status(format!("{page:?}")))
 }
 
 /// A server's reply as the embedded engine would give it. Redis puts its own position behind an error's text.

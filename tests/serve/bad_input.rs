@@ -165,7 +165,7 @@ async fn unknown_places_and_methods_are_told() -> Result<()> {
     for (path, kind) in [
         ("/", "unknown-route"),
         ("/v1/shop", "unknown-route"),
-        ("/v1/shop/waiters", "unknown-route"),
+        ("/v1/shop/nothing", "unknown-route"),
         ("/v1/shop/acquire/", "unknown-route"),
         ("/v1/other/policy", "unknown-namespace"),
         ("/v1/%FF/policy", "unknown-route"),

@@ -97,6 +97,13 @@ async fn a_policy_without_limits_is_shown_as_one() -> Result<()> {
     file.write_all(b"namespace = \"shop\"\n")?;
     let (code, shown, _) = run(&["check-policy", file.path().to_str().context("a path of UTF-8")?]).await?;
     assert!(code == Some(0) && shown.contains("no limit: every call is granted"), "{shown}");
+    file.write_all(b"record_calls = [\"acme\", \"glob\\u001bex\"]\n")?;
+    let (code, _, said) = run(&["check-policy", file.path().to_str().context("a path of UTF-8")?]).await?;
+    assert!(code == Some(1) && said.contains("record_calls[1]"), "{said}");
+    let mut file = tempfile::Builder::new().suffix(".toml").tempfile()?;
+    file.write_all(b"namespace = \"shop\"\nrecord_calls = [\"acme\", \"globex\"]\n")?;
+    let (code, shown, _) = run(&["check-policy", file.path().to_str().context("a path of UTF-8")?]).await?;
+    assert!(code == Some(0) && shown.contains("each granted call of acme, globex\n"), "{shown}");
     Ok(())
 }
 

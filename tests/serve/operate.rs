@@ -9,7 +9,7 @@ use tollgate_testkit::replica_binary;
 use super::client::{Api, TEN_EACH, call_of};
 
 /// Runs a command against the service, with these words.
-async fn run(api: &Api, words: &[&str]) -> Result<(Option<i32>, String, String)> {
+pub(super) async fn run(api: &Api, words: &[&str]) -> Result<(Option<i32>, String, String)> {
     let mut command = Command::new(replica_binary()?);
     command.args(words).args(["--url", &api.replica.url(""), "--namespace", "shop"]);
     command.env("TOLLGATE_AUTHOR", "ann").env_remove("TOLLGATE_URL").env_remove("TOLLGATE_NAMESPACE");
@@ -39,10 +39,8 @@ async fn the_policy_is_read_applied_listed_and_rolled_back() -> Result<()> {
         done(&api, &["policy", "apply", &json_file, "--dry-run"]).await?,
         "it is the policy in force\n"
     );
-    assert_eq!(
-        done(&api, &["policy", "apply", &toml_file, "--dry-run"]).await?,
-        "it would change the policy\n"
-    );
+    let told = done(&api, &["policy", "apply", &toml_file, "--dry-run"]).await?;
+    assert!(told.starts_with("it would be version 2\n"), "{told}");
     assert_eq!(
         done(&api, &["policy", "apply", &toml_file, "--reason", "more"]).await?,
         "version 2 is in force\n"

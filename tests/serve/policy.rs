@@ -157,11 +157,11 @@ async fn a_dry_run_tells_what_a_policy_would_become() -> Result<()> {
     let api = Api::embedded(TEN_EACH).await?;
     let path = "/v1/shop/policy?dry_run=true";
     let preview = put(&api, path, "", &twenty_each()).await?.expect(200);
-    assert_eq!((&preview["dry_run"], &preview["changes"]), (&json!(true), &json!(true)));
+    assert_eq!((&preview["dry_run"], &preview["changed"]), (&json!(true), &json!(true)));
     assert_eq!(preview["policy"], twenty_each());
     assert_eq!(preview["limits"][0]["terms"]["capacity"], 20 * 3_600_000_000_u64);
     let same = api.get("/v1/shop/policy").await?;
-    assert_eq!(put(&api, path, same.header("etag"), &same.expect(200)).await?.expect(200)["changes"], false);
+    assert_eq!(put(&api, path, same.header("etag"), &same.expect(200)).await?.expect(200)["changed"], false);
     put(&api, path, "\"0-x\"", &twenty_each()).await?.expect_problem(412, "policy-changed", "if-match");
     put(&api, path, "", &json!({"namespace": "other"})).await?.expect_problem(
         422,

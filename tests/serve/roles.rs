@@ -12,7 +12,7 @@ use super::description::Operation;
 
 /// Who may carry out which operation: the whole table, written down once more and not taken from the description. Of the rest nobody is asked
 /// for anything.
-const TABLE: [(&str, &[&str]); 25] = [
+const TABLE: [(&str, &[&str]); 28] = [
     ("acquire", &["acquire", "admin"]),
     ("observe", &["acquire", "admin"]),
     ("settle", &["acquire", "admin"]),
@@ -28,9 +28,12 @@ const TABLE: [(&str, &[&str]); 25] = [
     ("putOverride", &["operator", "admin"]),
     ("deleteOverride", &["operator", "admin"]),
     ("buckets", &["viewer", "operator", "admin"]),
+    ("waiters", &["viewer", "operator", "admin"]),
     ("pauses", &["viewer", "operator", "admin"]),
     ("pause", &["operator", "admin"]),
     ("resume", &["operator", "admin"]),
+    ("replicas", &["viewer", "operator", "admin"]),
+    ("diagnosis", &["viewer", "operator", "admin"]),
     ("usage", &["viewer", "operator", "admin"]),
     ("metrics", &["viewer", "operator", "admin"]),
     ("audit", &["viewer", "operator", "admin"]),

@@ -12,7 +12,7 @@ use super::operate::done;
 const USAGE: &str = "/v1/shop/usage";
 
 /// A minute is in the books when the sweep has been there twice after its end; that is done every ten seconds.
-const BOOKED_WITHIN: Duration = Duration::from_secs(60);
+pub(super) const BOOKED_WITHIN: Duration = Duration::from_secs(60);
 
 /// What is granted, and what it cost, is told by limit and key, by the minute and by the hour, whichever replica is asked, and on the
 /// command line.

@@ -8,7 +8,7 @@ use super::tree::{File, files, read};
 pub(super) const SECTIONS: [&str; 6] = ["KEYS", "ARGV", "RETURNS", "ERRORS", "WRITES", "COST"];
 
 /// The files that are no scripts of their own, but joined to some.
-const PARTS: [&str; 15] = [
+const PARTS: [&str; 17] = [
     "lua/prelude.lua",
     "lua/pace.lua",
     "lua/bucket.lua",
@@ -23,7 +23,9 @@ const PARTS: [&str; 15] = [
     "lua/reports.lua",
     "lua/granted.lua",
     "lua/booking.lua",
+    "lua/ruling.lua",
     "lua/key_index.lua",
+    "lua/replica_list.lua",
 ];
 
 /// Scripts that go on in another file.

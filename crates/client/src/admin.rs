@@ -96,13 +96,32 @@ impl Tollgate {
         after: Option<&str>,
         (change, learned): (&Change, Option<&str>),
     ) -> Result<PolicyVersion, Error> {
+        change.check()?;
+        let library = self.keeper().library();
+        let (predecessor, unexpired) = self.before(policy, after).await?;
+        let policy = unexpired.as_ref().unwrap_or(policy);
+        if let WriteReply::Conflict(current) =
+            library.put(policy, Some(&predecessor), change, (Begin::Empty, learned)).await?
+        {
+            return Err(Error::Conflict { current });
+        }
+        let written = library.read(Some(predecessor.version + 1)).await?;
+        let written = written.ok_or_else(|| Error::NoPolicy { namespace: self.namespace() })?;
+        self.keeper().adopt(written.clone())?;
+        Ok(written.into())
+    }
+
+    /// The policy in force, if `policy` may follow it, and what would come into force then, if that is another one.
+    pub(crate) async fn before(
+        &self,
+        policy: &Policy,
+        after: Option<&str>,
+    ) -> Result<(PolicyRecord, Option<Policy>), Error> {
         if policy.namespace() != self.namespace() {
             let (expected, found) = (self.namespace(), policy.namespace().to_owned());
             return Err(Error::OtherNamespace { expected, found });
         }
-        change.check()?;
-        let library = self.keeper().library();
-        let predecessor = if let Some(stored) = library.read(None).await? {
+        let predecessor = if let Some(stored) = self.keeper().library().read(None).await? {
             stored
         } else {
             // Lost: the replicas that hold it give it back, this one among them.
@@ -114,16 +133,7 @@ impl Tollgate {
         }
         // In a box, as it is seldom needed and would make all futures of changes larger.
         let unexpired = Box::pin(self.unexpired(policy)).await?;
-        let policy = unexpired.as_ref().unwrap_or(policy);
-        if let WriteReply::Conflict(current) =
-            library.put(policy, Some(&predecessor), change, (Begin::Empty, learned)).await?
-        {
-            return Err(Error::Conflict { current });
-        }
-        let written = library.read(Some(predecessor.version + 1)).await?;
-        let written = written.ok_or_else(|| Error::NoPolicy { namespace: self.namespace() })?;
-        self.keeper().adopt(written.clone())?;
-        Ok(written.into())
+        Ok((predecessor, unexpired))
     }
 
     /// The policy without the overrides that have run out already, if it has any that do: those would be in force until the next sweep.
@@ -210,7 +220,7 @@ fn owed_when_paused(terms: Terms, debt: u64, paused_us: u64) -> u64 {
 }
 
 impl BucketState {
-    fn of(bucket: &Bucket, standing: Standing) -> Self {
+    pub(crate) fn of(bucket: &Bucket, standing: Standing) -> Self {
         let Standing { debt, paused_us, share } = standing;
         let terms = bucket.terms();
         Self {

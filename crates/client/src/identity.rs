@@ -1,4 +1,6 @@
-//! Names that nobody else has.
+//! Names that nobody else has, and the one of this machine.
+
+use crate::engine::Announce;
 
 /// 128 random bits in hexadecimal, from the operating system.
 pub(crate) fn random() -> String {
@@ -7,6 +9,14 @@ pub(crate) fn random() -> String {
     #[expect(clippy::expect_used, reason = "a process without randomness can't name itself; it can't go on")]
     getrandom::fill(&mut bytes).expect("the operating system gives random bytes");
     hex(&bytes)
+}
+
+/// The name of this machine, of ASCII and no longer than names of machines may be; "" where the system does not tell.
+pub(crate) fn host_name() -> String {
+    // On Linux, where a container has a name of its own. Elsewhere shells mostly tell.
+    let told = std::fs::read_to_string("/proc/sys/kernel/hostname").or_else(|_| std::env::var("HOSTNAME"));
+    let told = told.unwrap_or_default();
+    told.trim().chars().filter(char::is_ascii_graphic).take(Announce::TEXT_MAX).collect()
 }
 
 /// Bytes in hexadecimal.

@@ -12,6 +12,7 @@ use crate::library::Library;
 use crate::metrics::Meters;
 use crate::observe::percent;
 use crate::policy::Expired;
+use crate::replicas::Presence;
 
 /// A policy that another replica writes at the same moment is met again on the next try; more than a few in a row are none.
 const TRIES: usize = 5;
@@ -35,16 +36,23 @@ pub(crate) struct Keeper {
     has_seen_epoch: AtomicBool,
     /// When an operator has last ended a pause, as the store has said last, in microseconds; 0 if none has.
     eased_us: AtomicU64,
+    /// What this process says of itself.
+    presence: Presence,
 }
 
 impl Keeper {
     pub(crate) fn new(library: Library, current: Current, meters: Arc<Meters>) -> Self {
         let (epoch, eased_us) = (AtomicU64::new(0), AtomicU64::new(0));
-        Self { library, current, meters, epoch, has_seen_epoch: AtomicBool::new(false), eased_us }
+        let (has_seen_epoch, presence) = (AtomicBool::new(false), Presence::of_this_process());
+        Self { library, current, meters, epoch, has_seen_epoch, eased_us, presence }
     }
 
     pub(crate) fn meters(&self) -> &Meters {
         &self.meters
+    }
+
+    pub(crate) fn presence(&self) -> &Presence {
+        &self.presence
     }
 
     pub(crate) fn library(&self) -> &Library {

@@ -12,7 +12,9 @@ mod call;
 mod change;
 mod clock;
 mod decision;
+mod diagnosis;
 mod dispatcher;
+mod dry_run;
 pub mod embedded;
 pub mod engine;
 mod episodes;
@@ -30,11 +32,13 @@ mod observe;
 mod permit;
 pub mod policy;
 pub mod provider;
+mod replicas;
 mod seal;
 mod store;
 mod sweeper;
 mod usage;
 mod versions;
+mod waiters;
 
 pub use access::{ApiKey, ApiKeys, KeyError, KeyToken, KeysSeen, MadeKey, NewKey, NoRole, Presented, Role};
 pub use acquire::Acquire;
@@ -47,6 +51,8 @@ pub use builder::Builder;
 pub use call::{Call, CallError, Priority};
 pub use change::{Change, ChangeError};
 pub use decision::{Decision, Reason, Refused};
+pub use diagnosis::{Busy, Diagnosis, DiagnosisQuery, Finding, FindingKind, Severity};
+pub use dry_run::{BucketChange, BucketChanges, DryRun, Unjudged, UnjudgedReason, WhatIf, WhatIfRow};
 pub use engine::Begin;
 pub use engine::UsageCounts;
 pub use episodes::{Episode, Episodes};
@@ -57,9 +63,11 @@ pub use metrics::{Description, Distribution, Family, MetricKind, MetricValue, Me
 pub use observe::{Observation, Observe, Pause};
 pub use permit::{LimitState, Permit, PermitError};
 pub use policy::{Attribute, Limit, Measure, Mode, Override, Policy, PolicyError, Position, Problem, Terms};
+pub use replicas::{ReplicaSeen, Replicas};
 pub use store::{
     Hindrance, RefusedCommand, ServerAddress, ServerFacts, StoreAddress, StoreAddressError, StoreError,
     StoreTls, StoreTlsError,
 };
 pub use usage::{Usage, UsageQuery, UsageRow, UsageStep};
 pub use versions::PolicyChange;
+pub use waiters::{WaitedAt, Waiters, WaitersQuery, WaitingOrg};

@@ -4,9 +4,10 @@ use std::sync::Arc;
 
 use crate::change::Change;
 use crate::engine::{
-    AuditRead, AuditReply, BackOff, BackOffReply, Begin, BucketsPage, BucketsReply, EpisodesPage,
-    EpisodesReply, Hold, HoldReply, Keys, Lower, Peek, PeekReply, PolicyRead, PolicyRecord, PolicyWrite,
-    Remove, Reply, Script, UsageRead, UsageReply, VersionRecord, Versions, WriteMode, WriteReply,
+    Announce, AuditRead, AuditReply, BackOff, BackOffReply, Begin, BucketsPage, BucketsReply, EpisodesPage,
+    EpisodesReply, Foresee, ForeseeReply, Hold, HoldReply, Keys, Lower, Peek, PeekReply, PolicyRead,
+    PolicyRecord, PolicyWrite, Remove, ReplicasRead, ReplicasReply, Reply, Script, UsageRead, UsageReply,
+    VersionRecord, Versions, WaitersPage, WaitersReply, WriteMode, WriteReply,
 };
 use crate::identity;
 use crate::in_force::{InForce, fence};
@@ -62,6 +63,18 @@ impl Library {
         question.decode(&reply).map_err(|error| StoreError::answer(Script::PEEK, &error))
     }
 
+    /// What buckets owe under the policy in force, and would owe if `then` came after it now.
+    pub(crate) async fn foresee(
+        &self,
+        question: &Foresee,
+        in_force: &InForce,
+        then: &Policy,
+    ) -> Result<Reply<ForeseeReply>, StoreError> {
+        let argument = |server: &str| question.encode([&in_force.policy, then], in_force.fence(), server);
+        let reply = self.ask(Script::FORESEE, argument).await?;
+        question.decode(&reply).map_err(|error| StoreError::answer(Script::FORESEE, &error))
+    }
+
     /// Takes up that the provider has refused a call. Told again after a lost answer it may end the pause later, by as much as it
     /// comes later, and counts as one more refusal in the audit trail; it changes nothing else.
     pub(crate) async fn back_off(
@@ -93,6 +106,24 @@ impl Library {
     pub(crate) async fn page(&self, page: &BucketsPage<'_>) -> Result<Reply<BucketsReply>, StoreError> {
         let reply = self.ask(Script::LIST, |_| page.encode()).await?;
         BucketsPage::decode(&reply).map_err(|error| StoreError::answer(Script::LIST, &error))
+    }
+
+    /// A page of those who wait.
+    pub(crate) async fn waiters(&self, page: &WaitersPage<'_>) -> Result<Reply<WaitersReply>, StoreError> {
+        let reply = self.ask(Script::WAITERS, |_| page.encode()).await?;
+        WaitersPage::decode(&reply).map_err(|error| StoreError::answer(Script::WAITERS, &error))
+    }
+
+    /// Says that a replica lives, or that it ends. Whether it is noted.
+    pub(crate) async fn announce(&self, announce: &Announce<'_>) -> Result<Reply<bool>, StoreError> {
+        let reply = self.ask(Script::ANNOUNCE, |_| announce.encode()).await?;
+        Announce::decode(&reply).map_err(|error| StoreError::answer(Script::ANNOUNCE, &error))
+    }
+
+    /// Which replicas there are.
+    pub(crate) async fn replicas(&self, read: ReplicasRead) -> Result<Reply<ReplicasReply>, StoreError> {
+        let reply = self.ask(Script::REPLICAS, |_| read.encode()).await?;
+        ReplicasRead::decode(&reply).map_err(|error| StoreError::answer(Script::REPLICAS, &error))
     }
 
     /// A page of the throttling episodes that go on.

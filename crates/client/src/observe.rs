@@ -328,8 +328,12 @@ impl Telling {
             let Some((remaining, quota)) = told.and_then(|quota| Some((quota.remaining?, quota))) else {
                 continue;
             };
-            if remaining < bucket.terms().remaining_tokens(owed) {
-                lower.push(bucket, QuotaLeft { owed, remaining, resets_in: quota.resets_in });
+            // Where it comes back evenly nothing has to do until the reset.
+            let resets_in = quota.resets_in.filter(|resets| !quota.refills_evenly && !resets.is_zero());
+            let holds_more = remaining < bucket.terms().remaining_tokens(owed);
+            // A bucket that holds nothing earns meanwhile what the provider refuses.
+            if holds_more || (remaining == 0 && resets_in.is_some()) {
+                lower.push(bucket, QuotaLeft { owed, remaining, resets_in });
             }
         }
         if !lower.is_empty() {

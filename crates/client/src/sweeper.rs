@@ -15,14 +15,18 @@ const PAUSE: Duration = Duration::from_secs(5);
 /// Longest pause, so that a replica takes over soon where another one is gone.
 const PAUSE_LONGEST: Duration = Duration::from_secs(10);
 
-/// Sweeps for as long as it is polled, and sees to overrides that run out, whether or not the store can be swept. The store says when there
+/// Sweeps for as long as it is polled, says now and then that this replica lives, and sees to overrides that run out, whether or not the store can be swept. The store says when there
 /// is work: of a whole fleet one call in its time does it.
 pub(crate) async fn run(keeper: Arc<Keeper>) {
+    let mut announced = None;
     loop {
         let due = step(&keeper).await.unwrap_or_else(|error| {
             tell(&error, "the sweep failed");
             PAUSE
         });
+        if let Err(error) = keeper.announce_again(&mut announced).await {
+            tell(&error, "others are not told that this replica lives");
+        }
         let expiry = keeper.expire().await.unwrap_or_else(|error| {
             tell(&error, "overrides that may have run out are still in force");
             Some(PAUSE)

@@ -1,6 +1,6 @@
 //! Who has used what: calls that were granted and what they have cost, by the minute and by the hour.
 
-use std::ops::Range;
+use std::ops::{ControlFlow, Range};
 
 use crate::engine::{UsageCounts, UsagePage, UsageRead};
 use crate::error::Error;
@@ -105,24 +105,34 @@ impl Tollgate {
         let length_us = query.step.length_us();
         let end = query.span_us.end.div_ceil(length_us);
         let first = query.span_us.start.div_ceil(length_us).max(end.saturating_sub(query.step.kept() + 1));
-        let mut usage = Usage { complete_until_us: 0, rows: Vec::new(), is_cut: false };
-        let mut next = first;
-        // An empty span is asked for no page: how far the books go is told in any case.
+        let mut rows = Vec::new();
+        let books = self.read_books(query.step, first..end, query.limit.as_deref(), |pages| {
+            rows.extend(pages.into_iter().flat_map(|page| query.rows(page)));
+            if rows.len() > query.most { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+        });
+        let complete_until_us = books.await?;
+        let is_cut = rows.len() > query.most;
+        rows.truncate(query.most);
+        Ok(Usage { complete_until_us, rows, is_cut })
+    }
+
+    /// Has the pages of these minutes or hours taken, in their order, until that is enough. Returns up to when all is in the books.
+    pub(crate) async fn read_books(
+        &self,
+        step: UsageStep,
+        periods: Range<u64>,
+        limit: Option<&str>,
+        mut take: impl FnMut(Vec<UsagePage>) -> ControlFlow<()>,
+    ) -> Result<u64, Error> {
+        let mut next = periods.start;
+        // No period at all is asked for no page: how far the books go is told in any case.
         loop {
-            let read = UsageRead {
-                hours: query.step == UsageStep::Hour,
-                first: next,
-                count: end.saturating_sub(next).min(READ_MOST),
-                limit: query.limit.as_deref(),
-            };
+            let count = periods.end.saturating_sub(next).min(READ_MOST);
+            let read = UsageRead { hours: step == UsageStep::Hour, first: next, count, limit };
             let reply = self.keeper().library().usage(read).await?;
-            usage.complete_until_us = reply.complete_us;
-            reply.pages.into_iter().for_each(|page| usage.rows.extend(query.rows(page)));
             next = reply.next;
-            usage.is_cut = usage.rows.len() > query.most;
-            if next >= end || usage.is_cut {
-                usage.rows.truncate(query.most);
-                return Ok(usage);
+            if take(reply.pages).is_break() || next >= periods.end {
+                return Ok(reply.complete_us);
             }
         }
     }

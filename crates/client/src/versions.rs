@@ -68,8 +68,13 @@ impl Tollgate {
         after: Option<&str>,
         change: &Change,
     ) -> Result<PolicyVersion, Error> {
+        self.put_policy(&self.earlier(version).await?, after, change).await
+    }
+
+    /// What an earlier version said.
+    pub(crate) async fn earlier(&self, version: u64) -> Result<Policy, Error> {
         let earlier = self.policy_version(version).await?.ok_or(Error::NoSuchVersion { version })?;
-        self.put_policy(&Policy::from_json(&earlier.document)?, after, change).await
+        Ok(Policy::from_json(&earlier.document)?)
     }
 }
 

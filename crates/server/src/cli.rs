@@ -5,8 +5,8 @@ use std::process::ExitCode;
 use clap::{CommandFactory, Parser, Subcommand};
 
 use crate::commands::{
-    audit, buckets, check_policy, completions, demo, doctor, genesys, health, keys, pauses, policy, quota,
-    serve, simulate_provider, usage,
+    audit, buckets, check_policy, completions, demo, diagnosis, doctor, genesys, health, keys, pauses,
+    policy, quota, replicas, serve, simulate_provider, usage, waiters,
 };
 
 /// Limits what a fleet sends to other people's APIs, together: token buckets in Redis, charged at once or not at all.
@@ -26,6 +26,9 @@ enum Command {
     Pause(pauses::PauseArguments),
     Resume(pauses::ResumeArguments),
     Buckets(buckets::Arguments),
+    Waiters(waiters::Arguments),
+    Replicas(replicas::Arguments),
+    Diagnosis(diagnosis::Arguments),
     Usage(usage::Arguments),
     Audit(Box<audit::Arguments>),
     Keys(Box<keys::Arguments>),
@@ -48,6 +51,9 @@ pub fn run() -> ExitCode {
         Command::Pause(arguments) => pauses::pause_bucket(&arguments),
         Command::Resume(arguments) => pauses::resume_bucket(&arguments),
         Command::Buckets(arguments) => buckets::run(&arguments),
+        Command::Waiters(arguments) => waiters::run(&arguments),
+        Command::Replicas(arguments) => replicas::run(&arguments),
+        Command::Diagnosis(arguments) => diagnosis::run(&arguments),
         Command::Usage(arguments) => usage::run(&arguments),
         Command::Audit(arguments) => audit::run(&arguments),
         Command::Keys(arguments) => keys::run(&arguments),

@@ -15,8 +15,8 @@ use utoipa_axum::routes;
 
 use crate::access::{self, Access, Rules};
 use crate::api::{
-    acquire, audit, buckets, docs, health, keys, limits, metrics, observe, overrides, pauses, permits,
-    policy, usage, versions,
+    acquire, audit, buckets, diagnosis, docs, health, keys, limits, metrics, observe, overrides, pauses,
+    permits, policy, replicas, usage, versions, waiters,
 };
 use crate::app::App;
 use crate::description;
@@ -85,7 +85,10 @@ fn of_namespace() -> OpenApiRouter<App> {
         .routes(routes!(limits::get))
         .routes(routes!(overrides::get, overrides::put, overrides::delete))
         .routes(routes!(buckets::get))
+        .routes(routes!(waiters::get))
         .routes(routes!(pauses::list, pauses::pause, pauses::resume))
+        .routes(routes!(replicas::get))
+        .routes(routes!(diagnosis::get))
         .routes(routes!(usage::get))
         .routes(routes!(keys::list, keys::make))
         .routes(routes!(keys::revoke))

@@ -141,8 +141,19 @@ impl Server {
         self.shutdown.clone()
     }
 
-    /// Serves until it is ended and what was in flight is answered.
+    /// Serves until it is ended and what was in flight is answered. Then the store forgets that the replica is there.
     pub async fn run(self) {
+        let gate = self.gate.clone();
+        self.run_to_end().await;
+        match timeout(LAST_ANSWERS, gate.leave()).await {
+            Ok(Ok(())) => {}
+            // It is told for some minutes then, as one that was killed.
+            Ok(Err(error)) => tracing::debug!(%error, "the store can't be told that this replica ends"),
+            Err(_) => tracing::debug!("the store can't be told in time that this replica ends"),
+        }
+    }
+
+    async fn run_to_end(self) {
         let Self { listener, gate, hosts, shutdown, drain, max_connections, rules, tls } = self;
         let acceptor = match tls.as_ref().map(Tls::acceptor).transpose() {
             Ok(acceptor) => acceptor,

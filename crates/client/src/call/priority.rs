@@ -27,19 +27,20 @@ pub enum Priority {
 }
 
 impl Priority {
-    const ALL: [Self; 3] = [Self::Interactive, Self::Normal, Self::Batch];
+    pub(crate) const ALL: [Priority; 3] = [Priority::Interactive, Priority::Normal, Priority::Batch];
 
-    /// In one word.
+    /// As it stands in JSON, and in the name of a flow.
     #[must_use]
-    pub fn as_str(self) -> &'static str {
+    pub const fn name(self) -> &'static str {
         match self {
-            Self::Interactive => "interactive",
-            Self::Normal => "normal",
-            Self::Batch => "batch",
+            Priority::Interactive => "interactive",
+            Priority::Normal => "normal",
+            Priority::Batch => "batch",
         }
     }
 
-    pub(crate) fn read(text: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|priority| priority.as_str() == text)
+    /// The one with this name.
+    pub(crate) fn named(name: &str) -> Option<Priority> {
+        Priority::ALL.into_iter().find(|priority| priority.name() == name)
     }
 }

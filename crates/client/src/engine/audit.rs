@@ -271,7 +271,7 @@ pub(super) fn call_row<'b>(
         row.text(text);
     }
     row.integer(record.cost);
-    row.text(record.priority.as_str());
+    row.text(record.priority.name());
     row.text(&record.request_id);
     row.text(replica);
     row.count(passed);
@@ -282,7 +282,7 @@ pub(super) fn call_row<'b>(
 fn call(row: &mut Reader<'_>) -> Result<AuditEvent, Malformed> {
     let (calls, org, client, route) = (row.integer()?, text(row)?, known(row)?, text(row)?);
     let (cost, priority) =
-        (row.narrow()?, Priority::read(row.text()?).ok_or(Malformed("an unknown priority"))?);
+        (row.narrow()?, Priority::named(row.text()?).ok_or(Malformed("an unknown priority"))?);
     let (request_id, replica) = (known(row)?, text(row)?);
     let (passed, told) = (row.integer()?, &mut Reader::new(row.blob()?)?);
     let mut buckets = Vec::with_capacity(told.left() / 2);

@@ -74,7 +74,7 @@ impl Peek {
 }
 
 impl Standing {
-    fn read(reader: &mut Reader<'_>) -> Result<Self, Malformed> {
+    pub(super) fn read(reader: &mut Reader<'_>) -> Result<Self, Malformed> {
         Ok(Self { debt: reader.integer()?, paused_us: reader.integer()?, share: reader.narrow()? })
     }
 }

@@ -48,8 +48,16 @@ impl Script {
     pub const PAUSE: &Self = &PAUSE;
     /// Tells what buckets owe.
     pub const PEEK: &Self = &PEEK;
+    /// Tells what buckets owe, and what they would owe under another policy.
+    pub const FORESEE: &Self = &FORESEE;
     /// Pages through the buckets that have a record.
     pub const LIST: &Self = &LIST;
+    /// Pages through those who wait.
+    pub const WAITERS: &Self = &WAITERS;
+    /// Says that a replica lives.
+    pub const ANNOUNCE: &Self = &ANNOUNCE;
+    /// Tells which replicas share the namespace.
+    pub const REPLICAS: &Self = &REPLICAS;
     /// Pages through the throttling episodes that go on.
     pub const EPISODES: &Self = &EPISODES;
     /// Removes what is no longer needed.
@@ -76,14 +84,18 @@ impl Script {
     pub const REMOVE: &Self = &REMOVE;
 
     /// Every script there is.
-    pub const ALL: [&Self; 19] = [
+    pub const ALL: [&Self; 23] = [
         Self::ACQUIRE,
         Self::SETTLE,
         Self::BACK_OFF,
         Self::LOWER,
         Self::PAUSE,
         Self::PEEK,
+        Self::FORESEE,
         Self::LIST,
+        Self::WAITERS,
+        Self::ANNOUNCE,
+        Self::REPLICAS,
         Self::EPISODES,
         Self::SWEEP,
         Self::AUDIT,
@@ -125,11 +137,15 @@ static BACK_OFF: Script = script!("back_off", after "audit_trail", after "tally"
 static LOWER: Script = script!("lower", after "audit_trail", after "tally", after "open");
 static PAUSE: Script = script!("pause", after "audit_trail", after "tally", after "open");
 static PEEK: Script = script!("peek");
+static FORESEE: Script = script!("foresee", after "ruling");
 static LIST: Script = script!("list");
+static WAITERS: Script = script!("waiters");
+static ANNOUNCE: Script = script!("announce", after "replica_list");
+static REPLICAS: Script = script!("replicas", after "replica_list");
 static EPISODES: Script = script!("episodes", after "episode");
-static SWEEP: Script = script!("sweep", after "audit_trail", after "tally", after "episode", after "booking");
+static SWEEP: Script = script!("sweep", after "audit_trail", after "tally", after "episode", after "booking", after "replica_list");
 static AUDIT: Script = script!("audit", after "audit_trail");
-static POLICY: Script = script!("policy", after "audit_trail");
+static POLICY: Script = script!("policy", after "audit_trail", after "ruling");
 static POLICY_READ: Script = script!("policy_read");
 static VERSIONS: Script = script!("versions");
 static USAGE: Script = script!("usage");

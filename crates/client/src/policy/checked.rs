@@ -1,5 +1,6 @@
 //! The policy: all limits of a namespace, checked and compiled.
 
+use super::attribute::Attribute;
 use super::document::{Document, LimitDocument};
 use super::error::PolicyError;
 use super::key::check_key;
@@ -108,6 +109,11 @@ impl Policy {
         self.recorded.written()
     }
 
+    /// The limit of this name, if there is one.
+    pub(crate) fn limit(&self, name: &str) -> Option<&Limit> {
+        self.limits.iter().find(|limit| limit.name() == name)
+    }
+
     /// The canonical document: what was written, without defaults, in an order that never varies.
     ///
     /// Reading it gives an equal policy. It is the same for TOML and JSON.
@@ -154,6 +160,13 @@ impl Policy {
         let (index, limit) = (0_u16..).zip(&self.limits).find(|(_, known)| known.name() == name)?;
         check_key(&limit.per, key).ok()?;
         limit.bucket_of(index, measure, key)
+    }
+
+    /// The first limit that counts tokens per one thing alone, if need be one that does not apply to every call: by it is told who has used what.
+    #[must_use]
+    pub fn counting_per(&self, attribute: &Attribute) -> Option<&Limit> {
+        let fits = |limit: &&Limit| limit.per() == std::slice::from_ref(attribute) && limit.burst().is_some();
+        self.limits.iter().filter(fits).min_by_key(|limit| limit.has_condition())
     }
 
     /// All buckets of a limit for a key, if there is such a limit and a call could have that key.

@@ -5,7 +5,7 @@ use super::condition::Condition;
 use super::cost;
 use super::document::{Cost, LimitDocument, Mode, Override, When};
 use super::hashed_name::HashedName;
-use super::key::{key_bytes, push_key};
+use super::key::{key_bytes, push_key, value_of};
 use super::measure::{LEASE, Measure, Measures};
 use super::path::Bucket;
 use super::terms::Terms;
@@ -131,6 +131,28 @@ impl Limit {
             let slowest = all.filter_map(|measures| measures.get(measure)).reduce(Terms::slower);
             Some((measure, slowest?))
         })
+    }
+
+    /// Whether calls of an organisation can pass its bucket for a key: that is the organisation's own, or none counts per organisation.
+    pub(crate) fn is_passed_by(&self, org: &str, key: &str) -> bool {
+        value_of(&Attribute::Org, &self.per, key).is_none_or(|own| own == org)
+    }
+
+    /// The keys whose overrides end, and when, in microseconds since 1970.
+    pub(crate) fn ending_overrides(&self) -> impl Iterator<Item = (&str, u64)> {
+        let overrides = self.written.overrides.iter();
+        overrides.filter_map(|(key, own)| Some((key.as_str(), own.expires_at_us()?)))
+    }
+
+    /// The keys that have something else than what it says.
+    pub(crate) fn overridden_keys(&self) -> impl Iterator<Item = &str> {
+        self.overrides.keys().map(|key| &**key)
+    }
+
+    /// Whether both count the same calls, per the same values, at the same costs.
+    pub(crate) fn counts_as(&self, other: &Limit) -> bool {
+        let (own, other) = (&self.written, &other.written);
+        own.per == other.per && own.when == other.when && own.cost == other.cost
     }
 
     /// What its buckets have in front of their keys where they count this.

@@ -37,7 +37,7 @@ pub(super) struct Measures {
 }
 
 impl Measure {
-    pub(super) const ALL: [Measure; 3] = [Measure::Tokens, Measure::Spacing, Measure::InFlight];
+    pub(crate) const ALL: [Measure; 3] = [Measure::Tokens, Measure::Spacing, Measure::InFlight];
 
     /// Follows the name of the limit in the names of its buckets. No name of a limit has a slash in it.
     pub(crate) const fn suffix(self) -> &'static str {

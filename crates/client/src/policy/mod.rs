@@ -69,10 +69,12 @@
 
 mod allowance;
 mod attribute;
+mod changes;
 mod checked;
 mod compile;
 mod condition;
 mod cost;
+mod difference;
 mod document;
 mod error;
 mod hashed_name;
@@ -98,8 +100,10 @@ mod tests;
 mod weights;
 
 pub use attribute::Attribute;
+pub use changes::{KeyChange, LimitChange, LimitChangeKind, PolicyChanges};
 pub use checked::Policy;
 pub(crate) use compile::{check_name, is_name};
+pub use difference::{Difference, differences};
 pub(crate) use document::OneOrMore;
 pub use document::{Mode, Override};
 pub use error::PolicyError;

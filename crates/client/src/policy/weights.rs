@@ -86,7 +86,7 @@ impl Weights {
 
 /// The flow of a call: what takes turns at a limit.
 pub(super) fn flow(call: &Call) -> HashedName {
-    HashedName::new(&format!("{}:{}", call.priority.as_str(), call.org.as_deref().unwrap_or_default()))
+    HashedName::new(&format!("{}:{}", call.priority.name(), call.org.as_deref().unwrap_or_default()))
 }
 
 fn check_weight(weight: u32) -> Result<(), Wrong> {

@@ -110,6 +110,7 @@ impl Figures {
         let (limit, used, told) = (number(&self.limit), number(&self.used), number(&self.remaining));
         let remaining = told.or_else(|| Some(used?.missing_to(limit?)));
         let per_second = number(&self.per_second);
+        let refills_evenly = per_second.is_some();
         let refilled = || remaining?.missing_to(limit?).at_rate(per_second?);
         let named = self.name_from.as_ref().and_then(|source| source.find(view, name));
         let resets_in = time(&self.resets_in).or_else(refilled);
@@ -124,6 +125,7 @@ impl Figures {
             remaining: remaining.map(Decimal::floor),
             used: used.map(Decimal::ceil),
             resets_in: resets_in.map(|time| time.min(WAIT_MAX)),
+            refills_evenly,
             window: window.map(|time| time.min(WINDOW_MAX)),
         })
     }

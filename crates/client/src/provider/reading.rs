@@ -84,6 +84,8 @@ pub struct QuotaReading {
     /// The time until there is more of it, or of a bucket that refills evenly until it is full; none to
     /// [`WAIT_MAX`](super::WAIT_MAX).
     pub resets_in: Option<Duration>,
+    /// Whether it comes back bit by bit, as the provider tells a rate, and not all at once when it resets.
+    pub refills_evenly: bool,
     /// The length of its window, up to 366 days.
     pub window: Option<Duration>,
 }

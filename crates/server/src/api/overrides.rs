@@ -9,12 +9,13 @@ use tollgate::{Change, Error, Override, Policy, PolicyError, PolicyVersion};
 use utoipa::{IntoParams, ToSchema};
 
 use super::change::{By, ByFields};
+use super::dry_run::{self, Manner, Preview, or_dry_run};
 use super::policy_answer;
 use crate::app::App;
 use crate::body;
 use crate::description::{IN_NAMESPACE, OF_STORE, WITH_BODY, problems};
 use crate::entity_tag::Condition;
-use crate::params::NoQuery;
+use crate::params::{NoQuery, Query};
 use crate::problem::{Kind, Problem};
 use crate::whole::whole_or_none;
 
@@ -119,6 +120,8 @@ pub(crate) async fn get(
     Ok(place.answer(&current, &said))
 }
 
+or_dry_run!(OverrideOrDryRun, InForce<'_> as "OverrideInForce");
+
 problems!(
     NotPut: IN_NAMESPACE, WITH_BODY, OF_STORE,
     &[Kind::UNKNOWN_LIMIT, Kind::CHANGED, Kind::INVALID_POLICY, Kind::INVALID_VALUE]
@@ -136,6 +139,7 @@ problems!(
     security(("key" = ["operator"])),
     params(
         OverridePath,
+        Manner,
         ("If-Match" = inline(Option<Condition>), Header,
             description = "The ETag of the policy that this one follows. Not required."),
         ByFields
@@ -144,8 +148,8 @@ problems!(
     responses(
         (
             status = 200,
-            description = "In force.",
-            body = InForce,
+            description = "In force; or, with `dry_run`, what would change, without the header fields.",
+            body = inline(OverrideOrDryRun),
             headers(("Tollgate-Policy-Version" = u64))
         ),
         NotPut
@@ -154,13 +158,17 @@ problems!(
 pub(crate) async fn put(
     State(app): State<App>,
     Path(place): Path<OverridePath>,
-    _: NoQuery,
+    Query(Manner { dry_run: is_dry_run }): Query<Manner>,
     by: By,
     headers: HeaderMap,
     body::Json(wanted): body::Json<Wanted>,
 ) -> Result<Response, Problem> {
     let change = by.or_reason(|| place.reason("override of"));
-    let version = place.change(&app, &headers, &change, &Said::from(wanted)).await?;
+    let said = Said::from(wanted);
+    if is_dry_run {
+        return place.dry_run(&app, &headers, &said).await;
+    }
+    let version = place.change(&app, &headers, &change, &said).await?;
     // One that has run out already is not in force.
     let said = place.said(&parsed(&version)?);
     Ok(place.answer(&version, &said))
@@ -180,11 +188,17 @@ problems!(
     security(("key" = ["operator"])),
     params(
         OverridePath,
+        Manner,
         ("If-Match" = inline(Option<Condition>), Header,
             description = "The ETag of the policy that this one follows. Not required."),
         ByFields
     ),
     responses(
+        (
+            status = 200,
+            description = "With `dry_run`: what would change.",
+            body = Preview
+        ),
         (
             status = 204,
             description = "It is gone.",
@@ -196,11 +210,14 @@ problems!(
 pub(crate) async fn delete(
     State(app): State<App>,
     Path(place): Path<OverridePath>,
-    _: NoQuery,
+    Query(Manner { dry_run: is_dry_run }): Query<Manner>,
     by: By,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
     let change = by.or_reason(|| place.reason("no override of"));
+    if is_dry_run {
+        return place.dry_run(&app, &headers, &Said::default()).await;
+    }
     let version = place.change(&app, &headers, &change, &Said::default()).await?;
     Ok((StatusCode::NO_CONTENT, policy_answer::fields_of(&version)).into_response())
 }
@@ -219,19 +236,34 @@ impl OverridePath {
         for _ in 0..TRIES {
             let current = app.policy().await?;
             policy_answer::check(condition.as_ref(), &current)?;
-            let policy = parsed(&current)?;
-            self.check_limit(&policy)?;
-            if *said == Said::default() && self.said(&policy) == *said {
-                return Err(self.not_there());
-            }
-            let policy = policy.with_override(&self.limit, &self.key, said.own.clone())?;
-            let policy = policy.with_weight(&self.limit, &self.key, said.weight)?;
+            let policy = self.changed(&current, said)?;
             match app.gate.put_policy(&policy, Some(&current.tag), change).await {
                 Err(Error::Conflict { .. }) => {}
                 written => return policy_answer::after(written),
             }
         }
         Err(Problem::new(Kind::POLICY_UNSETTLED, "the policy has changed at every try"))
+    }
+
+    /// Tells what that would change.
+    async fn dry_run(&self, app: &App, headers: &HeaderMap, said: &Said) -> Result<Response, Problem> {
+        let condition = Condition::if_match(headers)?;
+        let current = app.policy().await?;
+        policy_answer::check(condition.as_ref(), &current)?;
+        let policy = self.changed(&current, said)?;
+        let run = Box::pin(app.gate.dry_run(&policy, Some(&current.tag)));
+        dry_run::answer(app, run).await
+    }
+
+    /// A policy with something else said of this key, and all else as it is.
+    fn changed(&self, current: &PolicyVersion, said: &Said) -> Result<Policy, Problem> {
+        let policy = parsed(current)?;
+        self.check_limit(&policy)?;
+        if *said == Said::default() && self.said(&policy) == *said {
+            return Err(self.not_there());
+        }
+        let policy = policy.with_override(&self.limit, &self.key, said.own.clone())?;
+        Ok(policy.with_weight(&self.limit, &self.key, said.weight)?)
     }
 
     fn said(&self, policy: &Policy) -> Said {

@@ -2,22 +2,17 @@
 
 use std::str;
 
-use axum::Json;
 use axum::extract::{FromRequest, Request, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
-use serde::{Deserialize, Serialize};
-use serde_json::value::RawValue;
-use tollgate::{Error, Limit, Policy, PolicyVersion};
-use utoipa::openapi::schema::OneOfBuilder;
-use utoipa::openapi::{Ref, RefOr, Schema};
-use utoipa::{IntoParams, PartialSchema, ToSchema};
+use tollgate::{Error, Policy};
 
 use super::change::{By, ByFields};
+use super::dry_run::{self, Manner, or_dry_run};
 use super::policy_answer;
 use crate::app::App;
 use crate::body;
-use crate::description::{self, IN_NAMESPACE, OF_STORE, WITH_BODY, problems};
+use crate::description::{IN_NAMESPACE, OF_STORE, WITH_BODY, problems};
 use crate::entity_tag::Condition;
 use crate::params::{NoQuery, Query};
 use crate::problem::{Kind, Problem};
@@ -29,50 +24,11 @@ const POLICY_BYTES_MAX: usize = 1 << 20;
 const EXAMPLE: &str =
     "namespace = \"genesys\"\n[[limit]]\nname = \"org\"\nper = [\"org\"]\nrate = \"10/s\"\nburst = 20\n";
 
-/// How to change it.
-#[derive(Debug, Deserialize, IntoParams)]
-#[into_params(parameter_in = Query)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct Manner {
-    /// Only tell what it would become.
-    #[param(default = false, example = true)]
-    #[serde(default)]
-    dry_run: bool,
-}
-
 /// A policy that a request brings, in JSON or TOML.
 #[derive(Debug)]
 pub(crate) struct Document(Policy);
 
-/// What a change would make of the policy.
-#[derive(Debug, Serialize, ToSchema)]
-struct Preview<'a> {
-    #[schema(schema_with = description::only_true)]
-    dry_run: bool,
-    /// Whether it differs from the policy in force at all.
-    changes: bool,
-    #[schema(value_type = Policy)]
-    policy: &'a RawValue,
-    limits: &'a [Limit],
-}
-
-/// What a `PUT` is answered, as the description of the API has it.
-struct PolicyOrPreview;
-
-impl PartialSchema for PolicyOrPreview {
-    fn schema() -> RefOr<Schema> {
-        let either = OneOfBuilder::new().item(Ref::from_schema_name("Policy"));
-        either.item(Ref::from_schema_name("Preview")).into()
-    }
-}
-
-impl ToSchema for PolicyOrPreview {
-    fn schemas(schemas: &mut Vec<(String, RefOr<Schema>)>) {
-        schemas.extend([("Policy".to_owned(), Policy::schema()), ("Preview".to_owned(), Preview::schema())]);
-        Policy::schemas(schemas);
-        Preview::schemas(schemas);
-    }
-}
+or_dry_run!(PolicyOrPreview, Policy as "Policy");
 
 problems!(NotRead: IN_NAMESPACE, OF_STORE);
 
@@ -147,7 +103,7 @@ problems!(
     responses(
         (
             status = 200,
-            description = "In force; or, with `dry_run`, what it would become, without the header fields.",
+            description = "In force; or, with `dry_run`, what would change, without the header fields.",
             body = inline(PolicyOrPreview),
             headers(("Tollgate-Policy-Version" = u64))
         ),
@@ -156,7 +112,7 @@ problems!(
 )]
 pub(crate) async fn put(
     State(app): State<App>,
-    Query(Manner { dry_run }): Query<Manner>,
+    Query(Manner { dry_run: is_dry_run }): Query<Manner>,
     By(change): By,
     headers: HeaderMap,
     Document(policy): Document,
@@ -167,23 +123,14 @@ pub(crate) async fn put(
         return Err(Error::OtherNamespace { expected, found }.into());
     }
     let current = app.policy().await?;
-    if dry_run {
+    if is_dry_run {
         policy_answer::check(condition.as_ref(), &current)?;
-        return Ok(preview(&policy, &current));
+        let run = Box::pin(app.gate.dry_run(&policy, Some(&current.tag)));
+        return dry_run::answer(&app, run).await;
     }
     policy_answer::check_named(condition.as_ref(), &current)?;
     let written = app.gate.put_policy(&policy, Some(&current.tag), &change).await;
     policy_answer::after(written).map(policy_answer::whole)
-}
-
-fn preview(policy: &Policy, current: &PolicyVersion) -> Response {
-    let document = policy.to_json();
-    let changes = document != current.document;
-    match RawValue::from_string(document) {
-        Ok(document) => Json(Preview { dry_run: true, changes, policy: &document, limits: policy.limits() })
-            .into_response(),
-        Err(error) => Problem::new(Kind::INTERNAL, error.to_string()).into_response(),
-    }
 }
 
 impl<S: Sync> FromRequest<S> for Document {

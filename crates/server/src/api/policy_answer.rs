@@ -25,9 +25,10 @@ pub(super) fn fields_of(version: &PolicyVersion) -> HeaderMap {
 }
 
 /// The same after a change that may have come too late.
-pub(super) fn after(written: Result<PolicyVersion, Error>) -> Result<PolicyVersion, Problem> {
+pub(super) fn after<T>(written: Result<T, Error>) -> Result<T, Problem> {
     written.map_err(|error| match error {
         Error::Conflict { current } => changed(&current),
+        error @ Error::NoSuchVersion { .. } => Problem::from(error).field("version"),
         error => error.into(),
     })
 }

@@ -7,7 +7,7 @@ use axum::Json;
 use axum::extract::State;
 use serde::{Deserialize, Serialize};
 use tollgate::policy::Attribute;
-use tollgate::{Error, Limit, Measure, Policy, UsageCounts, UsageQuery, UsageRow, UsageStep};
+use tollgate::{Error, Measure, Policy, UsageCounts, UsageQuery, UsageRow, UsageStep};
 use utoipa::openapi::schema::Object;
 use utoipa::{IntoParams, ToSchema};
 
@@ -23,8 +23,8 @@ use crate::rfc3339;
 const ROWS_MAX: usize = 20_000;
 
 /// Longest name of a limit and longest key.
-const LIMIT_BYTES_MAX: usize = 256;
-const KEY_BYTES_MAX: usize = 1_024;
+pub(super) const LIMIT_BYTES_MAX: usize = 256;
+pub(super) const KEY_BYTES_MAX: usize = 1_024;
 
 /// How far an answer goes back, unless it is said.
 const HOUR_US: u64 = 3_600_000_000;
@@ -173,7 +173,11 @@ pub(crate) async fn get(State(app): State<App>, Query(asked): Query<Asked>) -> R
     Ok(Json(Used { complete_until, rows: rows.into_iter().map(Row::from).collect() }))
 }
 
-fn check_length(field: &str, text: Option<&str>, expected: RangeInclusive<usize>) -> Result<(), Problem> {
+pub(super) fn check_length(
+    field: &str,
+    text: Option<&str>,
+    expected: RangeInclusive<usize>,
+) -> Result<(), Problem> {
     match text.map(str::len).filter(|length| !expected.contains(length)) {
         None => Ok(()),
         Some(length) => {
@@ -225,17 +229,11 @@ async fn limit_per(app: &App, asked: &Asked, attribute: &Attribute) -> Result<St
     }
     let stored = app.policy().await?;
     let policy = Policy::from_json(&stored.document).map_err(Error::Policy)?;
-    let limit = counting_per(&policy, attribute).ok_or_else(|| {
+    let limit = policy.counting_per(attribute).ok_or_else(|| {
         let detail = "no limit with a rate or a quota is counted per that alone; one with mode = \"observe\" counts and refuses nothing";
         Problem::new(Kind::INVALID_VALUE, detail).field("by")
     })?;
     Ok(limit.name().to_owned())
-}
-
-/// The first limit that counts tokens per one thing alone, if need be one that does not apply to every call.
-fn counting_per<'a>(policy: &'a Policy, attribute: &Attribute) -> Option<&'a Limit> {
-    let fits = |limit: &&Limit| limit.per() == [attribute.clone()] && limit.burst().is_some();
-    policy.limits().iter().filter(fits).min_by_key(|limit| limit.has_condition())
 }
 
 impl From<Step> for UsageStep {
@@ -291,7 +289,7 @@ mod tests {
                 .collect();
             let policy = Policy::from_json(&json!({"namespace": "shop", "limit": limits}).to_string());
             let policy = policy.expect("a policy");
-            counting_per(&policy, &Attribute::Org).map(|limit| limit.name().to_owned())
+            policy.counting_per(&Attribute::Org).map(|limit| limit.name().to_owned())
         };
         let (some, flight) = (("users", false, "rate"), ("flight", true, "concurrent"));
         let (all, other) = (("org", true, "rate"), ("other", true, "rate"));

@@ -5,16 +5,17 @@ use axum::extract::{Path, State};
 use axum::http::HeaderMap;
 use axum::response::Response;
 use serde::{Deserialize, Serialize};
-use tollgate::{Error, Policy, PolicyChange};
+use tollgate::{Policy, PolicyChange};
 use utoipa::{IntoParams, ToSchema};
 
 use super::change::{By, ByFields};
+use super::dry_run::{self, Manner, or_dry_run};
 use super::policy_answer;
 use crate::app::App;
 use crate::body;
 use crate::description::{IN_NAMESPACE, OF_STORE, WITH_BODY, problems};
 use crate::entity_tag::Condition;
-use crate::params::NoQuery;
+use crate::params::{NoQuery, Query};
 use crate::problem::{Kind, Problem};
 use crate::rfc3339;
 use crate::whole::whole;
@@ -129,6 +130,8 @@ pub(crate) async fn get(
     Ok(policy_answer::whole(known))
 }
 
+or_dry_run!(PolicyOrDryRun, Policy as "Policy");
+
 problems!(
     NotRolledBack: IN_NAMESPACE, WITH_BODY, OF_STORE,
     &[Kind::CHANGED, Kind::PRECONDITION_REQUIRED, Kind::UNKNOWN_VERSION, Kind::INVALID_VALUE]
@@ -145,16 +148,17 @@ problems!(
     tag = "policy",
     security(("key" = ["admin"])),
     params(
+        Manner,
         ("If-Match" = inline(Option<Condition>), Header, example = "*",
-            description = "The ETag of the policy that is in force, or `*`. Required."),
+            description = "The ETag of the policy that is in force, or `*`. Required, unless `dry_run` is true."),
         ByFields
     ),
     request_body(content = Rollback, description = "At most 64 KiB.", example = json!({"version": 1})),
     responses(
         (
             status = 200,
-            description = "In force.",
-            body = Policy,
+            description = "In force; or, with `dry_run`, what would change, without the header fields.",
+            body = inline(PolicyOrDryRun),
             headers(("Tollgate-Policy-Version" = u64))
         ),
         NotRolledBack
@@ -162,19 +166,22 @@ problems!(
 )]
 pub(crate) async fn roll_back(
     State(app): State<App>,
-    _: NoQuery,
+    Query(Manner { dry_run: is_dry_run }): Query<Manner>,
     by: By,
     headers: HeaderMap,
     body::Json(Rollback { version }): body::Json<Rollback>,
 ) -> Result<Response, Problem> {
     let condition = Condition::if_match(&headers)?;
     let current = app.policy().await?;
+    if is_dry_run {
+        policy_answer::check(condition.as_ref(), &current)?;
+        let run = Box::pin(app.gate.dry_run_roll_back(version.into(), Some(&current.tag)));
+        return dry_run::answer(&app, run).await;
+    }
     policy_answer::check_named(condition.as_ref(), &current)?;
     let change = by.or_reason(|| format!("back to version {version}"));
-    match app.gate.roll_back(version.into(), Some(&current.tag), &change).await {
-        Err(error @ Error::NoSuchVersion { .. }) => Err(Problem::from(error).field("version")),
-        written => policy_answer::after(written).map(policy_answer::whole),
-    }
+    let written = app.gate.roll_back(version.into(), Some(&current.tag), &change).await;
+    policy_answer::after(written).map(policy_answer::whole)
 }
 
 impl From<PolicyChange> for Listed {

@@ -1,16 +1,18 @@
 //! `tollgate buckets`: how full the buckets are, asked of a running service.
 
 use std::collections::BTreeMap;
+use std::ops::ControlFlow;
 use std::process::ExitCode;
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use clap::Args;
 use serde_json::Value;
 
 use super::carried_out;
-use super::columns::columns;
+use super::columns::{columns, seconds};
+use super::pages::Paged;
 use super::plain::plain;
-use super::service::{Ask, Place, Service, query};
+use super::service::{Place, Service};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -61,26 +63,19 @@ pub(crate) fn run(arguments: &Arguments) -> ExitCode {
 async fn collected(arguments: &Arguments, service: &Service) -> Result<(Found, bool)> {
     let most = usize::try_from(arguments.count)?;
     let mut found = Found::new();
-    let mut cursor: Option<String> = None;
-    loop {
-        let mut pairs = Vec::new();
-        for (name, value) in [("limit", &arguments.limit), ("key", &arguments.key), ("cursor", &cursor)] {
-            pairs.extend(value.clone().map(|value| (name, value)));
-        }
-        let target = format!("/buckets{}", query(&pairs));
-        let answer = service.ask(Ask { target: &target, ..Ask::default() }).await?;
-        let page: Value = serde_json::from_slice(answer.body()).context("the answer is no JSON")?;
-        for bucket in page["buckets"].as_array().context("the answer has no buckets")? {
+    let query = [("limit", &arguments.limit), ("key", &arguments.key)];
+    let paged = Paged { target: "/buckets", query: &query, rows: "buckets" };
+    let is_all = paged.read(service, |page| {
+        for bucket in page {
             let text = |name: &str| bucket[name].as_str().unwrap_or_default().to_owned();
             // One that was on an earlier page too is as it was told last.
             found.insert((text("limit"), text("key"), text("measure")), bucket.clone());
         }
-        cursor = page["next"].as_str().map(str::to_owned);
-        if cursor.is_none() || found.len() > most {
-            let is_all = cursor.is_none() && found.len() <= most;
-            return Ok((found, is_all));
-        }
-    }
+        if found.len() > most { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+    });
+    let is_all = is_all.await?;
+    let is_all = is_all && found.len() <= most;
+    Ok((found, is_all))
 }
 
 fn table<'a>(rows: impl Iterator<Item = &'a Value>) -> String {
@@ -89,7 +84,6 @@ fn table<'a>(rows: impl Iterator<Item = &'a Value>) -> String {
     lines.extend(rows.map(|row| {
         let text = |name: &str| plain(row[name].as_str().unwrap_or_default());
         let number = |name: &str| row[name].as_u64().unwrap_or_default();
-        let seconds = |ms: u64| format!("{}.{:03}s", ms / 1_000, ms % 1_000);
         [
             text("limit"),
             text("key"),

@@ -5,11 +5,13 @@ use std::process::ExitCode;
 
 use anyhow::{Context, Result, bail};
 use clap::{Args, Subcommand};
-use hyper::Method;
+use hyper::body::Bytes;
+use hyper::{Method, Response};
 use serde_json::{Value, json};
 
 use super::by::By;
 use super::columns::columns;
+use super::dry_run::DryRun;
 use super::indented::indented;
 use super::plain::plain;
 use super::service::{Ask, Place, Service, header_of};
@@ -21,6 +23,8 @@ Examples:
       The policy in force.
   tollgate policy apply genesys.json --reason 'a higher tier for acme'
       Puts a file into force, TOML or JSON, after the policy that is in force now.
+  tollgate policy apply genesys.json --dry-run
+      Changes nothing: shows what would change, for which buckets, and what the last hour's usage would have met.
   tollgate policy diff genesys.json
       What the file would change, field by field.
   tollgate policy versions
@@ -68,9 +72,8 @@ struct ApplyArguments {
     /// Only if the policy in force is this one, by its tag [default: whichever is in force now]
     #[arg(long, value_name = "TAG")]
     if_match: Option<String>,
-    /// Only check it, and say whether it would change anything
-    #[arg(long)]
-    dry_run: bool,
+    #[command(flatten)]
+    dry_run: DryRun,
     #[command(flatten)]
     by: By,
     #[command(flatten)]
@@ -93,6 +96,8 @@ struct RollbackArguments {
     /// Only if the policy in force is this one, by its tag [default: whichever is in force now]
     #[arg(long, value_name = "TAG")]
     if_match: Option<String>,
+    #[command(flatten)]
+    dry_run: DryRun,
     #[command(flatten)]
     by: By,
     #[command(flatten)]
@@ -133,15 +138,10 @@ async fn shown(GetArguments { version, .. }: &GetArguments, service: &Service) -
 async fn applied(arguments: &ApplyArguments, document: Document, service: &Service) -> Result<String> {
     let mut headers = arguments.by.headers();
     headers.push(("if-match", condition(arguments.if_match.as_deref(), service).await?));
-    let target = if arguments.dry_run { "/policy?dry_run=true" } else { "/policy" };
+    let target = &arguments.dry_run.target("/policy");
     let body = Some((document.media_type, document.bytes));
     let answer = service.ask(Ask { method: Method::PUT, target, headers: &headers, body }).await?;
-    if !arguments.dry_run {
-        return Ok(in_force(header_of(&answer, "tollgate-policy-version").as_deref()));
-    }
-    let preview: Value = serde_json::from_slice(answer.body()).context("the answer is no JSON")?;
-    let changes = preview["changes"].as_bool().context("the answer says nothing of changes")?;
-    Ok(if changes { "it would change the policy\n" } else { "it is the policy in force\n" }.to_owned())
+    arguments.dry_run.shown(&answer, || in_force(&answer))
 }
 
 async fn listed(arguments: &VersionsArguments, service: &Service) -> Result<String> {
@@ -166,13 +166,14 @@ async fn rolled_back(arguments: &RollbackArguments, service: &Service) -> Result
     let mut headers = arguments.by.headers();
     headers.push(("if-match", condition(arguments.if_match.as_deref(), service).await?));
     let body = Some(("application/json", json!({"version": arguments.version}).to_string().into_bytes()));
-    let target = "/policy/rollback";
+    let target = &arguments.dry_run.target("/policy/rollback");
     let answer = service.ask(Ask { method: Method::POST, target, headers: &headers, body }).await?;
-    Ok(in_force(header_of(&answer, "tollgate-policy-version").as_deref()))
+    arguments.dry_run.shown(&answer, || in_force(&answer))
 }
 
-fn in_force(version: Option<&str>) -> String {
-    format!("version {} is in force\n", plain(version.unwrap_or_default()))
+fn in_force(answer: &Response<Bytes>) -> String {
+    let version = header_of(answer, "tollgate-policy-version").unwrap_or_default();
+    format!("version {} is in force\n", plain(&version))
 }
 
 /// The tag of the policy that a change is to follow.

@@ -6,9 +6,9 @@ use std::process::ExitCode;
 use anyhow::Context;
 use clap::Args;
 use serde_json::{Value, json};
+use tollgate::policy::{Difference, differences};
 
 use super::columns::columns;
-use super::difference::{Difference, differences};
 use super::plain::plain;
 use super::service::{Ask, Place};
 use super::{USAGE, carried_out_to, failed};
@@ -69,7 +69,7 @@ fn table(found: &[Difference]) -> String {
 }
 
 /// A text without its quotes, `-` for what is not there.
-fn cell(value: Option<&Value>) -> String {
+pub(super) fn cell(value: Option<&Value>) -> String {
     match value {
         None => "-".to_owned(),
         Some(Value::String(text)) => plain(text),

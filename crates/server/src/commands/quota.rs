@@ -8,6 +8,7 @@ use jiff::Timestamp;
 use serde_json::{Map, Value};
 
 use super::by::By;
+use super::dry_run::DryRun;
 use super::plain::plain;
 use super::service::{Ask, Place, Service, header_of, segment};
 use super::{carried_out, time};
@@ -18,6 +19,8 @@ Examples:
       acme has a rate of its own at the limit org.
   tollgate quota set org acme --rate 90/s --expires-at 2026-12-27T00:00:00Z
       The same until the end of a sale.
+  tollgate quota set org acme --rate 5/s --dry-run
+      Changes nothing: shows what would change, for which buckets, and what the last hour's usage would have met.
   tollgate quota unset org acme
       acme has what the limit says again.
 
@@ -76,6 +79,8 @@ struct SetArguments {
     #[arg(long, value_name = "TIME", value_parser = time::to_come)]
     expires_at: Option<Timestamp>,
     #[command(flatten)]
+    dry_run: DryRun,
+    #[command(flatten)]
     by: By,
     #[command(flatten)]
     place: Place,
@@ -85,6 +90,8 @@ struct SetArguments {
 struct UnsetArguments {
     #[command(flatten)]
     key: Key,
+    #[command(flatten)]
+    dry_run: DryRun,
     #[command(flatten)]
     by: By,
     #[command(flatten)]
@@ -106,10 +113,10 @@ pub(crate) fn run(arguments: &Arguments) -> ExitCode {
     match &arguments.command {
         Command::Set(set) => carried_out(&set.place, async |service| {
             let body = Some(("application/json", set.body().to_string().into_bytes()));
-            set.key.change(service, (Method::PUT, body), &set.by).await
+            set.key.change(service, (Method::PUT, body), (&set.by, &set.dry_run)).await
         }),
         Command::Unset(unset) => carried_out(&unset.place, async |service| {
-            unset.key.change(service, (Method::DELETE, None), &unset.by).await
+            unset.key.change(service, (Method::DELETE, None), (&unset.by, &unset.dry_run)).await
         }),
     }
 }
@@ -146,13 +153,15 @@ impl Key {
         &self,
         service: &Service,
         (method, body): (Method, Option<(&'static str, Vec<u8>)>),
-        by: &By,
+        (by, dry_run): (&By, &DryRun),
     ) -> anyhow::Result<String> {
         let Self { limit, key } = self;
-        let target = format!("/limits/{}/overrides/{}", segment(limit), segment(key));
+        let target = dry_run.target(&format!("/limits/{}/overrides/{}", segment(limit), segment(key)));
         let headers = by.headers();
         let answer = service.ask(Ask { method, target: &target, headers: &headers, body }).await?;
-        let version = header_of(&answer, "tollgate-policy-version").unwrap_or_default();
-        Ok(format!("{}:{} changed in version {} of the policy\n", plain(limit), plain(key), plain(&version)))
+        dry_run.shown(&answer, || {
+            let version = header_of(&answer, "tollgate-policy-version").unwrap_or_default();
+            format!("{}:{} changed in version {} of the policy\n", plain(limit), plain(key), plain(&version))
+        })
     }
 }

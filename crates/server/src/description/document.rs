@@ -31,11 +31,13 @@ Errors are `application/problem+json` (RFC 9457): `type` says what is wrong, `fi
 not have is answered 405, with `Allow`. Answers are JSON whatever `Accept` says, unless it is said otherwise. Requests that are \
 no HTTP, or too long to be read, are answered 400, 414 or 431 without a body.";
 
-const TAGS: [(&str, &str); 8] = [
+const TAGS: [(&str, &str); 10] = [
     ("permits", "Ask before a call is sent, and tell afterwards what became of it."),
     ("policy", "The limits."),
     ("buckets", "How full they are."),
+    ("diagnosis", "Why calls are slow or refused."),
     ("usage", "Who has used what."),
+    ("replicas", "Who takes part."),
     ("audit", "What happened."),
     ("keys", "Who may do what."),
     ("health", "For load balancers."),

@@ -1,8 +1,8 @@
 //! The checks of the namespace: whether it is there, and what is stored of it can be used.
 
+use tollgate::policy::differences;
 use tollgate::{Error, Inspection, Policy, StateSeen, StoreError};
 
-use super::super::difference::differences;
 use super::advice::{on_record, words};
 use super::report::Report;
 use crate::rfc3339;

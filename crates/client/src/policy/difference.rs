@@ -1,4 +1,4 @@
-//! What differs between two policies, field by field.
+//! What differs between two documents of a policy, field by field.
 
 use std::collections::BTreeMap;
 
@@ -6,17 +6,18 @@ use serde_json::{Value, json};
 
 /// A field that is not the same in both.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) struct Difference {
+pub struct Difference {
     /// Where it is, such as `limit[org].override[acme].rate`: limits and what they have by key are told apart by their names.
-    pub(super) field: String,
+    pub field: String,
     /// What it is in the first; `None` if it is not there.
-    pub(super) now: Option<Value>,
+    pub now: Option<Value>,
     /// What it is in the second; `None` if it is not there.
-    pub(super) then: Option<Value>,
+    pub then: Option<Value>,
 }
 
 /// All differences of two documents, as canonical JSON has them.
-pub(super) fn differences(now: &Value, then: &Value) -> Vec<Difference> {
+#[must_use]
+pub fn differences(now: &Value, then: &Value) -> Vec<Difference> {
     let mut found = Vec::new();
     compare("", &without_limits(now), &without_limits(then), &mut found);
     let (before, after) = (limits(now), limits(then));
@@ -62,7 +63,7 @@ fn limits(document: &Value) -> Vec<(String, Value)> {
 }
 
 /// Tables are gone into, all else is compared whole.
-fn compare(field: &str, now: &Value, then: &Value, found: &mut Vec<Difference>) {
+pub(super) fn compare(field: &str, now: &Value, then: &Value, found: &mut Vec<Difference>) {
     let (Some(before), Some(after)) = (now.as_object(), then.as_object()) else {
         if now != then {
             let (now, then) = (Some(now.clone()), Some(then.clone()));
