@@ -96,9 +96,12 @@ async fn buckets_come_to_what_was_told() -> Result<()> {
     let same = gate.dry_run(&then, None).await?;
     ensure!(!same.is_change && same.changes.is_empty() && same.buckets.buckets.is_empty(), "{same:?}");
     // The way back is foreseen as any other change.
-    let back = gate.dry_run_roll_back(1, None).await?;
+    let back = Box::pin(gate.dry_run_roll_back(1, None)).await?;
     ensure!(back.version == 3 && back.buckets.buckets.len() == 2, "{back:?}");
-    ensure!(matches!(gate.dry_run_roll_back(9, None).await, Err(Error::NoSuchVersion { version: 9 })));
+    ensure!(matches!(
+        Box::pin(gate.dry_run_roll_back(9, None)).await,
+        Err(Error::NoSuchVersion { version: 9 })
+    ));
     Ok(())
 }
 
