@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use super::batch::BUCKET;
 use super::flat::{Malformed, Reader, Writer};
+use super::page::bucket_name;
 use super::reply::Reply;
 use crate::audit::{
     Attribution, AuditEntry, AuditEvent, AuditId, AuditKind, AuditOrder, ChargedBucket, GrantedCalls,
@@ -319,7 +319,7 @@ fn bucket(row: &mut Reader<'_>) -> Result<(String, String), Malformed> {
 
 /// The same, and what is counted there.
 fn measured(row: &mut Reader<'_>) -> Result<(String, Measure, String), Malformed> {
-    let name = row.text()?.strip_prefix(BUCKET).ok_or(Malformed("a field that is no bucket"))?;
+    let name = bucket_name(row)?;
     let (counted_as, key) = name.split_once(':').ok_or(Malformed("a field that is no bucket"))?;
     let (limit, measure) = Measure::split(counted_as);
     Ok((limit.to_owned(), measure, key.to_owned()))

@@ -1,8 +1,8 @@
 //! The arguments and the reply of `episodes.lua`.
 
-use super::batch::{BUCKET, EPISODE};
-use super::flat::{Malformed, Writer};
-use super::list::LOOKED;
+use super::batch::EPISODE;
+use super::flat::Malformed;
+use super::page::{bucket_name, page_from};
 use super::reply::Reply;
 
 /// One page of the throttling episodes that go on.
@@ -45,17 +45,10 @@ pub struct ListedEpisode {
 }
 
 impl EpisodesPage<'_> {
-    /// The script's argument. Names of limits have no character that means something in a pattern.
+    /// The script's argument.
     #[must_use]
     pub fn encode(&self) -> Vec<u8> {
-        let mut args = Writer::new();
-        args.text(self.cursor);
-        args.integer(LOOKED);
-        match self.limit {
-            Some(limit) => args.joined(EPISODE, &format!("{limit}[:/]*")),
-            None => args.joined(EPISODE, "*"),
-        }
-        args.finish()
+        page_from(self.cursor, EPISODE, self.limit)
     }
 
     /// The script's reply.
@@ -64,10 +57,8 @@ impl EpisodesPage<'_> {
             let (now_us, cursor) = (reader.integer()?, reader.text()?.to_owned());
             let mut episodes = Vec::with_capacity(reader.left() / 7);
             while reader.left() > 0 {
-                let field = reader.text()?;
-                let name = field.strip_prefix(BUCKET).ok_or(Malformed("a field that is no bucket"))?;
                 episodes.push(ListedEpisode {
-                    name: name.to_owned(),
+                    name: bucket_name(reader)?.to_owned(),
                     began_us: reader.integer()?,
                     last_us: reader.integer()?,
                     refused: reader.integer()?,

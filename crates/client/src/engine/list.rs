@@ -1,11 +1,9 @@
 //! The arguments and the reply of `list.lua`.
 
 use super::batch::BUCKET;
-use super::flat::{Malformed, Writer};
+use super::flat::Malformed;
+use super::page::{bucket_name, page_from};
 use super::reply::Reply;
-
-/// Fields that one page looks at. Redis is busy with a page for about as long as with a batch of acquires.
-pub(super) const LOOKED: u64 = 250;
 
 /// One page of the buckets that have a record.
 #[derive(Clone, Debug)]
@@ -47,17 +45,10 @@ pub struct ListedBucket {
 }
 
 impl BucketsPage<'_> {
-    /// The script's argument. Names of limits have no character that means something in a pattern.
+    /// The script's argument.
     #[must_use]
     pub fn encode(&self) -> Vec<u8> {
-        let mut args = Writer::new();
-        args.text(self.cursor);
-        args.integer(LOOKED);
-        match self.limit {
-            Some(limit) => args.joined(BUCKET, &format!("{limit}[:/]*")),
-            None => args.joined(BUCKET, "*"),
-        }
-        args.finish()
+        page_from(self.cursor, BUCKET, self.limit)
     }
 
     /// The script's reply.
@@ -68,9 +59,7 @@ impl BucketsPage<'_> {
             let cursor = reader.text()?.to_owned();
             let mut buckets = Vec::with_capacity(reader.left() / 6);
             while reader.left() > 0 {
-                let field = reader.text()?;
-                let name =
-                    field.strip_prefix(BUCKET).ok_or(Malformed("a field that is no bucket"))?.to_owned();
+                let name = bucket_name(reader)?.to_owned();
                 let [debt, refill, credit] = [reader.integer()?, reader.integer()?, reader.integer()?];
                 let (paused_us, share) = (reader.integer()?, reader.narrow()?);
                 buckets.push(ListedBucket { name, debt, refill, credit, paused_us, share });

@@ -17,6 +17,7 @@ mod keys;
 mod list;
 mod lower;
 mod numbered;
+mod page;
 mod peek;
 mod policy;
 mod remove;

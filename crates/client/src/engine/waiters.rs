@@ -1,8 +1,7 @@
 //! The arguments and the reply of `waiters.lua`.
 
-use super::batch::BUCKET;
-use super::flat::{Malformed, Reader, Writer};
-use super::list::LOOKED;
+use super::flat::{Malformed, Reader};
+use super::page::{bucket_name, page_from};
 use super::reply::Reply;
 
 /// First characters of the fields of buckets, and of flows.
@@ -67,17 +66,10 @@ pub struct WaitingFlow {
 }
 
 impl WaitersPage<'_> {
-    /// The script's argument. Names of limits have no character that means something in a pattern.
+    /// The script's argument.
     #[must_use]
     pub fn encode(&self) -> Vec<u8> {
-        let mut args = Writer::new();
-        args.text(self.cursor);
-        args.integer(LOOKED);
-        match self.limit {
-            Some(limit) => args.joined(BUCKETS_AND_FLOWS, &format!("{limit}[:/]*")),
-            None => args.joined(BUCKETS_AND_FLOWS, "*"),
-        }
-        args.finish()
+        page_from(self.cursor, BUCKETS_AND_FLOWS, self.limit)
     }
 
     /// The script's reply.
@@ -96,8 +88,7 @@ impl WaitersPage<'_> {
 
 impl WaitedBucket {
     fn read(reader: &mut Reader<'_>) -> Result<Self, Malformed> {
-        let field = reader.text()?;
-        let name = field.strip_prefix(BUCKET).ok_or(Malformed("a field that is no bucket"))?.to_owned();
+        let name = bucket_name(reader)?.to_owned();
         let (since_us, tickets, tokens) = (reader.integer()?, reader.integer()?, reader.integer()?);
         let [debt, refill, credit] = [reader.integer()?, reader.integer()?, reader.integer()?];
         let (paused_us, share) = (reader.integer()?, reader.narrow()?);
