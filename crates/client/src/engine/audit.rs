@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::batch::BUCKET;
 use super::flat::{Malformed, Reader, Writer};
 use super::page::bucket_name;
 use super::reply::Reply;
