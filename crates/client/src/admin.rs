@@ -145,6 +145,17 @@ impl Tollgate {
         Ok(Some(policy.without_expired(clock_us)?.policy))
     }
 
+    /// What the store's clock shows, in microseconds since 1970: by it overrides run out, whatever the clock of this machine says.
+    ///
+    /// # Errors
+    /// [`Error::Store`].
+    ///
+    /// # Cancel safety
+    /// It only reads, unless the store has lost the policy: then it is given that back first.
+    pub async fn clock_us(&self) -> Result<u64, Error> {
+        self.keeper().clock_us().await
+    }
+
     /// The namespace.
     #[must_use]
     pub fn namespace(&self) -> String {
