@@ -249,7 +249,10 @@ async fn the_many_hide_neither_a_pause_nor_who_is_asked_for() -> Result<()> {
     ensure!(told.is_cut && found == paused.len(), "{found} pauses are told");
     for org in (50..1_500).step_by(100).map(|org| format!("org-{org}")) {
         let told = gate.diagnosis(&DiagnosisQuery { org: Some(org.clone()), limit: None }).await?;
-        ensure!(!told.is_cut && place(of_kind(&told, FindingKind::UsedUp)?) == (Some("org"), Some(&*org)), "{told:?}");
+        ensure!(
+            !told.is_cut && place(of_kind(&told, FindingKind::UsedUp)?) == (Some("org"), Some(&*org)),
+            "{told:?}"
+        );
     }
     Ok(())
 }

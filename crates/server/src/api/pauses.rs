@@ -73,7 +73,7 @@ pub(crate) struct Pause {
 /// What has come of ending a pause.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = Resumed)]
-pub(crate) struct Resumed {
+pub(crate) struct Ended {
     limit: String,
     key: String,
     /// Whether it was paused.
@@ -191,16 +191,16 @@ problems!(
     tag = "buckets",
     security(("key" = ["operator"])),
     params(Bucket, ByFields),
-    responses((status = 200, description = "It is not paused, whether or not it was.", body = Resumed), NotEnded)
+    responses((status = 200, description = "It is not paused, whether or not it was.", body = Ended), NotEnded)
 )]
 pub(crate) async fn resume(
     State(app): State<App>,
     Query(Bucket { limit, key }): Query<Bucket>,
     By(change): By,
-) -> Result<Json<Resumed>, Problem> {
+) -> Result<Json<Ended>, Problem> {
     check_limit(&app, &limit).await?;
     let resumed = app.gate.resume(&limit, &key, &change).await.map_err(told_by_field)?;
-    Ok(Json(Resumed { limit, key, resumed }))
+    Ok(Json(Ended { limit, key, resumed }))
 }
 
 /// Of a limit that there is it is the key that no bucket could have.
