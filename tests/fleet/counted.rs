@@ -264,8 +264,8 @@ impl Operated {
             ensure!(status == StatusCode::OK, "a pause was answered {status}");
         }
         let target = fleet.url(1, "/pauses?limit=org&key=held");
-        let status = fleet.http.delete(target).send().await?.status();
-        ensure!(status == StatusCode::NO_CONTENT, "the end of a pause was answered {status}");
+        let ended: Value = fleet.http.delete(target).send().await?.json().await?;
+        ensure!(ended["resumed"] == true, "the end of a pause was answered {ended}");
         self.pauses += 1;
         for replica in 0..REPLICAS {
             let call = json!({"org": "refused", "method": "GET", "path": "/"});

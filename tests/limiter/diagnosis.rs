@@ -230,6 +230,33 @@ async fn an_answer_has_an_end() -> Result<()> {
     Ok(())
 }
 
+/// Many buckets that are used up hide none that is paused, nor one of the organisation that is asked for. Once the first thousand that were found took
+/// the place of all others.
+#[tokio::test]
+async fn the_many_hide_neither_a_pause_nor_who_is_asked_for() -> Result<()> {
+    let server = RedisServer::start()?;
+    let gate = gate(&server.url(), per_org("rate = '1/1h'\nburst = 1")?).await?;
+    for org in 0..1_500 {
+        granted(&gate, &call(&format!("org-{org}"))).await?;
+    }
+    let change = Change { author: "ann".to_owned(), reason: String::new() };
+    let paused: Vec<String> = (0..1_500).step_by(100).map(|org| format!("org-{org}")).collect();
+    for org in &paused {
+        gate.pause("org", org, Duration::from_secs(60), &change).await?;
+    }
+    let told = diagnosis(&gate).await?;
+    let found = told.findings.iter().filter(|finding| finding.kind == FindingKind::PausedByHand).count();
+    ensure!(told.is_cut && found == paused.len(), "{found} pauses are told");
+    for org in (50..1_500).step_by(100).map(|org| format!("org-{org}")) {
+        let told = gate.diagnosis(&DiagnosisQuery { org: Some(org.clone()), limit: None }).await?;
+        ensure!(
+            !told.is_cut && place(of_kind(&told, FindingKind::UsedUp)?) == (Some("org"), Some(&*org)),
+            "{told:?}"
+        );
+    }
+    Ok(())
+}
+
 /// A limiter says that it is there, and that it ends; what is left of one that was killed runs out, which the engine's tests show.
 #[tokio::test]
 async fn a_limiter_is_there_until_it_leaves() -> Result<()> {

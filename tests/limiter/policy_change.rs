@@ -7,7 +7,7 @@ use tokio::time::{Instant, timeout};
 use tollgate::{CallError, Change, Decision, Error, Policy};
 use tollgate_testkit::{RedisServer, eventually};
 
-use super::{call, gate, granted, per_org, spent_exactly};
+use super::{bucket, call, gate, granted, per_org, spent_exactly};
 
 /// Longer than any of it takes, also on a machine busy with compilers.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -34,6 +34,24 @@ async fn a_lower_quota_binds_the_next_call_of_another_replica() -> Result<()> {
         granted(&second, &call("acme")).await?;
     }
     spent_exactly(&second, "acme", 10).await
+}
+
+/// Goal: G13 right after a change, while the record is still from before it. Method: a bucket that earns a token a millisecond is spent and then
+/// earns next to nothing; it is listed as it stands for the next call. Once it was listed by the terms of its record, as if it had gone on
+/// earning, and one that was made faster as if it had not.
+#[tokio::test]
+async fn buckets_are_listed_by_what_holds_now() -> Result<()> {
+    let server = RedisServer::start()?;
+    let gate = gate(&server.url(), per_org("rate = '1000/s'\nburst = 100000")?).await?;
+    granted(&gate, &call("acme").cost(90_000)).await?;
+    for limits in ["rate = '1/1h'\nburst = 100000", "rate = '2/1h'\nburst = 99000", "quota = '300/1h'"] {
+        gate.put_policy(&per_org(limits)?, None, &change("slower")).await?;
+        let listed = gate.buckets(Some("org"), None).await?;
+        let standing = bucket(&gate, "acme").await?;
+        let [one] = listed.buckets.as_slice() else { anyhow::bail!("{limits}: {listed:?}") };
+        ensure!((one.burst, one.remaining) == (standing.burst, standing.remaining), "{one:?}, {standing:?}");
+    }
+    Ok(())
 }
 
 /// Goal: a change binds calls that a replica decides on without its store. Method: one replica puts a limit where there was

@@ -114,6 +114,12 @@ async fn a_record_of_another_version_is_refused() -> Result<()> {
     let server = RedisServer::start()?;
     let gate = gate(&server.url(), per_org(SCARCE)?).await?;
     granted(&gate, &call("acme")).await?;
+    // What it writes by itself when it begins is there: it sweeps, and then says that it lives.
+    eventually("the replica to be noted", Duration::from_secs(20), async || {
+        let noted = gate.replicas().await.map_err(|error| error.to_string())?.replicas.len();
+        if noted == 1 { Ok(()) } else { Err(format!("{noted} replicas are noted")) }
+    })
+    .await?;
     let mut connection = server.connection()?;
     for field in ["b:org:acme", "head"] {
         let record: Vec<u8> = redis::cmd("HGET").arg(STATE).arg(field).query(&mut connection)?;

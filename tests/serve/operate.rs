@@ -130,6 +130,7 @@ async fn a_bucket_is_paused_and_goes_on() -> Result<()> {
     );
     api.acquire(&call_of("acme", 1)).await?.expect(429);
     assert_eq!(done(&api, &["resume", "org", "acme"]).await?, "nothing pauses org:acme now\n");
+    assert_eq!(done(&api, &["resume", "org", "acme"]).await?, "nothing has paused org:acme\n");
     assert_eq!(api.get("/v1/shop/pauses").await?.expect(200), json!({"pauses": []}));
     for (length, code, told) in
         [("10", 2, "10m"), ("0s", 2, "10m"), ("32d", 2, "up to 31d"), ("400d", 2, "up to 31d")]

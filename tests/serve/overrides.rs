@@ -62,6 +62,28 @@ async fn a_weight_is_set_beside_an_override_or_alone() -> Result<()> {
     Ok(())
 }
 
+/// An end that is past by the store's clock is a slip or comes too late: it is told by its field and takes nothing away from what the key has.
+/// Once the override was left out of the next version, and what the key had was gone.
+#[tokio::test]
+async fn an_end_that_is_past_takes_nothing_away() -> Result<()> {
+    let api = Api::embedded(TEN_EACH).await?;
+    put(&api, "acme", &json!({"burst": 12, "weight": 2})).await?.expect(200);
+    let before = api.get("/v1/shop/policy").await?;
+    for end in ["2020-01-31T00:00:00Z", "1969-12-31T23:00:00Z"] {
+        let own = json!({"burst": 13, "weight": 3, "expires_at": end});
+        for path in [path("acme"), path("acme") + "?dry_run=true"] {
+            let refused = Answer::of(api.request(Method::PUT, &path).json(&own)).await?;
+            refused.expect_problem(422, "invalid-value", "expires_at");
+            assert!(refused.text.contains("store's clock"), "{refused:?}");
+        }
+    }
+    let after = api.get("/v1/shop/policy").await?;
+    assert_eq!((after.header("etag"), after.expect(200)), (before.header("etag"), before.expect(200)));
+    let own = json!({"burst": 13, "expires_at": "2099-01-31T00:00:00Z"});
+    assert_eq!(put(&api, "acme", &own).await?.expect(200)["override"], own);
+    Ok(())
+}
+
 /// What can't be is told by the fields of the request, and changes nothing.
 #[tokio::test]
 async fn what_can_not_be_an_override_is_told_by_its_field() -> Result<()> {

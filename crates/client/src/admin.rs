@@ -7,7 +7,10 @@ use crate::engine::{Begin, BucketsPage, Peek, PolicyRecord, Reply, Standing, Wri
 use crate::error::Error;
 use crate::gate::Tollgate;
 use crate::observe::percent;
-use crate::policy::{Bucket, Measure, Mode, Policy, Terms};
+use crate::policy::{Bucket, Measure, Mode, Policy};
+
+/// Most buckets that are asked about at once.
+const ASKED_MOST: usize = 250;
 
 /// A version of the policy.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -145,6 +148,17 @@ impl Tollgate {
         Ok(Some(policy.without_expired(clock_us)?.policy))
     }
 
+    /// What the store's clock shows, in microseconds since 1970: by it overrides run out, whatever the clock of this machine says.
+    ///
+    /// # Errors
+    /// [`Error::Store`].
+    ///
+    /// # Cancel safety
+    /// It only reads, unless the store has lost the policy: then it is given that back first.
+    pub async fn clock_us(&self) -> Result<u64, Error> {
+        self.keeper().clock_us().await
+    }
+
     /// The namespace.
     #[must_use]
     pub fn namespace(&self) -> String {
@@ -157,24 +171,7 @@ impl Tollgate {
     /// # Errors
     /// [`Error::Store`].
     pub async fn buckets_of(&self, limit: &str, key: &str) -> Result<Vec<BucketState>, Error> {
-        loop {
-            let in_force = self.current().load_full();
-            let buckets = in_force.policy.buckets_of(limit, key);
-            if buckets.is_empty() {
-                return Ok(Vec::new());
-            }
-            let mut question = Peek::default();
-            for bucket in &buckets {
-                question.push(bucket);
-            }
-            match self.keeper().library().peek(&question, &in_force).await? {
-                Reply::Done(reply) => {
-                    let states = buckets.iter().zip(reply.buckets);
-                    return Ok(states.map(|(bucket, standing)| BucketState::of(bucket, standing)).collect());
-                }
-                _ => self.keeper().renew().await?,
-            }
-        }
+        self.standing(|policy| policy.buckets_of(limit, key)).await
     }
 
     /// A page of the buckets that the store holds, of all limits or of one, from `cursor` on (`None`: from the beginning):
@@ -183,23 +180,41 @@ impl Tollgate {
     /// # Errors
     /// [`Error::Store`], also for a cursor that no page has given.
     pub async fn buckets(&self, limit: Option<&str>, cursor: Option<&str>) -> Result<Buckets, Error> {
-        let library = self.keeper().library();
         let page = BucketsPage { cursor: cursor.unwrap_or("0"), limit };
-        let reply = library.page(&page).await?;
-        let Reply::Done(page) = reply else {
+        let Reply::Done(page) = self.keeper().library().page(&page).await? else {
             return Ok(Buckets { buckets: Vec::new(), next: None });
         };
-        let in_force = self.current().load();
-        let known = page.buckets.iter().filter_map(|listed| {
-            let (counted_as, key) = listed.name.split_once(':')?;
-            let bucket = in_force.policy.bucket(counted_as, key)?;
-            let (paused_us, share) = (listed.paused_us, listed.share);
-            let debt = bucket.terms().converted(listed.debt, listed.credit);
-            let debt = owed_when_paused(bucket.terms(), debt, paused_us);
-            Some(BucketState::of(&bucket, Standing { debt, paused_us, share }))
-        });
-        let buckets = known.collect();
+        let mut buckets = Vec::with_capacity(page.buckets.len());
+        // A record may be from before the last change of the policy: how its bucket stands since then is for the script to tell that charges it.
+        for listed in page.buckets.chunks(ASKED_MOST) {
+            let names = || listed.iter().filter_map(|listed| listed.name.split_once(':'));
+            let known = |policy: &Policy| {
+                names().filter_map(|(counted_as, key)| policy.bucket(counted_as, key)).collect()
+            };
+            buckets.extend(self.standing(known).await?);
+        }
         Ok(Buckets { buckets, next: Some(page.cursor).filter(|cursor| cursor != "0") })
+    }
+
+    /// How these buckets of the policy in force stand, each told once.
+    async fn standing(&self, wanted: impl Fn(&Policy) -> Vec<Bucket>) -> Result<Vec<BucketState>, Error> {
+        loop {
+            let in_force = self.current().load_full();
+            let mut question = Peek::default();
+            for bucket in &wanted(&in_force.policy) {
+                question.push(bucket);
+            }
+            if question.buckets().is_empty() {
+                return Ok(Vec::new());
+            }
+            match self.keeper().library().peek(&question, &in_force).await? {
+                Reply::Done(reply) => {
+                    let states = question.buckets().iter().zip(reply.buckets);
+                    return Ok(states.map(|(bucket, standing)| BucketState::of(bucket, standing)).collect());
+                }
+                _ => self.keeper().renew().await?,
+            }
+        }
     }
 
     /// Whether the store answers and knows the namespace's policy.
@@ -209,14 +224,6 @@ impl Tollgate {
     pub async fn check(&self) -> Result<(), Error> {
         self.keeper().check().await
     }
-}
-
-/// What a bucket owes that is listed with what its record says: paused, it is empty, and earns nothing until the end.
-fn owed_when_paused(terms: Terms, debt: u64, paused_us: u64) -> u64 {
-    if paused_us == 0 {
-        return debt;
-    }
-    debt.max(terms.capacity()).saturating_add(paused_us.saturating_mul(terms.refill()))
 }
 
 impl BucketState {

@@ -124,10 +124,12 @@ impl Facts {
 
     fn waiting(&self, at: &WaitedAt) -> Finding {
         let name = name(&at.limit, at.measure, &at.key);
-        let who = match at.orgs.as_slice() {
-            [] => String::new(),
-            [one] => format!(", {} first", org(&one.org)),
-            [one, rest @ ..] => format!(", {} first of {}", org(&one.org), rest.len() + 1),
+        // One may wait with calls of several priorities.
+        let orgs: BTreeSet<&str> = at.orgs.iter().map(|waiting| waiting.org.as_str()).collect();
+        let who = match (at.orgs.first(), orgs.len()) {
+            (None, _) => String::new(),
+            (Some(one), 1) => format!(", {} first", org(&one.org)),
+            (Some(one), several) => format!(", {} first of {several}", org(&one.org)),
         };
         let when = at.expected_in.map_or_else(
             || "they go as others are over".to_owned(),

@@ -18,7 +18,7 @@ use crate::waiters::{WaitedAt, WaitersQuery};
 /// Pages of buckets that are looked at, of about 250 fields each.
 const PAGES_MOST: usize = 40;
 
-/// Buckets at which something is wrong that are kept of them.
+/// Buckets that are used up and nothing else that are kept of them.
 const BUCKETS_MOST: usize = 1_000;
 
 /// Entries of the audit trail that are looked at, the newest ones, and how many are read at once.
@@ -51,7 +51,7 @@ impl Facts {
         gate.check().await?;
         let replicas = gate.replicas().await?;
         let written_at_us = gate.policy().await?.written_at_us;
-        let (buckets, are_cut) = wrong_buckets(gate, query.limit.as_deref()).await?;
+        let (buckets, are_cut) = wrong_buckets(gate, query).await?;
         // Whoever waits at a bucket that is shared, it is what the others find there.
         let of = WaitersQuery { limit: query.limit.clone(), ..WaitersQuery::default() };
         let waiters = gate.waiters(&of, None).await?;
@@ -80,24 +80,36 @@ impl Facts {
     }
 }
 
-/// Those that are paused, slow or used up, and whether there are more than are looked at.
-async fn wrong_buckets(gate: &Tollgate, limit: Option<&str>) -> Result<(Vec<BucketState>, bool), Error> {
-    let mut wrong = BTreeMap::new();
-    let mut cursor = None;
+/// Those that are asked for and paused, slow or used up, and whether there are more. Those that are only used up are the many: they must not take
+/// the place of one that is paused, nor of those of the organisation that is asked for.
+async fn wrong_buckets(gate: &Tollgate, query: &DiagnosisQuery) -> Result<(Vec<BucketState>, bool), Error> {
+    let (mut wrong, mut is_cut, mut cursor) = (BTreeMap::new(), false, None);
     for _ in 0..PAGES_MOST {
-        let page = gate.buckets(limit, cursor.as_deref()).await?;
-        for bucket in page.buckets {
-            if bucket.remaining == 0 || !bucket.paused_for.is_zero() || bucket.pace_percent < 100 {
+        let page = gate.buckets(query.limit.as_deref(), cursor.as_deref()).await?;
+        let in_force = gate.current().load_full();
+        for bucket in page.buckets.into_iter().filter(|bucket| concerns(&in_force, query, bucket)) {
+            let is_held_back = !bucket.paused_for.is_zero() || bucket.pace_percent < 100;
+            if is_held_back || (bucket.remaining == 0 && wrong.len() < BUCKETS_MOST) {
                 // One may be on two pages.
                 wrong.insert((bucket.limit.clone(), bucket.measure.suffix(), bucket.key.clone()), bucket);
+            } else {
+                is_cut |= bucket.remaining == 0;
             }
         }
         cursor = page.next;
-        if cursor.is_none() || wrong.len() >= BUCKETS_MOST {
+        if cursor.is_none() {
             break;
         }
     }
-    Ok((wrong.into_values().collect(), cursor.is_some()))
+    Ok((wrong.into_values().collect(), is_cut || cursor.is_some()))
+}
+
+/// Whether calls of the organisation that is asked for can pass a bucket.
+fn concerns(in_force: &InForce, query: &DiagnosisQuery, bucket: &BucketState) -> bool {
+    let passes = |org: &String| {
+        in_force.policy.limit(&bucket.limit).is_some_and(|limit| limit.is_passed_by(org, &bucket.key))
+    };
+    query.org.as_ref().is_none_or(passes)
 }
 
 /// What the audit trail has of the namespace itself. What it has of calls would push that out.

@@ -184,8 +184,9 @@ pub struct Override {
 }
 
 impl Override {
-    /// When it runs out, in microseconds since 1970. Times before that are 0.
-    pub(super) fn expires_at_us(&self) -> Option<u64> {
+    /// When it runs out, in microseconds since 1970; `None` if it never does, or what it says is no time. Times before that are 0.
+    #[must_use]
+    pub fn expires_at_us(&self) -> Option<u64> {
         let at: Timestamp = self.expires_at.as_deref()?.parse().ok()?;
         Some(u64::try_from(at.as_microsecond()).unwrap_or(0))
     }

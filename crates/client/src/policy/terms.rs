@@ -204,11 +204,6 @@ impl Terms {
         u64::try_from(credits / u128::from(self.refill)).unwrap_or(u64::MAX)
     }
 
-    /// A debt that was recorded in credits of another unit: in whole tokens, rounded up, as the scripts do it.
-    pub(crate) fn converted(self, debt: u64, credit: u64) -> u64 {
-        if credit == self.credit { debt } else { debt.div_ceil(credit.max(1)).saturating_mul(self.credit) }
-    }
-
     /// Microseconds until the bucket is full again; for calls in flight at the latest, if no lease is renewed.
     pub(crate) const fn full_in_us(self, debt: u64) -> u64 {
         if self.counts_in_flight() {

@@ -17,6 +17,7 @@ use crate::description::{IN_NAMESPACE, OF_STORE, WITH_BODY, problems};
 use crate::entity_tag::Condition;
 use crate::params::{NoQuery, Query};
 use crate::problem::{Kind, Problem};
+use crate::rfc3339;
 use crate::whole::whole_or_none;
 
 /// A policy that another one writes at the same moment is met again on the next try; more than a few in a row are none.
@@ -55,7 +56,7 @@ pub(crate) struct Wanted {
     concurrent: Option<u32>,
     /// Smallest gap between two grants, such as `200ms`.
     spacing: Option<String>,
-    /// Until when all of these hold; for ever if it is not given. Within ten seconds after that the next version of the policy is without them.
+    /// Until when all of these hold, later than it is by the store's clock; for ever if it is not given. Within ten seconds after that the next version of the policy is without them.
     #[schema(format = DateTime)]
     expires_at: Option<String>,
     /// The organisation's weight where calls wait, if the limit is counted per organisation alone. It does not expire.
@@ -169,7 +170,7 @@ pub(crate) async fn put(
         return place.dry_run(&app, &headers, &said).await;
     }
     let version = place.change(&app, &headers, &change, &said).await?;
-    // One that has run out already is not in force.
+    // One that has run out at this very moment is not in force.
     let said = place.said(&parsed(&version)?);
     Ok(place.answer(&version, &said))
 }
@@ -237,6 +238,7 @@ impl OverridePath {
             let current = app.policy().await?;
             policy_answer::check(condition.as_ref(), &current)?;
             let policy = self.changed(&current, said)?;
+            said.check_end(app).await?;
             match app.gate.put_policy(&policy, Some(&current.tag), change).await {
                 Err(Error::Conflict { .. }) => {}
                 written => return policy_answer::after(written),
@@ -251,6 +253,7 @@ impl OverridePath {
         let current = app.policy().await?;
         policy_answer::check(condition.as_ref(), &current)?;
         let policy = self.changed(&current, said)?;
+        said.check_end(app).await?;
         let run = Box::pin(app.gate.dry_run(&policy, Some(&current.tag)));
         dry_run::answer(app, run).await
     }
@@ -295,6 +298,20 @@ impl OverridePath {
         let reason = format!("{what} {} at limit {}", self.key, self.limit);
         let is_short = reason.len() <= Change::REASON_BYTES_MAX;
         if is_short { reason } else { format!("{what} a key at limit {}", self.limit) }
+    }
+}
+
+impl Said {
+    /// An end that is past would take away what the key has: that is a slip, or a request that has come too late.
+    async fn check_end(&self, app: &App) -> Result<(), Problem> {
+        let Some(end_us) = self.own.as_ref().and_then(Override::expires_at_us) else { return Ok(()) };
+        let now_us = app.gate.clock_us().await?;
+        if end_us > now_us {
+            return Ok(());
+        }
+        let (end, now) = (rfc3339::of_us(end_us), rfc3339::of_us(now_us));
+        let detail = format!("{end} is past, expected a time after {now}, which it is by the store's clock");
+        Err(Problem::new(Kind::INVALID_VALUE, detail).field("expires_at"))
     }
 }
 

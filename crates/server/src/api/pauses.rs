@@ -4,7 +4,6 @@ use std::time::Duration;
 
 use axum::Json;
 use axum::extract::State;
-use axum::http::StatusCode;
 use serde::{Deserialize, Serialize};
 use tollgate::{BucketState, Error};
 use utoipa::{IntoParams, ToSchema};
@@ -69,6 +68,16 @@ pub(crate) struct Pause {
     #[schema(minimum = 1, maximum = 2_678_400_000_i64)]
     #[serde(deserialize_with = "whole")]
     for_ms: u32,
+}
+
+/// What has come of ending a pause.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Resumed)]
+pub(crate) struct Ended {
+    limit: String,
+    key: String,
+    /// Whether it was paused.
+    resumed: bool,
 }
 
 /// Of which bucket the pause is to end.
@@ -173,7 +182,8 @@ problems!(
 
 /// Ends the pause of a bucket, whoever has begun it, the provider too.
 ///
-/// The bucket is empty then, and earns from now on; calls that wait for it ask again within 250 ms. One that is not paused stays as it is.
+/// The bucket is empty then, and earns from now on; calls that wait for it ask again within 250 ms. One that is not paused stays as it is,
+/// and the audit trail has nothing of it.
 #[utoipa::path(
     delete,
     path = "/pauses",
@@ -181,16 +191,16 @@ problems!(
     tag = "buckets",
     security(("key" = ["operator"])),
     params(Bucket, ByFields),
-    responses((status = 204, description = "It is not paused."), NotEnded)
+    responses((status = 200, description = "It is not paused, whether or not it was.", body = Ended), NotEnded)
 )]
 pub(crate) async fn resume(
     State(app): State<App>,
     Query(Bucket { limit, key }): Query<Bucket>,
     By(change): By,
-) -> Result<StatusCode, Problem> {
+) -> Result<Json<Ended>, Problem> {
     check_limit(&app, &limit).await?;
-    app.gate.resume(&limit, &key, &change).await.map_err(told_by_field)?;
-    Ok(StatusCode::NO_CONTENT)
+    let resumed = app.gate.resume(&limit, &key, &change).await.map_err(told_by_field)?;
+    Ok(Json(Ended { limit, key, resumed }))
 }
 
 /// Of a limit that there is it is the key that no bucket could have.

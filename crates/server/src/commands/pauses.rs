@@ -88,8 +88,17 @@ pub(crate) fn resume_bucket(arguments: &ResumeArguments) -> ExitCode {
         let Bucket { limit, key } = &arguments.bucket;
         let target = format!("/pauses{}", query(&[("limit", limit.clone()), ("key", key.clone())]));
         let headers = arguments.by.headers();
-        service.ask(Ask { method: Method::DELETE, target: &target, headers: &headers, body: None }).await?;
-        Ok(format!("nothing pauses {}:{} now\n", plain(limit), plain(key)))
+        let ask = Ask { method: Method::DELETE, target: &target, headers: &headers, body: None };
+        let answer: Value =
+            serde_json::from_slice(service.ask(ask).await?.body()).context("the answer is no JSON")?;
+        let was_paused =
+            answer["resumed"].as_bool().context("the answer does not say whether it was paused")?;
+        let (limit, key) = (plain(limit), plain(key));
+        Ok(if was_paused {
+            format!("nothing pauses {limit}:{key} now\n")
+        } else {
+            format!("nothing has paused {limit}:{key}\n")
+        })
     })
 }
 
