@@ -29,8 +29,9 @@
 --            calls       count, then of each bucket: how many they are; none where each costs one token wherever it passes
 --            reports     count, then of each bucket that callers were told something of since the last batch: its field, calls
 --                        refused, calls granted that had waited, for how long together, and the longest (us)
---            records     only with KEYS[2]: count, then of each entry whose granted calls are to be told: its number (1..), and
---                        what its record has behind the number of calls
+--            records     only with KEYS[2]: count, then of calls that are to be told once they are granted: the number of their entry
+--                        (1..), how many they are, and what their record has behind the number of calls; the first calls of an
+--                        entry first
 -- RETURNS  msgpack array, flat:
 --            status      0 ok | 1 no such namespace | 2 the policy is another one | 3 a later batch took this one's place
 --            now         us, the namespace's time    (this and the rest only with status 0)
@@ -53,7 +54,7 @@
 --          again), their counters, permits (20 min), flows (1 min), tallies of what was reported (swept after a minute) and
 --          episodes (until the sweep tells that they are over); in the audit trail what was granted of the calls that are to be told
 -- COST     TIME, HMGET; HGET if a bucket has other terms than its record; HMGET if a bucket is new; HMGET if somebody waits; HMGET if
---          something is reported; 3 EXISTS, 3 XINFO and an XADD for each entry if calls are told; HSET if anything is written
+--          something is reported; 3 EXISTS, 3 XINFO and an XADD for each record if calls are told; HSET if anything is written
 
 local args = cmsgpack.unpack(ARGV[1])
 local answer_field, number, repeated, fence, server = args[1], args[2], args[3] == 1, args[4], args[5]

@@ -253,10 +253,12 @@ local writes
 writes, problem = add_reports(args, reports_at, head, now)
 if problem then return problem end
 if KEYS[2] then
-  local records, at = {}, reports_at + 5 * args[reports_at] + 1
-  for r = at + 1, at + 2 * args[at], 2 do
+  local records, untold, at = {}, {}, reports_at + 5 * args[reports_at] + 1
+  for r = at + 1, at + 3 * args[at], 3 do
     local n = args[r]
-    if granted[n] > 0 and not again[n] then records[#records + 1] = pack(SCHEMA, now, granted[n]) .. args[r + 1] end
+    local calls = min(untold[n] or granted[n], args[r + 1])
+    untold[n] = (untold[n] or granted[n]) - calls
+    if calls > 0 and not again[n] then records[#records + 1] = pack(SCHEMA, now, calls) .. args[r + 2] end
   end
   problem = tell_granted({KEYS[2], KEYS[3], KEYS[4]}, records, now)
   if problem then return problem end

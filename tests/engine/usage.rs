@@ -280,7 +280,7 @@ const MUTANTS: [(&str, &str); 15] = [
     ("      if busyness(row) > busyness(part.rows[quiet]) then", "      if false then"),
     ("        add_row(part.other, row)\n", ""),
     ("max(tally[T_LONGEST], longest)", "0"),
-    ("any_queue or args[reports_at] > 0 then", "any_queue then"),
+    ("any_queue or args[reports_at] > 0 or KEYS[2] then", "any_queue then"),
     ("row[c] = c == LONGEST and max(row[c], more[c]) or row[c] + more[c]", "row[c] = row[c] + more[c]"),
     ("(buckets[b].added or 0) ~= 0 and not buckets[b].corrected", "(buckets[b].added or 0) ~= 0"),
     ("if is_last and books.late == 0 then began, before", "if is_last then began, before"),

@@ -7,9 +7,9 @@ use anyhow::{Context, Result, ensure};
 use tokio::task::JoinSet;
 use tollgate::{
     AuditEntry, AuditEvent, AuditKind, AuditQuery, Call, Decision, Error, GrantedCalls, Policy, StoreError,
-    Tollgate,
+    Tollgate, WaitersQuery,
 };
-use tollgate_testkit::RedisServer;
+use tollgate_testkit::{RedisServer, eventually};
 
 use super::{gate, granted, spent_exactly};
 
@@ -95,6 +95,50 @@ async fn calls_that_go_together_are_told_as_often_as_they_were_granted() -> Resu
         let of_limit = AuditQuery { limit: Some(limit.to_owned()), ..AuditQuery::default() };
         ensure!(records(&gates[0], of_limit).await?.is_empty() != is_passed, "{limit}");
     }
+    Ok(())
+}
+
+/// Goal: calls that differ in their routes alone wait as one, and each is told that was granted, also where callers have gone. Method: many
+/// callers wait, each for a route of its own, and some of them give up.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn calls_of_many_routes_wait_as_one() -> Result<()> {
+    let server = RedisServer::start()?;
+    let gate = gate(&server.url(), policy("rate = '100/s'\nburst = 1")?).await?;
+    let mut waiting = Vec::new();
+    for number in 0..250_u32 {
+        let gate = gate.clone();
+        waiting.push(tokio::spawn(async move {
+            let call = Call::get(format!("/jobs/{number}")).org("acme");
+            gate.acquire(&call).within(Duration::from_secs(20)).await
+        }));
+    }
+    let query = WaitersQuery { limit: Some("org".to_owned()), ..WaitersQuery::default() };
+    let waiters = eventually("waiters", Duration::from_secs(10), async || {
+        let waiters = gate.waiters(&query, None).await.map_err(|error| error.to_string())?;
+        waiters.buckets.first().cloned().ok_or_else(|| "nobody waits".to_owned())
+    });
+    let tickets = waiters.await?.tickets;
+    ensure!(tickets <= 25, "{tickets} tickets, of a flow that is granted 20 in 200 ms");
+    waiting.iter().step_by(5).for_each(tokio::task::JoinHandle::abort);
+    let mut granted = BTreeMap::new();
+    for (number, asked) in waiting.into_iter().enumerate() {
+        match asked.await {
+            Ok(permit) => {
+                let route = format!("GET /jobs/{number}");
+                granted.insert(("acme".to_owned(), route), permit.map(|_| 1)?);
+            }
+            Err(error) => ensure!(error.is_cancelled() && number % 5 == 0, "{number}: {error}"),
+        }
+    }
+    let mut told = by_route(&records(&gate, AuditQuery::default()).await?);
+    told.retain(|(_, route), calls| {
+        let number = route.rsplit('/').next().and_then(|number| number.parse::<usize>().ok());
+        // Whoever gave up may have been granted before that.
+        granted.contains_key(&("acme".to_owned(), route.clone()))
+            || *calls != 1
+            || number.is_none_or(|number| number % 5 != 0)
+    });
+    ensure!(granted.len() >= 200 && told == granted, "{told:?}\n{granted:?}");
     Ok(())
 }
 

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use super::flight::Cargo;
 use super::notice::SettleRequest;
 use super::party::Party;
+use super::request::Request;
 use crate::clock::Instant;
 use crate::engine::{AcquireBatch, BatchId, Keys, Repeated, Script, SettleBatch};
 use crate::error::Error;
@@ -29,7 +30,12 @@ impl Acquires {
     }
 
     pub(super) fn push(&mut self, party: Party, now: Instant) {
-        self.batch.push(&party.path, party.calls(now));
+        let calls = party.calls(now);
+        if party.is_told() {
+            self.batch.push_told(&party.path, calls, party.paths());
+        } else {
+            self.batch.push(&party.path, calls);
+        }
         self.parties.push(party);
     }
 }
@@ -66,9 +72,13 @@ impl Cargo for Acquires {
     fn trim(&mut self) -> bool {
         let mut wanted = false;
         for (party, entry) in self.parties.iter_mut().zip(self.batch.entries_mut()) {
-            party.requests.retain(|request| !request.is_abandoned());
-            entry.calls.count = party.count();
-            wanted |= entry.calls.count > 0;
+            let all_gone = party.requests.iter().all(Request::is_abandoned);
+            // What is told of calls goes by their places, and may have been told.
+            if all_gone || !party.is_told() {
+                party.requests.retain(|request| !request.is_abandoned());
+                entry.calls.count = party.count();
+            }
+            wanted |= !all_gone;
         }
         wanted
     }

@@ -54,6 +54,16 @@ impl Party {
             .map_or(0, |wait| u64::try_from(wait.as_micros()).unwrap_or(u64::MAX).min(PATIENCE_MOST_US))
     }
 
+    /// Whether what is granted of it is told one by one in the audit trail.
+    pub(super) fn is_told(&self) -> bool {
+        self.path.record().is_some()
+    }
+
+    /// The path of each call, in their order: what is told of them may differ.
+    pub(super) fn paths(&self) -> impl Iterator<Item = &Path> {
+        self.requests.iter().map(|request| &*request.line.path)
+    }
+
     pub(super) fn left(self) -> Left {
         Left { requests: self.requests, tickets: self.tickets }
     }
@@ -76,16 +86,17 @@ impl Party {
     }
 
     /// Gives grants to the callers who wait longest. More grants than callers - some have gone while the answer was lost - are
-    /// given back by their drop.
+    /// given back by their drop, and so are those of callers who have gone where it is told of each call that it was granted.
     pub(super) fn hand_out(&mut self, grants: Vec<Grant>) {
-        let mut requests =
-            std::mem::take(&mut self.requests).into_iter().filter(|request| !request.is_abandoned());
+        let is_told = self.is_told();
+        let requests = std::mem::take(&mut self.requests).into_iter();
+        let mut requests = requests.filter(|request| is_told || !request.is_abandoned());
         for grant in grants {
             if let Some(request) = requests.next() {
                 let held_by = request.held_by;
                 request.answer(Ok(Answer::Granted(grant, held_by)));
             }
         }
-        self.requests = requests.collect();
+        self.requests = requests.filter(|request| !request.is_abandoned()).collect();
     }
 }

@@ -18,7 +18,7 @@ pub(crate) type Inbox = mpsc::Sender<Request>;
 /// The way in for the news that somebody waits no more; unbounded, because a dropped future can't wait. What waits bounds it.
 pub(crate) type GoneOut = mpsc::UnboundedSender<LineKey>;
 
-/// What makes calls equal: they pass the same buckets at the same costs, and the same is told of them.
+/// What makes calls equal: they pass the same buckets at the same costs. What is told of them may differ.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct LineKey {
     /// Which policy the path is of: limits and terms differ between two.

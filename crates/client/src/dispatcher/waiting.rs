@@ -113,7 +113,7 @@ impl Waiting {
     pub(super) fn next_party(&mut self) -> Option<Party> {
         while let Some(id) = self.ready.pop_front() {
             let line = &mut self.lines[id];
-            let requests: Vec<_> = line.queue.drain(..).filter(|request| !request.is_abandoned()).collect();
+            let requests = line.take_requests();
             let tickets = std::mem::take(&mut line.tickets);
             if requests.is_empty() && tickets.is_empty() {
                 self.close(id);

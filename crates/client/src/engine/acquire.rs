@@ -70,8 +70,8 @@ pub struct Entry {
     costs: Arc<[u32]>,
     /// The weight of the flow at each.
     weights: Arc<[u32]>,
-    /// What is told of each of the calls that is granted, where that is wanted.
-    record: Option<Arc<CallRecord>>,
+    /// What is told of its calls where they are granted, in their order: so many, and that of each.
+    records: Vec<(u32, Arc<CallRecord>)>,
 }
 
 /// What became of a batch.
@@ -122,9 +122,17 @@ impl AcquireBatch {
     pub fn push(&mut self, path: &Path, calls: Calls) -> usize {
         let flow = self.flows.number_of(path.flow_name());
         let (indexes, costs, weights) = (self.table.path(path), path.costs(), path.weights());
-        let record = path.record().cloned();
-        self.entries.push(Entry { calls, flow, path: indexes, costs, weights, record });
+        let records = path.record().map(|record| (calls.count, Arc::clone(record))).into_iter().collect();
+        self.entries.push(Entry { calls, flow, path: indexes, costs, weights, records });
         self.entries.len() - 1
+    }
+
+    /// The same for calls of each of which is told what its own path has, in the order in which they are granted.
+    pub fn push_told<'p>(&mut self, path: &Path, calls: Calls, own: impl Iterator<Item = &'p Path>) -> usize {
+        let records = in_runs(own.filter_map(Path::record).take(calls.count as usize));
+        let entry = self.push(path, calls);
+        self.entries[entry].records = records;
+        entry
     }
 
     /// Has the batch take along what callers were told, of each bucket once: at most 250 of them.
@@ -143,10 +151,12 @@ impl AcquireBatch {
         if self.records().next().is_some() { keys.of_telling() } else { vec![keys.state()] }
     }
 
-    /// What is to be told of granted calls, each with the index of its entry.
-    fn records(&self) -> impl Iterator<Item = (usize, &CallRecord)> {
+    /// What is to be told of granted calls: the index of their entry, how many they are, and what.
+    fn records(&self) -> impl Iterator<Item = (usize, u32, &CallRecord)> {
         let entries = self.entries.iter().enumerate();
-        entries.filter_map(|(index, entry)| Some((index, &**entry.record.as_ref()?)))
+        entries.flat_map(|(index, entry)| {
+            entry.records.iter().map(move |(calls, record)| (index, *calls, &**record))
+        })
     }
 
     /// The entries in the order they were added.
@@ -218,9 +228,10 @@ impl AcquireBatch {
             return;
         }
         args.count(count);
-        for (entry, record) in self.records() {
+        for (entry, calls, record) in self.records() {
             let charges = self.charges(entry).map(|(bucket, cost)| (self.buckets()[bucket].name(), cost));
             args.count(entry + 1);
+            args.integer(calls);
             args.packed(&call_row(record, charges, id.replica()));
         }
     }
@@ -304,6 +315,18 @@ impl AcquireBatch {
             Ok(AcquireReply { now_us, epoch, entries, debts })
         })
     }
+}
+
+/// What is told of calls, with how many of them in a row it is told.
+fn in_runs<'r>(told: impl Iterator<Item = &'r Arc<CallRecord>>) -> Vec<(u32, Arc<CallRecord>)> {
+    let mut runs = Vec::<(u32, Arc<CallRecord>)>::new();
+    for record in told {
+        match runs.last_mut() {
+            Some((calls, last)) if last == record => *calls += 1,
+            _ => runs.push((1, Arc::clone(record))),
+        }
+    }
+    runs
 }
 
 /// The entry of this number, from 1.

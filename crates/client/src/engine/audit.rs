@@ -15,6 +15,8 @@ use crate::policy::{CallRecord, Measure};
 
 /// Longest names of buckets, together, that the record of a granted call has.
 const BUCKETS_BYTES_MAX: usize = 1_000;
+/// What it has of each bucket beside its name, at most: what all fields of buckets begin with, how long it is, and a cost.
+const BUCKET_BYTES: usize = 10;
 
 /// First value of every record.
 const SCHEMA: u64 = 1;
@@ -261,14 +263,14 @@ pub(super) fn call_row<'b>(
     for (name, cost) in charges {
         passed += 1;
         // Once one does not fit none follows: those that are told are the first.
-        left = left.saturating_sub(name.len());
+        left = left.saturating_sub(name.len() + BUCKET_BYTES);
         if left > 0 {
             buckets.joined(BUCKET, name);
             buckets.integer(cost);
         }
     }
     let mut row = Writer::new();
-    for text in [&record.org, record.client(), record.route()] {
+    for text in [&record.org, &record.client, &record.route] {
         row.text(text);
     }
     row.integer(record.cost);

@@ -136,10 +136,10 @@ impl Policy {
     /// [`CallError`] says what is wrong with the call.
     pub fn path(&self, call: &Call) -> Result<Path, CallError> {
         call.fault()?;
-        self.path_where(call, self.patterns.matching(call.path()))
+        Ok(self.path_where(call, self.patterns.matching(call.path()))?.told(self.recorded.record_of(call)))
     }
 
-    /// The buckets that a faultless call passes, given the limits of which a pattern matches its path.
+    /// The buckets that a faultless call passes, given the limits of which a pattern matches its path. What is told of the call is left out.
     pub(super) fn path_where(&self, call: &Call, by_path: LimitSet) -> Result<Path, CallError> {
         let mut passed = Vec::with_capacity(self.limits.len());
         for (index, limit) in (0_u16..).zip(&self.limits) {
@@ -150,7 +150,7 @@ impl Policy {
             let charges = limit.charges(index, call)?.into_iter();
             passed.extend(charges.map(|(bucket, cost)| Passed { bucket, cost, weight }));
         }
-        Ok(Path::new(flow(call), call.cost, passed).told(self.recorded.record_of(call)))
+        Ok(Path::new(flow(call), call.cost, passed))
     }
 
     /// A bucket by the parts of its name, `limit` or `limit/measure` and the key, if there is such a limit, it counts that,

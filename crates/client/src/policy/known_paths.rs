@@ -12,7 +12,7 @@ use super::checked::Policy;
 use super::limit::Limit;
 use super::path::Path;
 use super::pattern::LimitSet;
-use crate::call::{Call, CallError, cut_off};
+use crate::call::{Call, CallError};
 
 /// How many paths are kept: more than the calls that most fleets have at once, and 4 MiB of text at most.
 const SLOTS: usize = 4_096;
@@ -74,7 +74,11 @@ impl KnownPaths {
         self.write_facts(&mut facts, policy, call, by_path);
         let path = self.look_up(&facts, || policy.path_where(call, by_path));
         FACTS.set(facts);
-        path
+        // What is told of a call is of that call alone.
+        match policy.recorded.record_of(call) {
+            None => path,
+            record => Ok(Arc::new((*path?).clone().told(record))),
+        }
     }
 
     fn look_up(
@@ -115,13 +119,6 @@ impl KnownPaths {
                     facts.push(0);
                 }
                 None => facts.push(1),
-            }
-        }
-        // Of a call that is told one by one, what is told.
-        if policy.recorded.has(call.org.as_deref()) {
-            for value in [call.client.as_deref().unwrap_or_default(), cut_off(&call.route())] {
-                facts.extend_from_slice(value.as_bytes());
-                facts.push(0);
             }
         }
     }

@@ -11,7 +11,7 @@ use super::terms::Terms;
 use crate::hashed::Folding;
 
 /// The buckets a call passes, in the order of the policy, and what it costs at each. Without any, it passes free of charge.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub struct Path {
     /// Of the names and costs, worked out once: equal calls are found by it.
     hash: u64,
@@ -68,7 +68,7 @@ impl Path {
 
     /// The same path of a call that is told, or not.
     pub(super) fn told(self, record: Option<Arc<CallRecord>>) -> Path {
-        if record.is_none() { self } else { Path { record, ..self }.hashed() }
+        Path { record, ..self }
     }
 
     /// The same path of a call under a name of the caller's own, which is told with it.
@@ -99,9 +99,6 @@ impl Path {
         for (bucket, cost) in self.buckets.iter().zip(&*self.costs) {
             bucket.name.hash(&mut hasher);
             cost.hash(&mut hasher);
-        }
-        if let Some(record) = &self.record {
-            record.hash(&mut hasher);
         }
         Path { hash: hasher.finish(), ..self }
     }
@@ -222,7 +219,18 @@ impl Bucket {
     }
 }
 
-/// By its flow, its costs, the names of its buckets and what is told of the call alone, as within a policy all the rest follows from them.
+/// Calls on equal paths are charged and wait alike. What is told of them may differ.
+impl PartialEq for Path {
+    fn eq(&self, other: &Path) -> bool {
+        let Path { hash, cost, buckets, costs, flow, weights, record: _ } = self;
+        (hash, cost, flow) == (&other.hash, &other.cost, &other.flow)
+            && (buckets, costs, weights) == (&other.buckets, &other.costs, &other.weights)
+    }
+}
+
+impl Eq for Path {}
+
+/// By its flow, its costs and the names of its buckets alone, as within a policy all the rest follows from them.
 impl Hash for Path {
     fn hash<H: Hasher>(&self, state: &mut H) {
         state.write_u64(self.hash);

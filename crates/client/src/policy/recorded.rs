@@ -1,11 +1,9 @@
 //! The organisations whose granted calls are told one by one, and what is told of each.
 
 use std::collections::HashSet;
-use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
 use super::attribute::Attribute;
-use super::hashed_name::HashedName;
 use super::problem::{Problems, Wrong};
 use crate::call::{Call, Priority, cut_off};
 
@@ -19,14 +17,14 @@ pub(super) struct RecordedOrgs {
     all: HashSet<Box<str>>,
 }
 
-/// What the audit trail tells of a granted call beside its buckets. Calls of which the same is told are equal.
+/// What the audit trail tells of a granted call beside its buckets.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct CallRecord {
     pub(crate) org: String,
     /// "" if the call names none.
-    client: HashedName,
+    pub(crate) client: String,
     /// Its method and path, without the query, as much of them as is told.
-    route: HashedName,
+    pub(crate) route: String,
     pub(crate) cost: u32,
     pub(crate) priority: Priority,
     /// "" if the call has none.
@@ -68,8 +66,8 @@ impl RecordedOrgs {
         let org = call.org.as_deref().filter(|org| self.has(Some(org)))?;
         Some(Arc::new(CallRecord {
             org: org.to_owned(),
-            client: HashedName::new(call.client.as_deref().unwrap_or_default()),
-            route: HashedName::new(cut_off(&call.route())),
+            client: call.client.clone().unwrap_or_default(),
+            route: cut_off(&call.route()).to_owned(),
             cost: call.cost,
             priority: call.priority,
             request_id: String::new(),
@@ -78,14 +76,6 @@ impl RecordedOrgs {
 }
 
 impl CallRecord {
-    pub(crate) fn client(&self) -> &str {
-        self.client.as_str()
-    }
-
-    pub(crate) fn route(&self) -> &str {
-        self.route.as_str()
-    }
-
     /// What is told of a call that has a name of the caller's own, and else is the same.
     pub(super) fn under(&self, request_id: &str) -> Self {
         Self {
@@ -95,13 +85,5 @@ impl CallRecord {
             request_id: request_id.to_owned(),
             ..*self
         }
-    }
-}
-
-/// By what differs between calls that pass the same buckets.
-impl Hash for CallRecord {
-    fn hash<H: Hasher>(&self, state: &mut H) {
-        self.client.hash(state);
-        self.route.hash(state);
     }
 }
