@@ -24,7 +24,8 @@ Examples:
   tollgate policy apply genesys.json --reason 'a higher tier for acme'
       Puts a file into force, TOML or JSON, after the policy that is in force now.
   tollgate policy apply genesys.json --dry-run
-      Changes nothing: shows what would change, for which buckets, and what the last hour's usage would have met.
+      Changes nothing: shows what would change, for which buckets, and what the last hour's usage
+      would have met.
   tollgate policy diff genesys.json
       What the file would change, field by field.
   tollgate policy versions

@@ -20,7 +20,8 @@ Examples:
   tollgate quota set org acme --rate 90/s --expires-at 2026-12-27T00:00:00Z
       The same until the end of a sale.
   tollgate quota set org acme --rate 5/s --dry-run
-      Changes nothing: shows what would change, for which buckets, and what the last hour's usage would have met.
+      Changes nothing: shows what would change, for which buckets, and what the last hour's usage
+      would have met.
   tollgate quota unset org acme
       acme has what the limit says again.
 
