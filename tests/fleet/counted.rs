@@ -220,29 +220,38 @@ async fn the_books_and_the_trail_equal_the_ledger() -> Result<()> {
     }
     let row = &rows[&("all".to_owned(), String::new())];
     ensure!(row["granted"] == all.granted && row["cost"] == all.cost, "{row}, and not {all:?}");
-    operated.check(&fleet, &rows).await?;
-    let told = told(&fleet).await?;
+    let (calls, operations): (Vec<_>, Vec<_>) =
+        trail(&fleet, "org").await?.into_iter().partition(|entry| entry["kind"] == "call");
+    operated.check(&operations, &rows)?;
+    let told = told(&calls)?;
     ensure!(told == expected["told"], "the trail says {told:?}, its callers {:?}", expected["told"]);
     let names = fleet.names.load(SeqCst);
     println!("{} calls granted, {names} of them under names, {kills} replicas killed", all.granted);
     Ok(())
 }
 
-/// What the audit trail tells of granted calls, one by one.
-async fn told(fleet: &Fleet) -> Result<Used> {
-    let (mut used, mut cursor) = (Used::default(), String::new());
+/// What the audit trail tells of a limit, from its first entry to its last, page by page.
+async fn trail(fleet: &Fleet, limit: &str) -> Result<Vec<Value>> {
+    let (mut entries, mut cursor) = (Vec::new(), String::new());
     loop {
-        let target = fleet.url(0, &format!("/audit?kind=call&count=1000{cursor}"));
-        let page: Value = fleet.http.get(target).send().await?.json().await?;
-        for entry in page["entries"].as_array().context("entries")? {
-            let calls = entry["calls"].as_u64().context("calls")?;
-            ensure!(entry["org"] == "told", "{entry}");
-            used.granted += calls;
-            used.cost += i64::try_from(calls)? * entry["cost"].as_i64().context("cost")?;
-        }
-        let Some(next) = page["next_cursor"].as_str() else { return Ok(used) };
+        let target = fleet.url(0, &format!("/audit?limit={limit}&count=1000{cursor}"));
+        let mut page: Value = fleet.http.get(target).send().await?.json().await?;
+        entries.append(page["entries"].as_array_mut().context("entries")?);
+        let Some(next) = page["next_cursor"].as_str() else { return Ok(entries) };
         cursor = format!("&cursor={next}");
     }
+}
+
+/// What the trail tells of granted calls, one by one.
+fn told(calls: &[Value]) -> Result<Used> {
+    let mut used = Used::default();
+    for entry in calls {
+        let calls = entry["calls"].as_u64().context("calls")?;
+        ensure!(entry["org"] == "told", "{entry}");
+        used.granted += calls;
+        used.cost += i64::try_from(calls)? * entry["cost"].as_i64().context("cost")?;
+    }
+    Ok(used)
 }
 
 /// What operators and the provider have said.
@@ -292,27 +301,29 @@ impl Operated {
         Ok(())
     }
 
-    async fn check(&self, fleet: &Fleet, rows: &Rows) -> Result<()> {
-        let target = fleet.url(0, "/audit?limit=org&count=1000");
-        let trail: Value = fleet.http.get(target).send().await?.json().await?;
-        let entries = trail["entries"].as_array().context("entries")?;
-        let of_kind = |kind: &'static str| entries.iter().filter(move |entry| entry["kind"] == kind);
+    /// Compares it with the entries that the trail has of it, and with the books.
+    fn check(&self, trail: &[Value], rows: &Rows) -> Result<()> {
+        let of_kind = |kind: &'static str| trail.iter().filter(move |entry| entry["kind"] == kind);
         let (holds, resumes) = (of_kind("hold").count() as u64, of_kind("resume").count() as u64);
         ensure!(
             (holds, resumes) == (2 * self.pauses, self.pauses),
-            "{holds} holds, {resumes} resumes: {trail}"
+            "{holds} holds, {resumes} resumes: {trail:?}"
         );
         let counted: u64 = of_kind("repeated").filter_map(|entry| entry["refused"].as_u64()).sum();
         let told = of_kind("pause").count() as u64 + counted;
-        ensure!(told == self.refusals, "{told} refusals are told, {} were: {trail}", self.refusals);
+        ensure!(told == self.refusals, "{told} refusals are told, {} were: {trail:?}", self.refusals);
         let throttled = of_kind("throttled").count() as u64;
-        ensure!(throttled == self.refusals, "{throttled} refusals are told, {} were: {trail}", self.refusals);
+        ensure!(
+            throttled == self.refusals,
+            "{throttled} refusals are told, {} were: {trail:?}",
+            self.refusals
+        );
         let row = &rows[&("org".to_owned(), "refused".to_owned())];
         let turned_away: u64 = of_kind("episode").filter_map(|entry| entry["refused"].as_u64()).sum();
         let counted = (row["refused"].as_u64(), turned_away);
         ensure!(
             counted == (Some(self.turned_away), self.turned_away),
-            "the books and the episodes have {counted:?} calls turned away, {} were: {trail}",
+            "the books and the episodes have {counted:?} calls turned away, {} were: {trail:?}",
             self.turned_away
         );
         ensure!(row["throttled"] == self.refusals, "{row}, and not {} refusals", self.refusals);
