@@ -94,8 +94,9 @@ end
 
 -- Reads what a bucket owes at `now`, and who waits at it.
 -- Sets bucket.debt, where somebody waits .queue and .lost, the credits since the last charge that a full bucket could not
--- hold, and where the provider has refused calls .paused, .pace, and .terms to what they come to at that pace. Sets what has been
--- counted: .calls and, where calls have not cost one token each, .extra in the present minute, and .past in an earlier one.
+-- hold, and where the provider has refused calls .paused, .pace, and .terms to what they come to at that pace. Sets .held where the
+-- record is one of a pause, to what a full bucket held then. Sets what has been counted: .calls and, where calls have not cost one token
+-- each, .extra in the present minute, and .past in an earlier one.
 -- Returns an error where the record can't be read.
 local function read_bucket(bucket, record, head, now)
   local terms = bucket.terms
@@ -104,7 +105,7 @@ local function read_bucket(bucket, record, head, now)
     bucket.debt = debt_unrecorded(head, now, terms)
     return nil
   end
-  local schema, epoch, debt, calls, at, old_refill, old_credit, minute, queue, extra, _, pace = read(record)
+  local schema, epoch, debt, calls, at, old_refill, old_credit, minute, queue, extra, held, pace = read(record)
   if schema ~= SCHEMA then return unknown_schema(bucket.field, schema) end
   if minute == head.minute and not extra then
     bucket.calls = calls
@@ -127,6 +128,11 @@ local function read_bucket(bucket, record, head, now)
     return nil
   end
   local refill, credit = terms.refill, terms.credit
+  if held then
+    -- What it has come to hold since is not there at the end of the pause either.
+    bucket.held = held
+    debt = min(debt + max(0, ceil(terms.capacity / credit) * old_credit - held), CREDITS_MAX)
+  end
   if old_refill ~= refill or old_credit ~= credit then
     debt, schema = convert(debt, at, old_refill, old_credit, terms, head)
     if not debt then return schema end
@@ -161,6 +167,12 @@ local function told_debt(bucket, now)
   return min(debt + paused_for(bucket, now) * full.refill, CREDITS_MAX)
 end
 
+-- What a full bucket holds, where its record is to be one of a pause: one that goes on, or as of the end of which it is written.
+local function held_in_pause(bucket)
+  if bucket.terms.is_of_record then return (bucket.paused or bucket.as_of) and bucket.held end
+  return bucket.paused and bucket.terms.capacity
+end
+
 -- The record of a bucket. Of a queue it has the period, the virtual time, the credits lost, and tag, tokens and end of each
 -- ticket. Calls in flight are told by their leases alone.
 local function pack_bucket(head, now, bucket)
@@ -170,10 +182,10 @@ local function pack_bucket(head, now, bucket)
       bucket.extra or false, pack_leases(bucket.leases), pace and pack_pace(pace) or false)
   end
   if queue then queue[3] = bucket.lost end
-  if paused or pace then
+  if paused or pace or bucket.held then
     local at = max(bucket.as_of or now, paused or 0)
     return pack(SCHEMA, head.epoch, bucket.debt, bucket.calls, at, terms.refill, terms.credit, head.minute, queue or false,
-      bucket.extra or false, false, pace and pack_pace(pace) or false)
+      bucket.extra or false, held_in_pause(bucket) or false, pace and pack_pace(pace) or false)
   end
   -- What all records of a batch begin with is packed once, and what those of the same terms end with. Only buckets with terms
   -- of their own are written as of another time than now.

@@ -11,8 +11,8 @@
 -- ARGV[1]  msgpack array, flat:
 --            looked      integer  about how many fields to look at, 1..1000
 --            fence       string   policy that the limits are of
---            limits      count, then each: counter field, and the terms of its slowest bucket: refill (credits per us; 0:
---                        calls in flight are counted), credit (credits per token)
+--            limits      count, then each: counter field, and terms at which no bucket of it owes anything for longer: refill
+--                        (credits per us; 0: calls in flight are counted), credit (credits per token), capacity (credits of a full one)
 -- RETURNS  msgpack array, flat:
 --            status      0 ok | 1 no such namespace | 2 the policy is another one
 --            looked      fields looked at, 0 if nothing was due
@@ -38,8 +38,10 @@ local NO_FIELD = ""          -- a name that no field has
 
 local args = cmsgpack.unpack(ARGV[1])
 local looked_most, fence = args[1], args[2]
-local slowest = {}
-for l = 1, args[3] do slowest[args[3 * l + 1]] = {refill = args[3 * l + 2], credit = args[3 * l + 3], capacity = 0} end
+local outlasting = {}
+for l = 1, args[3] do
+  outlasting[args[4 * l]] = {refill = args[4 * l + 1], credit = args[4 * l + 2], capacity = args[4 * l + 3]}
+end
 
 local stored = redis.call("HMGET", KEYS[1], "head", "sweep")
 local head, problem = read_head(stored[1])
@@ -64,9 +66,9 @@ local function deserted(queue)
 end
 
 -- Whether a bucket owes nothing more. A record from before the last change of the policy may have been paid
--- off more slowly since than its own terms say. Which terms its key has now is not known here, so it is counted by the
--- slowest of its limit: what is paid off at those is paid off at any. Where the limit is gone, nobody asks for the bucket. One
--- that was ever paused may be from before the change though it is as of a later time, the end of the pause.
+-- off more slowly since than its own terms say, and one of a pause may have come to owe more. Which terms its key has now is not known here,
+-- so it is counted by those of its limit that are slowest and hold most: what is paid off at those is paid off at any. Where the limit is
+-- gone, nobody asks for the bucket. One that was ever paused may be from before the change though it is as of a later time, the end of the pause.
 local function paid_off(bucket, counter)
   if bucket.refill == 0 then
     -- While its last id is not in the past the next bucket of its name might give it out again.
@@ -74,8 +76,8 @@ local function paid_off(bucket, counter)
     return #held.ids == 0 and held.last < now
   end
   local is_older = bucket.at <= head.ruled or (bucket.was_held_back and head.ruled > 0)
-  if is_older and slowest[counter] then
-    local slow = {field = bucket.field, terms = slowest[counter]}
+  if is_older and outlasting[counter] then
+    local slow = {field = bucket.field, terms = outlasting[counter]}
     local as_written = {epoch = bucket.epoch, since = head.since, ruled = head.ruled, minute = head.minute, changes = head.changes}
     read_bucket(slow, bucket.record, as_written, now)
     head.changes = as_written.changes

@@ -198,7 +198,7 @@ fn questions<'a>(now: &'a Policy, then: &'a Policy) -> (Vec<Question<'a>>, Vec<U
 
 /// Whether a limit counts this for any key.
 fn has(limit: &Limit, measure: Measure) -> bool {
-    limit.slowest_terms().any(|(counted, _)| counted == measure)
+    limit.outlasting_terms().any(|(counted, _)| counted == measure)
 }
 
 /// Whether there is a key for which a limit has other numbers than the one of its name.

@@ -33,12 +33,13 @@ impl Sweep {
         args.integer(LOOKED);
         args.text(fence);
         let counted =
-            || policy.limits().iter().flat_map(|limit| limit.slowest_terms().map(move |own| (limit, own)));
+            || policy.limits().iter().flat_map(|limit| limit.outlasting_terms().map(move |own| (limit, own)));
         args.count(counted().count());
-        for (limit, (measure, slowest)) in counted() {
+        for (limit, (measure, terms)) in counted() {
             args.joined(COUNTER, &limit.counted_as(measure));
-            args.integer(slowest.refill());
-            args.integer(slowest.credit());
+            args.integer(terms.refill());
+            args.integer(terms.credit());
+            args.integer(terms.capacity());
         }
         args.finish()
     }

@@ -124,12 +124,12 @@ impl Limit {
         self.overrides.get(key).unwrap_or(&self.measures)
     }
 
-    /// What any key of it counts, with those terms of each measure that take longest to earn a token.
-    pub(crate) fn slowest_terms(&self) -> impl Iterator<Item = (Measure, Terms)> {
+    /// What any key of it counts, and of each measure terms at which no bucket of it owes anything for longer.
+    pub(crate) fn outlasting_terms(&self) -> impl Iterator<Item = (Measure, Terms)> {
         Measure::ALL.into_iter().filter_map(|measure| {
             let all = std::iter::once(&self.measures).chain(self.overrides.values());
-            let slowest = all.filter_map(|measures| measures.get(measure)).reduce(Terms::slower);
-            Some((measure, slowest?))
+            let outlasting = all.filter_map(|measures| measures.get(measure)).reduce(Terms::outlasting);
+            Some((measure, outlasting?))
         })
     }
 

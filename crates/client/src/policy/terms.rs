@@ -195,6 +195,12 @@ impl Terms {
         if speed(other.refill, self.credit) < speed(self.refill, other.credit) { other } else { self }
     }
 
+    /// Terms at which neither owes anything for longer: the slower ones, with the larger burst.
+    pub(super) fn outlasting(self, other: Terms) -> Terms {
+        let (slower, burst) = (self.slower(other), self.burst().max(other.burst()));
+        Terms { capacity: burst.saturating_mul(slower.credit).min(CAPACITY_MAX), ..slower }
+    }
+
     /// Microseconds in which so many tokens are earned, rounded down. Saturates at `u64::MAX`; 0 for calls in flight.
     pub(crate) fn earned_in_us(self, tokens: u64) -> u64 {
         if self.counts_in_flight() {
