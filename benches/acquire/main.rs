@@ -6,6 +6,8 @@
 #![allow(clippy::expect_used, clippy::panic, reason = "a benchmark that can't go on ends")]
 #![allow(clippy::large_enum_variant, reason = "a caller is made once for thousands of calls")]
 
+#[path = "../asked_for.rs"]
+mod asked_for;
 mod callers;
 mod rig;
 mod server_time;
@@ -16,6 +18,7 @@ use std::time::Duration;
 
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group};
 
+use self::asked_for::is_asked_for;
 use self::callers::Callers;
 use self::rig::{Rig, Subject};
 
@@ -45,10 +48,4 @@ fn main() {
     if is_asked_for("server_time") {
         server_time::report();
     }
-}
-
-/// Whether a table is to be made: the command line names it, or no benchmark at all.
-fn is_asked_for(table: &str) -> bool {
-    let mut named = std::env::args().skip(1).filter(|argument| !argument.starts_with('-')).peekable();
-    named.peek().is_none() || named.any(|name| table.contains(&name))
 }
