@@ -126,7 +126,7 @@ async fn granted_calls_are_told_of_who_wants_it() -> Result<()> {
     let shown = audit(&["--url", &url, "--namespace", "shop", "--kind", "call"]).await?;
     let text = String::from_utf8(shown.stdout)?;
     let says =
-        " call      PUT /jobs/7 1 times, cost 2, batch, client c, request job of acme [org acme] [replica ";
+        " call      PUT /jobs/7 1 time, cost 2, batch, client c, request job of acme [org acme] [replica ";
     assert!(text.lines().count() == 1 && text.contains(says), "{text}");
     Ok(())
 }

@@ -35,7 +35,8 @@ pub(super) fn of(entry: &Value) -> String {
         "lowered" => format!("{} from {} to {}", bucket(), number("held"), number("remaining")),
         "repeated" => {
             let (refused, lowered) = (number("refused"), number("lowered"));
-            format!("{} refused {refused} and lowered {lowered} times more since {}", bucket(), text("since"))
+            let lowered = times(lowered);
+            format!("{} refused {refused} and lowered {lowered} more since {}", bucket(), text("since"))
         }
         "throttled" => {
             let status = entry["status"].as_u64().map(|status| format!(" {status}")).unwrap_or_default();
@@ -58,9 +59,9 @@ pub(super) fn of(entry: &Value) -> String {
         "call" => {
             let request = entry["request_id"].as_str().map(|id| format!(", request {}", plain(id)));
             let client = entry["client"].as_str().map(|client| format!(", client {}", plain(client)));
-            let (calls, cost, priority) = (number("calls"), number("cost"), text("priority"));
+            let (calls, cost, priority) = (times(number("calls")), number("cost"), text("priority"));
             let (request, client) = (request.unwrap_or_default(), client.unwrap_or_default());
-            format!("{} {calls} times, cost {cost}, {priority}{client}{request}", text("route"))
+            format!("{} {calls}, cost {cost}, {priority}{client}{request}", text("route"))
         }
         "key" | "revoked" => {
             let end =
@@ -73,6 +74,10 @@ pub(super) fn of(entry: &Value) -> String {
     let org = entry["org"].as_str().map(|org| format!(" [org {}]", plain(org))).unwrap_or_default();
     let replica = entry["replica"].as_str().map(|replica| format!(" [replica {}]", plain(replica)));
     format!("{at} {kind:<9} {what}{org}{}", replica.unwrap_or_default())
+}
+
+fn times(count: u64) -> String {
+    format!("{count} {}", if count == 1 { "time" } else { "times" })
 }
 
 fn reason(entry: &Value) -> String {
@@ -118,6 +123,15 @@ mod tests {
         let expected =
             "T call      GET /\\u{1b} 3 times, cost 2, batch, client c, request \\n [org a] [replica r]";
         assert_eq!(of(&call), expected);
+    }
+
+    #[test]
+    fn what_was_there_once_is_told_so() {
+        let call = json!({"at": "T", "kind": "call", "org": "a", "route": "GET /", "cost": 2, "priority": "batch", "calls": 1,
+            "buckets": []});
+        assert_eq!(of(&call), "T call      GET / 1 time, cost 2, batch [org a]");
+        let repeated = json!({"at": "T", "kind": "repeated", "limit": "org", "key": "a", "since": "S", "refused": 3, "lowered": 1});
+        assert_eq!(of(&repeated), "T repeated  org:a refused 3 and lowered 1 time more since S");
     }
 
     #[test]
