@@ -155,10 +155,7 @@ async fn a_quota_that_ends_in_the_past_is_a_slip() -> Result<()> {
 #[tokio::test]
 async fn a_bucket_is_paused_and_goes_on() -> Result<()> {
     let api = Api::embedded(TEN_EACH).await?;
-    assert_eq!(
-        done(&api, &["pause", "org", "acme", "--for", "1h"]).await?,
-        "org:acme is paused for 3600 s\n"
-    );
+    assert_eq!(done(&api, &["pause", "org", "acme", "--for", "1h"]).await?, "org:acme is paused for 1 h\n");
     api.acquire(&call_of("acme", 1)).await?.expect(429);
     assert_eq!(done(&api, &["resume", "org", "acme"]).await?, "nothing pauses org:acme now\n");
     assert_eq!(done(&api, &["resume", "org", "acme"]).await?, "nothing has paused org:acme\n");

@@ -9,7 +9,8 @@ use clap::Args;
 use serde_json::Value;
 
 use super::carried_out;
-use super::columns::{columns, seconds};
+use super::columns::columns;
+use super::length;
 use super::pages::Paged;
 use super::plain::plain;
 use super::service::{Place, Service};
@@ -89,8 +90,8 @@ fn table<'a>(rows: impl Iterator<Item = &'a Value>) -> String {
             text("key"),
             text("measure"),
             format!("{}/{}", number("remaining"), number("burst")),
-            seconds(number("reset_after_ms")),
-            row["paused_for_ms"].as_u64().map_or("-".to_owned(), seconds),
+            length::shown_ms(number("reset_after_ms")),
+            row["paused_for_ms"].as_u64().map_or("-".to_owned(), length::shown_ms),
             format!("{}%", row["pace_percent"].as_u64().unwrap_or(100)),
         ]
     }));
@@ -111,7 +112,7 @@ mod tests {
         ];
         let text = table(rows.iter());
         let lines: Vec<Vec<&str>> = text.lines().map(|line| line.split_whitespace().collect()).collect();
-        assert_eq!(lines[1], ["org", "a\\u{1b}", "tokens", "3/10", "1.050s", "30.000s", "50%"]);
-        assert_eq!(lines[2], ["all", "in_flight", "2/2", "0.000s", "-", "100%"]);
+        assert_eq!(lines[1], ["org", "a\\u{1b}", "tokens", "3/10", "1.05", "s", "30", "s", "50%"]);
+        assert_eq!(lines[2], ["all", "in_flight", "2/2", "0", "s", "-", "100%"]);
     }
 }

@@ -9,7 +9,8 @@ use clap::Args;
 use serde_json::Value;
 
 use super::carried_out;
-use super::columns::{columns, seconds};
+use super::columns::columns;
+use super::length;
 use super::pages::Paged;
 use super::plain::plain;
 use super::service::{Place, Service};
@@ -104,7 +105,7 @@ fn table<'a>(rows: impl Iterator<Item = &'a Value>) -> String {
     for bucket in rows {
         let text = |row: &Value, name: &str| plain(row[name].as_str().unwrap_or_default());
         let number = |row: &Value, name: &str| row[name].as_u64().unwrap_or_default();
-        let expected = |row: &Value| row["expected_in_ms"].as_u64().map_or("-".to_owned(), seconds);
+        let expected = |row: &Value| row["expected_in_ms"].as_u64().map_or("-".to_owned(), length::shown_ms);
         let line = |row: &Value, who: [String; 2], ahead: u64| {
             let [org, priority] = who;
             let [limit, key, measure, since] =
@@ -143,10 +144,10 @@ mod tests {
         let lines: Vec<Vec<&str>> = text.lines().map(|line| line.split_whitespace().collect()).collect();
         assert_eq!(lines.len(), 3, "{text}");
         assert_eq!(lines[1], ["all", "tokens", "2026-11-26T07:00:00Z", "globex", "normal", "1", "0", "-"]);
-        assert_eq!(lines[2][3..], ["a\\u{1b}", "batch", "2", "1", "1.500s"]);
+        assert_eq!(lines[2][3..], ["a\\u{1b}", "batch", "2", "1", "1.5", "s"]);
         let text = table([bucket(json!([]))].iter());
         assert!(
-            text.lines().nth(1).is_some_and(|line| line.contains(" *  ") && line.ends_with("1.500s")),
+            text.lines().nth(1).is_some_and(|line| line.contains(" *  ") && line.ends_with("1.5 s")),
             "{text}"
         );
     }
