@@ -124,6 +124,22 @@ async fn the_command_shows_all_pages_as_a_table_and_in_json() -> Result<()> {
     let (code, lines, _) = listed(&api, &["org", "org-007", "--json"]).await?;
     let bucket: Value = serde_json::from_str(lines.trim_end())?;
     assert_eq!((code, &bucket["key"], &bucket["remaining"]), (Some(0), &json!("org-007"), &json!(7)));
+    for words in
+        [&["--limit", "org", "--key", "org-007", "--json"][..], &["org", "--key", "org-007", "--json"]]
+    {
+        let (code, lines, errors) = listed(&api, words).await?;
+        let listed: Value = serde_json::from_str(lines.trim_end())?;
+        assert_eq!((code, &listed["key"], errors.as_str()), (Some(0), &json!("org-007"), ""), "{words:?}");
+    }
+    for words in [&["org", "--limit", "org"][..], &["org", "org-007", "--key", "org-007"]] {
+        let (code, _, errors) = listed(&api, words).await?;
+        assert!(
+            code == Some(2) && errors.contains("--limit") | errors.contains("--key"),
+            "{words:?}: {errors}"
+        );
+    }
+    let (code, _, errors) = listed(&api, &["--key", "org-007"]).await?;
+    assert!(code == Some(1) && errors.contains("say which"), "{errors}");
     let (code, _, errors) = listed(&api, &["nope"]).await?;
     assert!(code == Some(1) && errors.contains("nope"), "{errors}");
     let (code, _, errors) = listed(&api, &["--count", "0"]).await?;

@@ -8,6 +8,7 @@ use anyhow::Result;
 use clap::Args;
 use serde_json::Value;
 
+use super::bucket_filter::BucketFilter;
 use super::carried_out;
 use super::columns::columns;
 use super::length;
@@ -30,10 +31,8 @@ Exit codes: 0 done, 1 the service can't be asked or refuses it, 2 the command li
 #[derive(Args, Debug)]
 #[command(after_long_help = EXAMPLES)]
 pub(crate) struct Arguments {
-    /// Only the buckets of this limit
-    limit: Option<String>,
-    /// Only those with this key; "" for a limit that is counted per nothing
-    key: Option<String>,
+    #[command(flatten)]
+    filter: BucketFilter,
     /// Most buckets that are shown
     #[arg(long, value_name = "NUMBER", default_value_t = 1_000, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
     count: u32,
@@ -64,7 +63,7 @@ pub(crate) fn run(arguments: &Arguments) -> ExitCode {
 async fn collected(arguments: &Arguments, service: &Service) -> Result<(Found, bool)> {
     let most = usize::try_from(arguments.count)?;
     let mut found = Found::new();
-    let query = [("limit", &arguments.limit), ("key", &arguments.key)];
+    let query = [("limit", arguments.filter.limit()), ("key", arguments.filter.key())];
     let paged = Paged { target: "/buckets", query: &query, rows: "buckets" };
     let is_all = paged.read(service, |page| {
         for bucket in page {

@@ -2,6 +2,7 @@
 
 mod api_key;
 pub(crate) mod audit;
+mod bucket_filter;
 pub(crate) mod buckets;
 mod by;
 pub(crate) mod check_policy;

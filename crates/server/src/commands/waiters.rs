@@ -8,6 +8,7 @@ use anyhow::Result;
 use clap::Args;
 use serde_json::Value;
 
+use super::bucket_filter::BucketFilter;
 use super::carried_out;
 use super::columns::columns;
 use super::length;
@@ -33,10 +34,8 @@ Exit codes: 0 done, 1 the service can't be asked or refuses it, 2 the command li
 #[derive(Args, Debug)]
 #[command(after_long_help = EXAMPLES)]
 pub(crate) struct Arguments {
-    /// Only at this limit
-    limit: Option<String>,
-    /// Only at buckets with this key; "" for a limit that is counted per nothing
-    key: Option<String>,
+    #[command(flatten)]
+    filter: BucketFilter,
     /// Only this organisation
     #[arg(long)]
     org: Option<String>,
@@ -69,7 +68,11 @@ pub(crate) fn run(arguments: &Arguments) -> ExitCode {
 async fn collected(arguments: &Arguments, service: &Service) -> Result<(Found, bool)> {
     let most = usize::try_from(arguments.count)?;
     let mut found = Found::new();
-    let query = [("limit", &arguments.limit), ("key", &arguments.key), ("org", &arguments.org)];
+    let query = [
+        ("limit", arguments.filter.limit()),
+        ("key", arguments.filter.key()),
+        ("org", arguments.org.as_ref()),
+    ];
     let paged = Paged { target: "/waiters", query: &query, rows: "waiters" };
     let is_all = paged.read(service, |page| {
         for bucket in page {
