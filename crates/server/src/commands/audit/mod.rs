@@ -18,7 +18,8 @@ use tokio::time::timeout;
 use tollgate::AuditKind;
 
 use self::output::Output;
-use self::trail::Asked;
+use self::trail::{Asked, News};
+use super::plain::plain;
 use super::service::{self, Place, Service};
 use super::{USAGE, failed, run_to_end, time};
 
@@ -115,9 +116,14 @@ async fn go_on(
     let (filters, mut is_told) = (filters(arguments), false);
     loop {
         let seen = last_id.clone();
-        let take = |id: &str, entry: &Value| {
-            output.write(iter::once(entry))?;
-            id.clone_into(&mut last_id);
+        let take = |news: News<'_>| {
+            match news {
+                News::Entry(id, entry) => {
+                    output.write(iter::once(&entry))?;
+                    id.clone_into(&mut last_id);
+                }
+                News::Gap(gap) => tell_gap(&gap),
+            }
             Ok(())
         };
         match trail::follow(service, &filters, &seen, take).await {
@@ -185,6 +191,20 @@ fn filters(arguments: &Arguments) -> Vec<Asked> {
 #[expect(clippy::print_stderr, reason = "this is where a command's errors go")]
 fn tell_broken(error: &anyhow::Error) {
     eprintln!("the service can't be followed, trying again: {}", super::told(error));
+}
+
+/// Beside the entries, so that whoever reads those as JSON has nothing else among them.
+#[expect(clippy::print_stderr, reason = "this is where what is no entry goes")]
+fn tell_gap(gap: &Value) {
+    let [after, before] = ["after", "before"].map(|name| time_of(gap[name].as_str().unwrap_or_default()));
+    eprintln!("entries between {after} and {before} may have been trimmed before they could be read");
+}
+
+/// The time that an id stands for, to the millisecond.
+fn time_of(id: &str) -> String {
+    let ms = id.split('-').next().and_then(|ms| ms.parse().ok());
+    let time = ms.and_then(|ms| Timestamp::from_millisecond(ms).ok());
+    time.map_or_else(|| plain(id), |time| format!("{time:.3}"))
 }
 
 /// Time itself is what is waited for.
