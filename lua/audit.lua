@@ -12,10 +12,12 @@
 -- RETURNS  msgpack array, flat:
 --            status      0 ok
 --            last        string   id given out last, "0-0" if none was
+--            gap         string   id up to which entries from `first` on may have been trimmed, of the streams that are asked for; "0-0" if
+--                                 none can have been, and where the newest come first or `first` is "-"
 --            entries     each: id, kind, record
 -- ERRORS   AUDIT   a key holds no audit trail
 -- WRITES   nothing
--- COST     3 EXISTS; XINFO for each stream that is there; XRANGE or XREVRANGE for each that is asked for
+-- COST     3 EXISTS; XINFO for each stream that is there; XRANGE or XREVRANGE for each that is asked for, from an id on 2 XRANGE; TIME
 
 local args = cmsgpack.unpack(ARGV[1])
 local first, last, count, newest, only = args[1], args[2], args[3], args[4] == 1, args[5]
@@ -41,6 +43,35 @@ local function is_first(entry, other)
   return is_above(ms, sequence, other_ms, other_sequence) == newest
 end
 
+-- The id up to which entries of a stream from `first` on may have been trimmed; nil if none can have been. The oldest goes first, so none
+-- was where one before `first` is left. Where none is, as many as the stream holds must have come since, or `first` be older than entries
+-- are kept, or nothing be left at all.
+local function find_gap(stream, most, kept_ms)
+  local ms, sequence = numbers_of({first})
+  if is_above(ms, sequence, stream.ms, stream.sequence) then return nil end
+  local oldest = redis.call("XRANGE", stream.key, "-", "+", "COUNT", "1")[1]
+  if not oldest then return stream.ms, stream.sequence + 1 end
+  local oldest_ms, oldest_sequence = numbers_of(oldest)
+  if not is_above(oldest_ms, oldest_sequence, ms, sequence) then return nil end
+  if stream.length < most and ms >= kept_ms then return nil end
+  return oldest_ms, oldest_sequence
+end
+
+-- The same of all streams that are asked for: the highest.
+local function find_gaps()
+  local gap_ms, gap_sequence = 0, 0
+  if newest or first == "-" then return gap_ms, gap_sequence end
+  local kept_ms = max(1000 * tonumber(redis.call("TIME")[1]), trail.ms) - ENTRIES_KEPT_US / 1000
+  local most = {ENTRIES_MOST, CALLS_MOST, RECORDS_MOST}
+  for s = 1, #trail.streams do
+    if only == 0 or only == s then
+      local ms, sequence = find_gap(trail.streams[s], most[s], kept_ms)
+      if ms and is_above(ms, sequence, gap_ms, gap_sequence) then gap_ms, gap_sequence = ms, sequence end
+    end
+  end
+  return gap_ms, gap_sequence
+end
+
 local streams = {read_stream(KEYS[1], 1), read_stream(KEYS[2], 2), read_stream(KEYS[3], 3)}
 local places = {1, 1, 1}
 
@@ -55,7 +86,7 @@ local function take_next()
   return entry
 end
 
-local reply = {OK, string.format("%d-%d", trail.ms, trail.sequence)}
+local reply = {OK, string.format("%d-%d", trail.ms, trail.sequence), string.format("%d-%d", find_gaps())}
 for _ = 1, count do
   local entry, r = take_next(), #reply
   if not entry then break end

@@ -16,7 +16,7 @@ local UNTOLD_US = 60000000             -- 1 min, after which what was counted is
 
 -- Opens the stream under a key, to know the id given out last. Returns nil and an error where the key holds something else.
 local function open_stream(key)
-  local stream = {key = key, ms = 0, sequence = 0}
+  local stream = {key = key, length = 0, ms = 0, sequence = 0}
   if redis.call("EXISTS", key) == 0 then return stream end
   local info = redis.pcall("XINFO", "STREAM", key)
   if info.err then
@@ -24,6 +24,7 @@ local function open_stream(key)
     return nil, redis.error_reply("AUDIT the key '" .. key .. "' holds no stream; rename it or remove it")
   end
   for i = 1, #info, 2 do
+    if info[i] == "length" then stream.length = info[i + 1] end
     if info[i] == "last-generated-id" then
       local ms, sequence = string.match(info[i + 1], "^(%d+)-(%d+)$")
       if #ms > ID_DIGITS or #sequence > ID_DIGITS then
@@ -42,11 +43,12 @@ end
 
 -- Opens the trail, all of its streams. Returns nil and an error where one of the keys holds something else.
 local function open_trail(key, calls_key, records_key)
-  local trail = {key = key, calls_key = calls_key, records_key = records_key, ms = 0, sequence = 0}
+  local trail = {key = key, calls_key = calls_key, records_key = records_key, ms = 0, sequence = 0, streams = {}}
   local keys = {key, calls_key, records_key}
   for k = 1, #keys do
     local stream, problem = open_stream(keys[k])
     if problem then return nil, problem end
+    trail.streams[k] = stream
     if is_above(stream.ms, stream.sequence, trail.ms, trail.sequence) then
       trail.ms, trail.sequence = stream.ms, stream.sequence
     end

@@ -8,8 +8,8 @@ use reqwest::header::{HeaderMap, RETRY_AFTER};
 use tokio::task::JoinSet;
 use tollgate::provider::Answer;
 use tollgate::{
-    AuditEntry, AuditEvent, AuditKind, AuditOrder, AuditQuery, Change, Error, Observation, StoreError,
-    Tollgate,
+    AuditEntry, AuditEvent, AuditId, AuditKind, AuditOrder, AuditQuery, Change, Error, Observation,
+    StoreError, Tollgate,
 };
 use tollgate_testkit::{RedisServer, eventually};
 
@@ -202,6 +202,55 @@ async fn pages_and_filters_leave_nothing_out() -> Result<()> {
     );
     let nobody = AuditQuery { org: Some("nobody".to_owned()), ..AuditQuery::default() };
     ensure!(gate.audit(&nobody).await?.entries.is_empty());
+    Ok(())
+}
+
+/// Goal: who reads on is told what may be missing, and nobody else is. Method: records of calls are written by hand, up to one less than
+/// are held, then more, then they are removed; another one was last there more than 30 days ago.
+#[tokio::test]
+async fn a_gap_is_told_to_who_reads_on_too_late() -> Result<()> {
+    let server = RedisServer::start()?;
+    let gate = gate(&server.url(), per_org(PLENTY)?).await?;
+    let (mut connection, records) = (server.connection()?, "tollgate:{test}:records");
+    let seen = trail(&gate).await?[0].id;
+    let ms: u64 = seen.to_string().split_once('-').context("an id")?.0.parse()?;
+    let id = |number: u64| format!("{}-{number}", ms + 1);
+    let mut add = |numbers: std::ops::Range<u64>| {
+        let mut added = redis::pipe();
+        for number in numbers {
+            added.cmd("XADD").arg(records).arg("MAXLEN").arg(50_000).arg(id(number)).arg("call").arg("x");
+        }
+        added.exec(&mut connection)
+    };
+    let after = |after: AuditId| AuditQuery { after: Some(after), most: 1, ..AuditQuery::default() };
+    let gap = async |query: AuditQuery| -> Result<Option<(AuditId, AuditId)>> {
+        Ok(gate.audit(&query).await?.gap.map(|gap| (gap.after, gap.before)))
+    };
+    add(0..49_999)?;
+    ensure!(gap(after(seen)).await?.is_none(), "all of them are there");
+    add(49_999..50_003)?;
+    ensure!(gap(after(seen)).await? == Some((seen, id(3).parse()?)));
+    ensure!(gap(after(id(1).parse()?)).await? == Some((id(1).parse()?, id(3).parse()?)));
+    for number in [2, 3, 50_002] {
+        ensure!(gap(after(id(number).parse()?)).await?.is_none(), "{number} has missed nothing");
+    }
+    for kind in AuditKind::ALL {
+        let told = gap(AuditQuery { kind: Some(kind), ..after(seen) }).await?;
+        ensure!(told.is_some() == (kind == AuditKind::Call), "{kind:?}: {told:?}");
+    }
+    for query in [
+        AuditQuery::default(),
+        AuditQuery { from_us: Some(0), ..AuditQuery::default() },
+        AuditQuery { order: AuditOrder::NewestFirst, ..after(id(1).parse()?) },
+    ] {
+        ensure!(gap(query.clone()).await?.is_none(), "{query:?} is nobody's who reads on");
+    }
+    let long_ago = format!("{}-0", ms - 31 * 86_400_000).parse()?;
+    let policies = AuditQuery { kind: Some(AuditKind::Policy), ..after(long_ago) };
+    ensure!(gap(policies).await? == Some((long_ago, seen)));
+    redis::cmd("XTRIM").arg(records).arg("MAXLEN").arg(0).exec(&mut server.connection()?)?;
+    ensure!(gap(after(seen)).await? == Some((seen, id(50_003).parse()?)), "nothing is left");
+    ensure!(gap(after(id(50_002).parse()?)).await?.is_none(), "nor was anything missed");
     Ok(())
 }
 

@@ -213,7 +213,9 @@ async fn a_memory_that_evicts_or_is_full() -> Result<()> {
     redis(&server, &["CONFIG", "SET", "maxmemory", "500mb"])?;
     doctor(&server.url(), &[]).await?.fails("memory", "allkeys-lru", "maxmemory-policy noeviction")?;
     redis(&server, &["CONFIG", "SET", "maxmemory-policy", "noeviction"])?;
-    ensure!(doctor(&server.url(), &[]).await?.code == Some(0));
+    let told = doctor(&server.url(), &[]).await?;
+    let memory = told.line("ok", "memory")?;
+    ensure!(told.code == Some(0) && memory.contains("MiB used, maxmemory 500 MiB, no"), "{memory}");
     redis(&server, &["CONFIG", "SET", "maxmemory", "1"])?;
     doctor(&server.url(), &[]).await?.fails("memory", "takes no writes", "raise maxmemory")
 }

@@ -1,5 +1,6 @@
 //! Operators' commands against a running service: the policy and its versions, overrides, pauses.
 
+use std::os::unix::fs::MetadataExt;
 use std::process::{Command, Output};
 
 use anyhow::Result;
@@ -22,6 +23,36 @@ pub(super) async fn done(api: &Api, words: &[&str]) -> Result<String> {
     let (code, printed, errors) = run(api, words).await?;
     assert_eq!((code, errors.as_str()), (Some(0), ""), "{words:?}");
     Ok(printed)
+}
+
+/// Who makes a change that nobody is named for: whoever is logged in, or else the number of the process's user.
+#[tokio::test]
+async fn a_change_is_by_the_user_of_the_machine() -> Result<()> {
+    let api = Api::embedded(TEN_EACH).await?;
+    let folder = tempfile::tempdir()?;
+    let owner = std::fs::metadata(folder.path())?.uid();
+    let owner = format!("uid {owner}");
+    for (user, login, author) in [("una", "lena", "una"), ("", "lena", "lena"), ("", "", owner.as_str())] {
+        let mut command = Command::new(replica_binary()?);
+        command.args([
+            "pause",
+            "org",
+            "acme",
+            "--for",
+            "1h",
+            "--namespace",
+            "shop",
+            "--url",
+            &api.replica.url(""),
+        ]);
+        command.env_remove("TOLLGATE_AUTHOR").env_remove("TOLLGATE_API_KEY");
+        command.env("USER", user).env("LOGNAME", login);
+        let output = tokio::task::spawn_blocking(move || command.output()).await??;
+        assert!(output.status.success(), "{output:?}");
+        let newest = api.get("/v1/shop/audit?kind=hold&order=newest&count=1").await?.expect(200);
+        assert_eq!(newest["entries"][0]["author"], author, "{newest}");
+    }
+    Ok(())
 }
 
 /// A policy goes from the service to a file, changed back to the service, and an earlier version comes back.
@@ -124,10 +155,7 @@ async fn a_quota_that_ends_in_the_past_is_a_slip() -> Result<()> {
 #[tokio::test]
 async fn a_bucket_is_paused_and_goes_on() -> Result<()> {
     let api = Api::embedded(TEN_EACH).await?;
-    assert_eq!(
-        done(&api, &["pause", "org", "acme", "--for", "1h"]).await?,
-        "org:acme is paused for 3600 s\n"
-    );
+    assert_eq!(done(&api, &["pause", "org", "acme", "--for", "1h"]).await?, "org:acme is paused for 1 h\n");
     api.acquire(&call_of("acme", 1)).await?.expect(429);
     assert_eq!(done(&api, &["resume", "org", "acme"]).await?, "nothing pauses org:acme now\n");
     assert_eq!(done(&api, &["resume", "org", "acme"]).await?, "nothing has paused org:acme\n");

@@ -47,8 +47,15 @@ async fn every_process_of_the_fleet_is_told() -> Result<()> {
     let lines: Vec<Vec<&str>> = table.lines().map(|line| line.split_whitespace().collect()).collect();
     assert_eq!((lines.len(), lines[0][0], lines[0][7]), (3, "REPLICA", "POLICY"), "{table}");
     assert!(lines[1..].iter().all(|line| line.last() == Some(&"1")), "{table}");
+    for (line, replica) in lines[1..].iter().zip(&told) {
+        assert!(
+            line[0].len() == 8 && replica["id"].as_str().is_some_and(|id| id.starts_with(line[0])),
+            "{table}"
+        );
+    }
     let json = done(&one, &["replicas", "--json"]).await?;
-    assert_eq!(json.lines().count(), 2, "{json}");
+    let whole = |line: &str| line.split('"').any(|text| told.iter().any(|replica| replica["id"] == text));
+    assert!(json.lines().count() == 2 && json.lines().all(whole), "{json}");
 
     other.replica.terminate().await?;
     let left = eventually_so_many(&one, 1).await?;

@@ -100,6 +100,9 @@ async fn who_waits_is_shown_and_filtered() -> Result<()> {
             (2, "all", &["acme", "normal", "5", "0"][..]),
             "{table}"
         );
+        assert_eq!(done(&api, &["waiters", "--limit", "org"]).await?, "Nobody waits.\n");
+        let by_options = done(&api, &["waiters", "--limit", "all", "--key", ""]).await?;
+        assert!(by_options.lines().nth(1).is_some_and(|line| line.contains("acme")), "{by_options}");
         let json = done(&api, &["waiters", "--org", "acme", "--json"]).await?;
         assert_eq!(serde_json::from_str::<Value>(json.trim_end())?["tokens"], 5, "{json}");
         assert_eq!(done(&api, &["waiters", "--org", "globex"]).await?, "Nobody waits.\n");

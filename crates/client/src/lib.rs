@@ -44,7 +44,7 @@ pub use access::{ApiKey, ApiKeys, KeyError, KeyToken, KeysSeen, MadeKey, NewKey,
 pub use acquire::Acquire;
 pub use admin::{BucketState, Buckets, PolicyVersion};
 pub use audit::{
-    Attribution, AuditEntry, AuditEvent, AuditId, AuditKind, AuditOrder, AuditPage, AuditQuery,
+    Attribution, AuditEntry, AuditEvent, AuditGap, AuditId, AuditKind, AuditOrder, AuditPage, AuditQuery,
     ChargedBucket, GrantedCalls, NoAuditId, NoAuditKind,
 };
 pub use builder::Builder;

@@ -2,6 +2,7 @@
 
 mod attribution;
 mod entry;
+mod gap;
 mod granted;
 mod id;
 mod kind;
@@ -9,6 +10,7 @@ mod read;
 
 pub use attribution::Attribution;
 pub use entry::{AuditEntry, AuditEvent};
+pub use gap::AuditGap;
 pub use granted::{ChargedBucket, GrantedCalls};
 pub use id::{AuditId, NoAuditId};
 pub use kind::{AuditKind, NoAuditKind};

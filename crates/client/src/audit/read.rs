@@ -1,6 +1,7 @@
 //! How the audit trail is read.
 
 use super::entry::{AuditEntry, AuditEvent};
+use super::gap::AuditGap;
 use super::id::AuditId;
 use super::kind::AuditKind;
 use crate::engine::{AuditRead, Streams};
@@ -63,6 +64,8 @@ pub struct AuditPage {
     pub next: Option<AuditId>,
     /// The id given out last in the trail, whether or not its entry was wanted: those that come later have higher ones.
     pub last: AuditId,
+    /// What may be missing before its first entry, to whoever reads on from [`AuditQuery::after`], the oldest first.
+    pub gap: Option<AuditGap>,
 }
 
 impl Default for AuditQuery {
@@ -116,10 +119,22 @@ impl Tollgate {
         let streams = query.kind.map_or(Streams::All, AuditKind::streams);
         let mut entries = Vec::new();
         let mut looked_at = 0;
+        // The one that was seen last, by whoever reads on from the oldest to the newest.
+        let mut seen = query.after.filter(|_| query.order == AuditOrder::OldestFirst);
+        let mut gap = None;
         loop {
             let read = AuditRead { first, last, count: READ_MOST, order: query.order, streams };
             let reply = self.keeper().library().audit(&read).await?;
             let read_all = reply.entries.len() < READ_MOST;
+            if let Some((after, before)) = seen.zip(reply.gap)
+                && gap.is_none_or(|known: AuditGap| known.before < before)
+            {
+                if looked_at > 0 {
+                    // It has come about just now, and is told before what the next page has.
+                    return Ok(AuditPage { entries, next: Some(after), last: reply.last, gap });
+                }
+                gap = Some(AuditGap { after, before });
+            }
             for entry in reply.entries {
                 let id = entry.id;
                 if query.wants(&entry.event) {
@@ -127,15 +142,15 @@ impl Tollgate {
                 }
                 looked_at += 1;
                 if entries.len() == most || looked_at == LOOKED_AT_MOST {
-                    return Ok(AuditPage { entries, next: Some(id), last: reply.last });
+                    return Ok(AuditPage { entries, next: Some(id), last: reply.last, gap });
                 }
                 match query.order {
-                    AuditOrder::OldestFirst => first = Some(id.next()),
+                    AuditOrder::OldestFirst => (first, seen) = (Some(id.next()), seen.map(|_| id)),
                     AuditOrder::NewestFirst => last = Some(id.previous()),
                 }
             }
             if read_all {
-                return Ok(AuditPage { entries, next: None, last: reply.last });
+                return Ok(AuditPage { entries, next: None, last: reply.last, gap });
             }
         }
     }

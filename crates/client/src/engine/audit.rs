@@ -75,6 +75,8 @@ pub enum Streams {
 pub struct AuditReply {
     /// The id given out last in the whole trail.
     pub last: AuditId,
+    /// Up to which id entries from `first` on may have been trimmed, of those that are read from the oldest on.
+    pub gap: Option<AuditId>,
     /// Its entries.
     pub entries: Vec<AuditEntry>,
 }
@@ -100,14 +102,15 @@ impl AuditRead {
     /// The script's reply.
     pub fn decode(reply: &[u8]) -> Result<Reply<AuditReply>, Malformed> {
         Reply::read(reply, |reader| {
-            let last = id(reader)?;
+            let (last, gap) = (id(reader)?, id(reader)?);
+            let gap = Some(gap).filter(|gap| *gap > AuditId::default());
             let mut entries = Vec::with_capacity(reader.left() / 3);
             while reader.left() > 0 {
                 let id = id(reader)?;
                 let (kind, record) = (reader.blob()?, reader.blob()?);
                 entries.push(entry(id, &String::from_utf8_lossy(kind), record));
             }
-            Ok(AuditReply { last, entries })
+            Ok(AuditReply { last, gap, entries })
         })
     }
 }

@@ -5,6 +5,7 @@ use std::time::Duration;
 use axum::Json;
 use axum::extract::State;
 use serde::{Deserialize, Serialize};
+use serde_json::Number;
 use tollgate::{BucketState, Error};
 use utoipa::{IntoParams, ToSchema};
 
@@ -16,7 +17,7 @@ use crate::body;
 use crate::description::{IN_NAMESPACE, OF_STORE, WITH_BODY, problems};
 use crate::params::{NoQuery, Query};
 use crate::problem::{Kind, Problem};
-use crate::whole::whole;
+use crate::whole;
 
 /// As long as a pause may be: 31 days.
 const PAUSE_MS_MAX: u32 = 31 * 86_400_000;
@@ -65,9 +66,8 @@ pub(crate) struct Pause {
     limit: String,
     key: String,
     /// From now on, by the store's clock. A pause that ends later stays.
-    #[schema(minimum = 1, maximum = 2_678_400_000_i64)]
-    #[serde(deserialize_with = "whole")]
-    for_ms: u32,
+    #[schema(value_type = u32, minimum = 1, maximum = 2_678_400_000_i64)]
+    for_ms: Number,
 }
 
 /// What has come of ending a pause.
@@ -165,12 +165,9 @@ pub(crate) async fn pause(
     By(change): By,
     body::Json(Pause { limit, key, for_ms }): body::Json<Pause>,
 ) -> Result<Json<Standstill>, Problem> {
-    if !(1..=PAUSE_MS_MAX).contains(&for_ms) {
-        let detail = format!("a pause of {for_ms} ms, expected 1 to {PAUSE_MS_MAX}, which is 31 days");
-        return Err(Problem::new(Kind::INVALID_VALUE, detail).field("for_ms"));
-    }
+    let length = length_of(&for_ms)?;
     check_limit(&app, &limit).await?;
-    let paused = app.gate.pause(&limit, &key, Duration::from_millis(for_ms.into()), &change).await;
+    let paused = app.gate.pause(&limit, &key, length, &change).await;
     let paused_for_ms = ms_rounded_up(paused.map_err(told_by_field)?);
     Ok(Json(Standstill { limit, key, paused_for_ms }))
 }
@@ -201,6 +198,16 @@ pub(crate) async fn resume(
     check_limit(&app, &limit).await?;
     let resumed = app.gate.resume(&limit, &key, &change).await.map_err(told_by_field)?;
     Ok(Json(Ended { limit, key, resumed }))
+}
+
+/// Whatever the number is, what is said is how long a pause may be, and not which numbers this program can hold.
+fn length_of(for_ms: &Number) -> Result<Duration, Problem> {
+    let whole = for_ms.as_f64().and_then(whole::of_float).filter(|ms| (1..=PAUSE_MS_MAX).contains(ms));
+    whole.map(|ms| Duration::from_millis(ms.into())).ok_or_else(|| {
+        let detail =
+            format!("a pause of {for_ms} ms, expected a whole number, 1 to {PAUSE_MS_MAX}, which is 31 days");
+        Problem::new(Kind::INVALID_VALUE, detail).field("for_ms")
+    })
 }
 
 /// Of a limit that there is it is the key that no bucket could have.

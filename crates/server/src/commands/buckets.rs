@@ -8,8 +8,10 @@ use anyhow::Result;
 use clap::Args;
 use serde_json::Value;
 
+use super::bucket_filter::BucketFilter;
 use super::carried_out;
-use super::columns::{columns, seconds};
+use super::columns::columns;
+use super::length;
 use super::pages::Paged;
 use super::plain::plain;
 use super::service::{Place, Service};
@@ -29,10 +31,8 @@ Exit codes: 0 done, 1 the service can't be asked or refuses it, 2 the command li
 #[derive(Args, Debug)]
 #[command(after_long_help = EXAMPLES)]
 pub(crate) struct Arguments {
-    /// Only the buckets of this limit
-    limit: Option<String>,
-    /// Only those with this key; "" for a limit that is counted per nothing
-    key: Option<String>,
+    #[command(flatten)]
+    filter: BucketFilter,
     /// Most buckets that are shown
     #[arg(long, value_name = "NUMBER", default_value_t = 1_000, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
     count: u32,
@@ -63,7 +63,7 @@ pub(crate) fn run(arguments: &Arguments) -> ExitCode {
 async fn collected(arguments: &Arguments, service: &Service) -> Result<(Found, bool)> {
     let most = usize::try_from(arguments.count)?;
     let mut found = Found::new();
-    let query = [("limit", &arguments.limit), ("key", &arguments.key)];
+    let query = [("limit", arguments.filter.limit()), ("key", arguments.filter.key())];
     let paged = Paged { target: "/buckets", query: &query, rows: "buckets" };
     let is_all = paged.read(service, |page| {
         for bucket in page {
@@ -89,8 +89,8 @@ fn table<'a>(rows: impl Iterator<Item = &'a Value>) -> String {
             text("key"),
             text("measure"),
             format!("{}/{}", number("remaining"), number("burst")),
-            seconds(number("reset_after_ms")),
-            row["paused_for_ms"].as_u64().map_or("-".to_owned(), seconds),
+            length::shown_ms(number("reset_after_ms")),
+            row["paused_for_ms"].as_u64().map_or("-".to_owned(), length::shown_ms),
             format!("{}%", row["pace_percent"].as_u64().unwrap_or(100)),
         ]
     }));
@@ -111,7 +111,7 @@ mod tests {
         ];
         let text = table(rows.iter());
         let lines: Vec<Vec<&str>> = text.lines().map(|line| line.split_whitespace().collect()).collect();
-        assert_eq!(lines[1], ["org", "a\\u{1b}", "tokens", "3/10", "1.050s", "30.000s", "50%"]);
-        assert_eq!(lines[2], ["all", "in_flight", "2/2", "0.000s", "-", "100%"]);
+        assert_eq!(lines[1], ["org", "a\\u{1b}", "tokens", "3/10", "1.05", "s", "30", "s", "50%"]);
+        assert_eq!(lines[2], ["all", "in_flight", "2/2", "0", "s", "-", "100%"]);
     }
 }

@@ -4,12 +4,13 @@ use std::fmt::Write as _;
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::time::Duration;
 
 use clap::Args;
 use tollgate::{Limit, Measure, Mode, Policy, PolicyError, Terms};
 
 use super::plain::plain;
-use super::{USAGE, failed};
+use super::{USAGE, failed, length};
 use crate::policy_file::{self, PolicyFileError};
 
 /// Check a policy file and show what its limits come to
@@ -88,14 +89,6 @@ fn tokens(limit: &Limit, terms: Terms) -> String {
         (None, rate) => rate.unwrap_or_default().to_owned(),
     };
     let every_us = terms.credit().div_ceil(terms.refill());
-    format!("{allows}: {} at once, then one every {}", terms.burst(), interval(every_us))
-}
-
-/// A time in the largest unit that leaves three digits.
-fn interval(us: u64) -> String {
-    match us {
-        0..10_000 => format!("{us} us"),
-        10_000..10_000_000 => format!("{} ms", us.div_ceil(1_000)),
-        _ => format!("{} s", us.div_ceil(1_000_000)),
-    }
+    let interval = length::shown(Duration::from_micros(every_us));
+    format!("{allows}: {} at once, then one every {interval}", terms.burst())
 }

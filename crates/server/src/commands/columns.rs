@@ -25,11 +25,6 @@ pub(super) fn columns<L: AsRef<[String]>>(lines: &[L]) -> String {
     text
 }
 
-/// A time for a person.
-pub(super) fn seconds(ms: u64) -> String {
-    format!("{}.{:03}s", ms / 1_000, ms % 1_000)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

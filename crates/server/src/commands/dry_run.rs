@@ -9,6 +9,7 @@ use hyper::body::Bytes;
 use serde_json::Value;
 
 use super::columns::columns;
+use super::length;
 use super::plain::plain;
 use super::policy_diff::cell;
 
@@ -100,7 +101,7 @@ fn bucket(row: &Value) -> [String; 6] {
         _ => "-".to_owned(),
     };
     let wait = match (row["waits"].as_bool(), row["wait_ms"].as_u64()) {
-        (Some(true), Some(ms)) => format!("{}.{:03}s", ms / 1_000, ms % 1_000),
+        (Some(true), Some(ms)) => length::shown_ms(ms),
         (Some(true), None) => "?".to_owned(),
         _ => "-".to_owned(),
     };
@@ -170,7 +171,7 @@ mod tests {
             vec!["limit[org].rate", "1/s", "2/s"],
             vec!["limit[gone]", "there", "-"],
             vec!["limit[org].override[acme]", "-", "{\"burst\":3}"],
-            vec!["org", "a\\u{1b}", "tokens", "3/10", "0/5", "1.050s"],
+            vec!["org", "a\\u{1b}", "tokens", "3/10", "0/5", "1.05", "s"],
             vec!["org", "acme", "tokens", "5", "9", "2", "1", "7", "-", "140%"],
         ] {
             assert!(lines.contains(&expected), "{expected:?} is not in\n{text}");

@@ -2,6 +2,7 @@
 
 mod api_key;
 pub(crate) mod audit;
+mod bucket_filter;
 pub(crate) mod buckets;
 mod by;
 pub(crate) mod check_policy;
@@ -23,10 +24,12 @@ mod plain;
 pub(crate) mod policy;
 mod policy_diff;
 pub(crate) mod quota;
+mod replica_ids;
 pub(crate) mod replicas;
 pub(crate) mod serve;
 mod service;
 pub(crate) mod simulate_provider;
+mod size;
 mod store_files;
 mod time;
 pub(crate) mod usage;

@@ -10,7 +10,7 @@ use super::service::{Ask, Service, query};
 /// What is asked for page by page: where, and with which query.
 pub(super) struct Paged<'a> {
     pub(super) target: &'static str,
-    pub(super) query: &'a [(&'static str, &'a Option<String>)],
+    pub(super) query: &'a [(&'static str, Option<&'a String>)],
     /// The field of a page that has its rows.
     pub(super) rows: &'static str,
 }
@@ -24,7 +24,7 @@ impl Paged<'_> {
     ) -> Result<bool> {
         let mut cursor: Option<String> = None;
         loop {
-            let given = self.query.iter().map(|&(name, value)| (name, value.clone()));
+            let given = self.query.iter().map(|&(name, value)| (name, value.cloned()));
             let pairs = given.chain([("cursor", cursor)]).filter_map(|(name, value)| Some((name, value?)));
             let target = format!("{}{}", self.target, query(&pairs.collect::<Vec<_>>()));
             let answer = service.ask(Ask { target: &target, ..Ask::default() }).await?;

@@ -77,8 +77,8 @@ pub(crate) fn pause_bucket(arguments: &PauseArguments) -> ExitCode {
         let answer =
             service.ask(Ask { method: Method::POST, target: "/pauses", headers: &headers, body }).await?;
         let paused: Value = serde_json::from_slice(answer.body()).context("the answer is no JSON")?;
-        let seconds = paused["paused_for_ms"].as_u64().context("the answer has no time")?.div_ceil(1_000);
-        Ok(format!("{}:{} is paused for {seconds} s\n", plain(limit), plain(key)))
+        let length = length::shown_ms(paused["paused_for_ms"].as_u64().context("the answer has no time")?);
+        Ok(format!("{}:{} is paused for {length}\n", plain(limit), plain(key)))
     })
 }
 

@@ -9,6 +9,7 @@ use serde_json::Value;
 use super::carried_out;
 use super::columns::columns;
 use super::plain::plain;
+use super::replica_ids::ReplicaIds;
 use super::service::{Ask, Place};
 
 const EXAMPLES: &str = "\
@@ -17,7 +18,7 @@ Examples:
       The processes that have said within five minutes that they live: who they are, since when,
       and which policy they hold.
   tollgate replicas --json
-      The same, as a line of JSON each.
+      The same, as a line of JSON each, with whole ids.
 
 Exit codes: 0 done, 1 the service can't be asked or refuses it, 2 the command line is wrong.";
 
@@ -48,6 +49,11 @@ pub(crate) fn run(arguments: &Arguments) -> ExitCode {
 fn table(answer: &Value) -> Result<String> {
     let rows = answer["replicas"].as_array().context("the answer has no replicas")?;
     let heads = ["REPLICA", "HOST", "PROCESS", "VERSION", "SINCE", "SEEN", "WAITING", "POLICY"];
+    let id = |row: &Value| row["id"].as_str().unwrap_or("-").to_owned();
+    let mut ids = ReplicaIds::default();
+    for row in rows {
+        ids.note(&id(row));
+    }
     let mut lines = vec![heads.map(str::to_owned)];
     lines.extend(rows.iter().map(|row| {
         let text = |name: &str| plain(row[name].as_str().unwrap_or("-"));
@@ -57,7 +63,7 @@ fn table(answer: &Value) -> Result<String> {
         let policy =
             if row["policy"] == answer["policy"] { version } else { version + " (another one is in force)" };
         [
-            text("id"),
+            ids.shown(&id(row)),
             text("host"),
             number("process"),
             text("version"),
@@ -75,6 +81,21 @@ fn table(answer: &Value) -> Result<String> {
 mod tests {
     use super::*;
     use serde_json::json;
+
+    /// Of those that begin the same all are shown whole.
+    #[test]
+    fn an_id_is_shown_as_far_as_it_takes_to_tell_it() -> Result<()> {
+        let ids = [
+            "01234567ffffffffffffffffffffffff",
+            "0123456700000000ffffffffffffffff",
+            "89abcdef00000000ffffffffffffffff",
+        ];
+        let text = table(&json!({"policy": "1-x", "replicas": ids.map(|id| json!({"id": id}))}))?;
+        let shown: Vec<&str> =
+            text.lines().skip(1).filter_map(|line| line.split_whitespace().next()).collect();
+        assert_eq!(shown, [ids[0], ids[1], "89abcdef"]);
+        Ok(())
+    }
 
     #[test]
     fn a_replica_is_a_line_and_says_whether_its_policy_is_in_force() -> Result<()> {

@@ -13,7 +13,7 @@ use serde_json::Value;
 use super::columns::columns;
 use super::plain::plain;
 use super::service::{Ask, Place, query};
-use super::{carried_out, time};
+use super::{carried_out, length, time};
 
 /// Longest span that is asked for by the minute, unless it is said.
 const MINUTES_MOST: Duration = Duration::from_secs(3 * 3_600);
@@ -182,11 +182,11 @@ fn table(rows: &[Row], each: bool, complete_until: Option<&str>) -> String {
             .into(),
     ];
     lines.extend(rows.iter().map(|row| {
-        let longest = Duration::from_micros(row.longest_wait_us);
+        let longest = length::shown(Duration::from_micros(row.longest_wait_us));
         let numbers =
             [row.granted.to_string(), row.cost.to_string(), row.refused.to_string(), row.waited.to_string()];
         let names = [row.at.clone(), row.limit.clone(), row.key.clone()];
-        let last = [format!("{:.1}s", longest.as_secs_f64()), row.throttled.to_string()];
+        let last = [longest, row.throttled.to_string()];
         names.into_iter().chain(numbers).chain(last).collect()
     }));
     if !each {
@@ -228,7 +228,7 @@ mod tests {
         assert_eq!(lines[0].split_whitespace().collect::<Vec<_>>()[..3], ["LIMIT", "KEY", "GRANTED"]);
         assert_eq!(
             lines[1].split_whitespace().collect::<Vec<_>>(),
-            ["org", "a\\u{1b}", "1", "1", "1", "1", "1.5s", "0"]
+            ["org", "a\\u{1b}", "1", "1", "1", "1", "1.5", "s", "0"]
         );
         assert!(lines[2].starts_with("platform  *") && lines[3].contains("after T"), "{text}");
     }

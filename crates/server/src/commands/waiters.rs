@@ -8,8 +8,10 @@ use anyhow::Result;
 use clap::Args;
 use serde_json::Value;
 
+use super::bucket_filter::BucketFilter;
 use super::carried_out;
-use super::columns::{columns, seconds};
+use super::columns::columns;
+use super::length;
 use super::pages::Paged;
 use super::plain::plain;
 use super::service::{Place, Service};
@@ -32,10 +34,8 @@ Exit codes: 0 done, 1 the service can't be asked or refuses it, 2 the command li
 #[derive(Args, Debug)]
 #[command(after_long_help = EXAMPLES)]
 pub(crate) struct Arguments {
-    /// Only at this limit
-    limit: Option<String>,
-    /// Only at buckets with this key; "" for a limit that is counted per nothing
-    key: Option<String>,
+    #[command(flatten)]
+    filter: BucketFilter,
     /// Only this organisation
     #[arg(long)]
     org: Option<String>,
@@ -68,7 +68,11 @@ pub(crate) fn run(arguments: &Arguments) -> ExitCode {
 async fn collected(arguments: &Arguments, service: &Service) -> Result<(Found, bool)> {
     let most = usize::try_from(arguments.count)?;
     let mut found = Found::new();
-    let query = [("limit", &arguments.limit), ("key", &arguments.key), ("org", &arguments.org)];
+    let query = [
+        ("limit", arguments.filter.limit()),
+        ("key", arguments.filter.key()),
+        ("org", arguments.org.as_ref()),
+    ];
     let paged = Paged { target: "/waiters", query: &query, rows: "waiters" };
     let is_all = paged.read(service, |page| {
         for bucket in page {
@@ -104,7 +108,7 @@ fn table<'a>(rows: impl Iterator<Item = &'a Value>) -> String {
     for bucket in rows {
         let text = |row: &Value, name: &str| plain(row[name].as_str().unwrap_or_default());
         let number = |row: &Value, name: &str| row[name].as_u64().unwrap_or_default();
-        let expected = |row: &Value| row["expected_in_ms"].as_u64().map_or("-".to_owned(), seconds);
+        let expected = |row: &Value| row["expected_in_ms"].as_u64().map_or("-".to_owned(), length::shown_ms);
         let line = |row: &Value, who: [String; 2], ahead: u64| {
             let [org, priority] = who;
             let [limit, key, measure, since] =
@@ -143,10 +147,10 @@ mod tests {
         let lines: Vec<Vec<&str>> = text.lines().map(|line| line.split_whitespace().collect()).collect();
         assert_eq!(lines.len(), 3, "{text}");
         assert_eq!(lines[1], ["all", "tokens", "2026-11-26T07:00:00Z", "globex", "normal", "1", "0", "-"]);
-        assert_eq!(lines[2][3..], ["a\\u{1b}", "batch", "2", "1", "1.500s"]);
+        assert_eq!(lines[2][3..], ["a\\u{1b}", "batch", "2", "1", "1.5", "s"]);
         let text = table([bucket(json!([]))].iter());
         assert!(
-            text.lines().nth(1).is_some_and(|line| line.contains(" *  ") && line.ends_with("1.500s")),
+            text.lines().nth(1).is_some_and(|line| line.contains(" *  ") && line.ends_with("1.5 s")),
             "{text}"
         );
     }

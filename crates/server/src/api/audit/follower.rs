@@ -6,9 +6,10 @@ use std::time::Duration;
 
 use axum::response::sse::Event;
 use futures_util::stream::{self, Stream};
+use serde_json::json;
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::timeout;
-use tollgate::{AuditEntry, AuditOrder, AuditPage, AuditQuery};
+use tollgate::{AuditEntry, AuditGap, AuditId, AuditOrder, AuditPage, AuditQuery};
 use utoipa::ToSchema;
 
 use super::entry::Entry;
@@ -26,10 +27,18 @@ pub(super) struct Follower {
     caller: Option<Caller>,
     query: AuditQuery,
     /// Read, and not taken yet.
-    ready: VecDeque<AuditEntry>,
+    ready: VecDeque<News>,
+    /// Up to where gaps were told.
+    gap_told: AuditId,
     /// Whether there was more to be read.
     is_behind: bool,
     _place: OwnedSemaphorePermit,
+}
+
+/// What there is to be told.
+enum News {
+    Entry(AuditEntry),
+    Gap(AuditGap),
 }
 
 impl Follower {
@@ -41,8 +50,8 @@ impl Follower {
         place: OwnedSemaphorePermit,
     ) -> Result<Self, Problem> {
         let from_now = query.after.is_none() && query.from_us.is_none();
-        let mut follower =
-            Self { app, caller, query, ready: VecDeque::new(), is_behind: false, _place: place };
+        let (ready, gap_told) = (VecDeque::new(), AuditId::default());
+        let mut follower = Self { app, caller, query, ready, gap_told, is_behind: false, _place: place };
         if from_now {
             let newest = AuditQuery { order: AuditOrder::NewestFirst, most: 1, ..AuditQuery::default() };
             follower.query.after = Some(follower.app.gate.audit(&newest).await?.last);
@@ -56,18 +65,18 @@ impl Follower {
     /// The entries as events, until the service ends, or the key of whoever follows.
     pub(super) fn events(self) -> impl Stream<Item = Result<Event, Infallible>> {
         stream::unfold(self, |mut follower| async move {
-            let entry = follower.next().await?;
-            Some((Ok(event_of(entry)), follower))
+            let news = follower.next().await?;
+            Some((Ok(event_of(news)), follower))
         })
     }
 
-    async fn next(&mut self) -> Option<AuditEntry> {
+    async fn next(&mut self) -> Option<News> {
         loop {
             if !self.is_let_in() || self.app.shutdown.has_reached(Stage::Draining) {
                 return None;
             }
-            if let Some(entry) = self.ready.pop_front() {
-                return Some(entry);
+            if let Some(news) = self.ready.pop_front() {
+                return Some(news);
             }
             if !self.is_behind && timeout(ASK_AGAIN, self.app.shutdown.reached(Stage::Draining)).await.is_ok()
             {
@@ -94,7 +103,12 @@ impl Follower {
     fn take(&mut self, page: AuditPage) {
         self.is_behind = page.next.is_some();
         self.query.after = Some(page.next.unwrap_or(page.last));
-        self.ready.extend(page.entries);
+        // The next page may have the same one before it: entries of other kinds come first.
+        if let Some(gap) = page.gap.filter(|gap| gap.before > self.gap_told) {
+            self.gap_told = gap.before;
+            self.ready.push_back(News::Gap(gap));
+        }
+        self.ready.extend(page.entries.into_iter().map(News::Entry));
     }
 }
 
@@ -103,17 +117,24 @@ impl Follower {
 #[schema(as = AuditEvent)]
 #[expect(dead_code, reason = "it is written by axum, field by field")]
 pub(super) struct Told {
-    /// The entry's: what to say in `Last-Event-ID` to go on behind it.
-    id: String,
-    /// The entry's kind.
+    /// The entry's: what to say in `Last-Event-ID` to go on behind it. Missing of a `gap`.
+    #[schema(nullable = false)]
+    id: Option<String>,
+    /// The entry's kind; or `gap`: entries may have been trimmed before they could be read.
     event: String,
-    /// The entry as one line of JSON.
+    /// The entry as one line of JSON; of a `gap` the ids between which they were, `after` and `before`.
     #[schema(content_media_type = "application/json")]
     data: String,
 }
 
-fn event_of(entry: AuditEntry) -> Event {
-    let entry = Entry::from(entry);
+fn event_of(news: News) -> Event {
+    let entry = match news {
+        News::Entry(entry) => Entry::from(entry),
+        News::Gap(AuditGap { after, before, .. }) => {
+            let data = json!({"after": after.to_string(), "before": before.to_string()});
+            return Event::default().event("gap").data(data.to_string());
+        }
+    };
     // Texts and numbers can't fail to be written, and JSON has no line breaks.
     let data = serde_json::to_string(&entry).unwrap_or_default();
     Event::default().id(entry.id).event(entry.kind).data(data)

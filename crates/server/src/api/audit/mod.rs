@@ -92,7 +92,8 @@ problems!(NotFollowed: IN_NAMESPACE, OF_STORE, &[Kind::INVALID_VALUE, Kind::TOO_
 
 /// What happens to the namespace, as it happens: server-sent events, until the replica ends, or the key is revoked.
 ///
-/// From now on, from a time on, or behind the last event that was seen.
+/// From now on, from a time on, or behind the last event that was seen. Where entries behind that may have been trimmed meanwhile, an event `gap`
+/// says between which ids.
 #[utoipa::path(
     get,
     path = "/audit/stream",
@@ -108,7 +109,7 @@ problems!(NotFollowed: IN_NAMESPACE, OF_STORE, &[Kind::INVALID_VALUE, Kind::TOO_
     responses(
         (
             status = 200,
-            description = "Events, each as the schema has it. A comment every 15 s says that the service is there.",
+            description = "Events, each as the schema has it; a `gap` is no entry. A comment every 15 s says that the service is there.",
             body = follower::Told,
             content_type = "text/event-stream"
         ),

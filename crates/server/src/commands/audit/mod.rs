@@ -1,9 +1,11 @@
 //! `tollgate audit`: what happened to a namespace, asked of a running service.
 
 mod line;
+mod output;
 mod trail;
 
-use std::io::{self, Write};
+use std::io;
+use std::iter;
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -15,7 +17,9 @@ use serde_json::Value;
 use tokio::time::timeout;
 use tollgate::AuditKind;
 
-use self::trail::Asked;
+use self::output::Output;
+use self::trail::{Asked, News};
+use super::plain::plain;
 use super::service::{self, Place, Service};
 use super::{USAGE, failed, run_to_end, time};
 
@@ -93,22 +97,33 @@ fn is_broken_pipe(error: &anyhow::Error) -> bool {
 }
 
 async fn show(arguments: &Arguments, service: &Service) -> Result<()> {
+    let mut output = Output::new(arguments.json);
     let last_id = if arguments.from.is_some() || arguments.to.is_some() {
-        show_all(arguments, service).await?
+        show_all(arguments, service, &mut output).await?
     } else {
-        show_newest(arguments, service).await?
+        show_newest(arguments, service, &mut output).await?
     };
-    if arguments.follow { go_on(arguments, service, last_id).await } else { Ok(()) }
+    if arguments.follow { go_on(arguments, service, output, last_id).await } else { Ok(()) }
 }
 
 /// Follows the trail without end, behind the last entry that was printed. A service that can't be followed is asked again.
-async fn go_on(arguments: &Arguments, service: &Service, mut last_id: String) -> Result<()> {
+async fn go_on(
+    arguments: &Arguments,
+    service: &Service,
+    mut output: Output,
+    mut last_id: String,
+) -> Result<()> {
     let (filters, mut is_told) = (filters(arguments), false);
     loop {
         let seen = last_id.clone();
-        let take = |id: &str, entry: &Value| {
-            print(arguments, entry)?;
-            id.clone_into(&mut last_id);
+        let take = |news: News<'_>| {
+            match news {
+                News::Entry(id, entry) => {
+                    output.write(iter::once(&entry))?;
+                    id.clone_into(&mut last_id);
+                }
+                News::Gap(gap) => tell_gap(&gap),
+            }
             Ok(())
         };
         match trail::follow(service, &filters, &seen, take).await {
@@ -127,7 +142,7 @@ async fn go_on(arguments: &Arguments, service: &Service, mut last_id: String) ->
 }
 
 /// All entries that are wanted, page by page. Returns the id given out last.
-async fn show_all(arguments: &Arguments, service: &Service) -> Result<String> {
+async fn show_all(arguments: &Arguments, service: &Service, output: &mut Output) -> Result<String> {
     let mut cursor = None;
     loop {
         let mut query = filters(arguments);
@@ -137,7 +152,7 @@ async fn show_all(arguments: &Arguments, service: &Service) -> Result<String> {
         }
         query.extend(cursor.map(|cursor| ("cursor", cursor)));
         let page = trail::page(service, &query).await?;
-        page.entries.iter().try_for_each(|entry| print(arguments, entry))?;
+        output.write(page.entries.iter())?;
         match page.next_cursor {
             Some(next) => cursor = Some(next),
             None => return Ok(page.last_id),
@@ -146,7 +161,7 @@ async fn show_all(arguments: &Arguments, service: &Service) -> Result<String> {
 }
 
 /// The newest entries, the newest last. A page may have fewer than there are.
-async fn show_newest(arguments: &Arguments, service: &Service) -> Result<String> {
+async fn show_newest(arguments: &Arguments, service: &Service, output: &mut Output) -> Result<String> {
     let wanted = usize::from(arguments.count);
     let (mut entries, mut cursor, mut last_id) = (Vec::new(), None, None);
     loop {
@@ -160,7 +175,7 @@ async fn show_newest(arguments: &Arguments, service: &Service) -> Result<String>
         match page.next_cursor {
             Some(next) if entries.len() < wanted => cursor = Some(next),
             _ => {
-                entries.iter().rev().try_for_each(|entry| print(arguments, entry))?;
+                output.write(entries.iter().rev())?;
                 return Ok(last_id.clone());
             }
         }
@@ -173,19 +188,23 @@ fn filters(arguments: &Arguments) -> Vec<Asked> {
     all.into_iter().filter_map(|(name, value)| Some((name, value?))).collect()
 }
 
-fn print(arguments: &Arguments, entry: &Value) -> Result<()> {
-    let mut out = io::stdout().lock();
-    if arguments.json {
-        writeln!(out, "{entry}")?;
-    } else {
-        writeln!(out, "{}", line::of(entry))?;
-    }
-    Ok(out.flush()?)
-}
-
 #[expect(clippy::print_stderr, reason = "this is where a command's errors go")]
 fn tell_broken(error: &anyhow::Error) {
     eprintln!("the service can't be followed, trying again: {}", super::told(error));
+}
+
+/// Beside the entries, so that whoever reads those as JSON has nothing else among them.
+#[expect(clippy::print_stderr, reason = "this is where what is no entry goes")]
+fn tell_gap(gap: &Value) {
+    let [after, before] = ["after", "before"].map(|name| time_of(gap[name].as_str().unwrap_or_default()));
+    eprintln!("entries between {after} and {before} may have been trimmed before they could be read");
+}
+
+/// The time that an id stands for, to the millisecond.
+fn time_of(id: &str) -> String {
+    let ms = id.split('-').next().and_then(|ms| ms.parse().ok());
+    let time = ms.and_then(|ms| Timestamp::from_millisecond(ms).ok());
+    time.map_or_else(|| plain(id), |time| format!("{time:.3}"))
 }
 
 /// Time itself is what is waited for.

@@ -33,13 +33,21 @@ pub(super) async fn page(service: &Service, asked: &[Asked]) -> Result<Page> {
     Ok(Page { entries: entries.context("an entry is no JSON")?, next_cursor, last_id })
 }
 
+/// What a follower is told.
+pub(super) enum News<'a> {
+    /// An entry, and its id.
+    Entry(&'a str, Value),
+    /// Between two ids there may have been entries that were trimmed before they could be read.
+    Gap(Value),
+}
+
 /// Hands over what comes behind the last id, with its own id, until the service ends or the connection breaks. A service sends a sign of life
 /// every 15 s.
 pub(super) async fn follow(
     service: &Service,
     asked: &[Asked],
     last_id: &str,
-    mut take: impl FnMut(&str, &Value) -> Result<()>,
+    mut take: impl FnMut(News<'_>) -> Result<()>,
 ) -> Result<()> {
     let target = format!("/audit/stream{}", query(asked));
     let headers = [("accept", "text/event-stream".to_owned()), ("last-event-id", last_id.to_owned())];
@@ -58,11 +66,42 @@ pub(super) async fn follow(
     Ok(())
 }
 
-/// An event's id and its data; comments, which are signs of life, have none.
-fn hand_over(event: &str, take: &mut impl FnMut(&str, &Value) -> Result<()>) -> Result<()> {
+/// What an event tells; comments, which are signs of life, have no data.
+fn hand_over(event: &str, take: &mut impl FnMut(News<'_>) -> Result<()>) -> Result<()> {
     let field = |name: &str| event.lines().find_map(|line| line.strip_prefix(name)).map(str::trim_start);
-    match (field("id:"), field("data:")) {
-        (Some(id), Some(data)) => take(id, &serde_json::from_str(data).context("an event is no JSON")?),
+    let Some(data) = field("data:") else { return Ok(()) };
+    let data = serde_json::from_str(data).context("an event is no JSON")?;
+    match (field("id:"), field("event:")) {
+        (Some(id), _) => take(News::Entry(id, data)),
+        (None, Some("gap")) => take(News::Gap(data)),
         _ => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_event_is_an_entry_or_a_gap_or_a_sign_of_life() -> Result<()> {
+        let told = |event: &str| -> Result<Vec<String>> {
+            let mut told = Vec::new();
+            hand_over(event, &mut |news| {
+                told.push(match news {
+                    News::Entry(id, entry) => format!("{id} {}", entry["kind"]),
+                    News::Gap(gap) => format!("{} to {}", gap["after"], gap["before"]),
+                });
+                Ok(())
+            })?;
+            Ok(told)
+        };
+        assert_eq!(told("id: 1-2\nevent: cut\ndata: {\"kind\":\"cut\"}\n\n")?, ["1-2 \"cut\""]);
+        let gap = "event: gap\ndata: {\"after\":\"1-2\",\"before\":\"9-0\"}\n\n";
+        assert_eq!(told(gap)?, ["\"1-2\" to \"9-0\""]);
+        for other in [":\n\n", "event: later\ndata: {}\n\n"] {
+            assert!(told(other)?.is_empty(), "{other}");
+        }
+        assert!(told("id: 1-2\ndata: {\n\n").is_err());
+        Ok(())
     }
 }

@@ -1,6 +1,7 @@
 //! `tollgate doctor`: why a replica would not run, or not well, with this store and namespace.
 
 mod advice;
+mod found;
 mod namespace;
 mod report;
 mod server;

@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 use serde_json::{Value, json};
 
 use super::super::plain::plain;
+use super::found::Found;
 
 /// How a check came out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -19,7 +20,7 @@ enum Status {
 struct Finding {
     name: &'static str,
     status: Status,
-    found: String,
+    found: Found,
     /// "" if there is nothing to do.
     advice: String,
 }
@@ -38,21 +39,21 @@ impl Report {
     }
 
     /// It is as it should be.
-    pub(super) fn ok(&mut self, name: &'static str, found: impl Into<String>) {
+    pub(super) fn ok(&mut self, name: &'static str, found: impl Into<Found>) {
         self.add(name, Status::Ok, found.into(), String::new());
     }
 
     /// It works, but not as well as it could, or not for ever.
-    pub(super) fn warn(&mut self, name: &'static str, found: impl Into<String>, advice: impl Into<String>) {
+    pub(super) fn warn(&mut self, name: &'static str, found: impl Into<Found>, advice: impl Into<String>) {
         self.add(name, Status::Warning, found.into(), advice.into());
     }
 
     /// A replica does not work with it, or not rightly.
-    pub(super) fn fail(&mut self, name: &'static str, found: impl Into<String>, advice: impl Into<String>) {
+    pub(super) fn fail(&mut self, name: &'static str, found: impl Into<Found>, advice: impl Into<String>) {
         self.add(name, Status::Failure, found.into(), advice.into());
     }
 
-    fn add(&mut self, name: &'static str, status: Status, found: String, advice: String) {
+    fn add(&mut self, name: &'static str, status: Status, found: Found, advice: String) {
         self.findings.push(Finding { name, status, found, advice });
     }
 
@@ -74,7 +75,8 @@ impl Report {
                 Status::Failure => "FAIL",
             };
             let separator = if advice.is_empty() { "" } else { "; " };
-            let _ = writeln!(text, "{mark}  {name}: {}{separator}{}", plain(found), plain(advice));
+            let _ =
+                writeln!(text, "{mark}  {name}: {}{separator}{}", plain(&found.for_people), plain(advice));
         }
         let (failures, warnings) = (self.count(Status::Failure), self.count(Status::Warning));
         let _ = writeln!(
@@ -95,7 +97,7 @@ impl Report {
                 Status::Warning => "warn",
                 Status::Failure => "fail",
             };
-            let mut check = json!({"name": name, "status": status, "found": found});
+            let mut check = json!({"name": name, "status": status, "found": found.for_programs});
             if !advice.is_empty() {
                 check["do"] = advice.as_str().into();
             }

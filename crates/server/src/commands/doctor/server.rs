@@ -7,6 +7,7 @@ use std::time::{Duration, SystemTime};
 use tollgate::{Hindrance, Inspection, RefusedCommand, ServerFacts, StoreError};
 
 use super::advice::{on_connection, on_record, words};
+use super::found::Found;
 use super::report::Report;
 use crate::clock;
 use crate::settings::Settings;
@@ -109,24 +110,34 @@ fn memory(facts: &ServerFacts, report: &mut Report) {
     let evicts = policy.starts_with("allkeys-");
     let advice = "CONFIG SET maxmemory-policy noeviction, and the same in its configuration file";
     if evicts && most > 0 {
-        let found = format!(
-            "maxmemory is {most} bytes with {policy}: when they are used up the server removes keys, and with one all that the namespace knows"
-        );
+        let found = Found::with_sizes(|sizes| {
+            format!(
+                "maxmemory is {} with {policy}: when they are used up the server removes keys, and with one all that the namespace knows",
+                sizes.size(most)
+            )
+        });
         report.fail("memory", found, advice);
     } else if evicts {
         let found =
             format!("maxmemory-policy is {policy}: once maxmemory is set, a namespace may be removed");
         report.warn("memory", found, advice);
     } else if most > 0 && bytes >= most {
-        let found = format!("{bytes} of {most} bytes are used: the server takes no writes");
+        let found = Found::with_sizes(|sizes| {
+            format!("{} are used: the server takes no writes", sizes.part(bytes, most))
+        });
         report.fail("memory", found, "raise maxmemory, or remove what others keep there");
     } else if most > 0 && bytes.saturating_mul(100) >= most.saturating_mul(NEARLY_FULL_PERCENT) {
-        let found =
-            format!("{bytes} of {most} bytes are used: once they all are, the server takes no writes");
+        let found = Found::with_sizes(|sizes| {
+            format!("{} are used: once they all are, the server takes no writes", sizes.part(bytes, most))
+        });
         report.warn("memory", found, "raise maxmemory, or remove what others keep there");
     } else {
-        let most = if most == 0 { "no maxmemory".to_owned() } else { format!("maxmemory {most} bytes") };
-        report.ok("memory", format!("{bytes} bytes used, {most}, {policy}"));
+        let found = Found::with_sizes(|sizes| {
+            let most =
+                if most == 0 { "no maxmemory".to_owned() } else { format!("maxmemory {}", sizes.size(most)) };
+            format!("{} used, {most}, {policy}", sizes.size(bytes))
+        });
+        report.ok("memory", found);
     }
 }
 

@@ -18,7 +18,7 @@ Examples:
   export TOLLGATE_GENESYS_CLIENT_ID=... TOLLGATE_GENESYS_CLIENT_SECRET=...
   tollgate genesys limits --org acme --api-url https://api.mypurecloud.ie
       What the policy of the service at http://127.0.0.1:8080 says for acme, and what it should say.
-  tollgate genesys limits --org acme --api-url https://api.mypurecloud.ie --apply --reason 'ticket 17'
+  tollgate genesys limits --org acme --api-url https://api.mypurecloud.ie --apply
       The same, and puts it into force.
 
 It asks the provider for its namespaces of limits, and then for each of them: as many calls as there
