@@ -99,6 +99,11 @@ async fn what_can_not_be_an_override_is_told_by_its_field() -> Result<()> {
     }
     put(&api, "acme", &json!({"rates": "1/s"})).await?.expect_problem(400, "malformed", "rates");
     put(&api, "acme", &json!({"burst": "1"})).await?.expect_problem(400, "malformed", "burst");
+    for field in ["concurrent", "weight"] {
+        let huge = put(&api, "acme", &json!({field: 5_000_000_000_u64})).await?;
+        huge.expect_problem(400, "malformed", field);
+        assert!(huge.text.contains("expected a whole number, 1 to 1000"), "{huge:?}");
+    }
     put(&api, "a%00b", &json!({"burst": 1})).await?.expect_problem(422, "invalid-policy", "key");
     for method in [Method::GET, Method::PUT, Method::DELETE] {
         let request = api.request(method, "/v1/shop/limits/nothing/overrides/acme");

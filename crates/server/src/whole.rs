@@ -9,15 +9,14 @@ use serde::de::{Deserializer, Error, Unexpected, Visitor};
 
 /// Reads one from 0 to 4,294,967,295.
 pub(crate) fn whole<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u32, D::Error> {
-    deserializer.deserialize_u32(Whole)
+    deserializer.deserialize_u32(Whole { least: 0, most: u32::MAX })
 }
 
-/// The same of one that may be left out.
-pub(crate) fn whole_or_none<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<u32>, D::Error> {
-    #[derive(Deserialize)]
-    struct Read(#[serde(deserialize_with = "whole")] u32);
-
-    Ok(Option::deserialize(deserializer)?.map(|Read(number)| number))
+/// The same of one that may be left out. Whoever writes what is none is told that `LEAST` to `MOST` would be right.
+pub(crate) fn whole_or_none<'de, const LEAST: u32, const MOST: u32, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Option<u32>, D::Error> {
+    Ok(Option::<WholeTo<LEAST, MOST>>::deserialize(deserializer)?.map(|WholeTo(number)| number))
 }
 
 /// The number, if there is nothing behind its point and it is in range.
@@ -27,13 +26,25 @@ pub(crate) fn of_float(number: f64) -> Option<u32> {
     is_whole.then_some(number as u32)
 }
 
-struct Whole;
+struct WholeTo<const LEAST: u32, const MOST: u32>(u32);
+
+impl<'de, const LEAST: u32, const MOST: u32> Deserialize<'de> for WholeTo<LEAST, MOST> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_u32(Whole { least: LEAST, most: MOST }).map(Self)
+    }
+}
+
+/// Reads any of 32 bits. Which of them are right whoever knows them checks; this one says so of others.
+struct Whole {
+    least: u32,
+    most: u32,
+}
 
 impl Visitor<'_> for Whole {
     type Value = u32;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a whole number, 0 to 4294967295")
+        write!(f, "a whole number, {} to {}", self.least, self.most)
     }
 
     fn visit_u64<E: Error>(self, number: u64) -> Result<u32, E> {
@@ -59,9 +70,12 @@ mod tests {
 
     #[test]
     fn one_may_be_left_out() {
-        let read = |json: &str| whole_or_none(&mut serde_json::Deserializer::from_str(json));
+        let read = |json: &str| whole_or_none::<1, 9, _>(&mut serde_json::Deserializer::from_str(json));
         assert_eq!((read("null").expect("none"), read("2.0").expect("two")), (None, Some(2)));
-        assert!(read("1.5").is_err());
+        for json in ["1.5", "-1", "4294967296"] {
+            let error = read(json).expect_err(json).to_string();
+            assert!(error.contains("expected a whole number, 1 to 9"), "{json}: {error}");
+        }
     }
 
     #[test]

@@ -46,13 +46,13 @@ pub(crate) struct Wanted {
     quota: Option<String>,
     /// Tokens of a full bucket.
     #[schema(minimum = 1, maximum = 4_294_967_295_i64)]
-    #[serde(default, deserialize_with = "whole_or_none")]
+    #[serde(default, deserialize_with = "whole_or_none::<1, { u32::MAX }, _>")]
     burst: Option<u32>,
     /// How late a call may count against the quota, such as `500ms`.
     slack: Option<String>,
     /// Calls in flight.
     #[schema(minimum = 1, maximum = 1_000)]
-    #[serde(default, deserialize_with = "whole_or_none")]
+    #[serde(default, deserialize_with = "whole_or_none::<1, 1_000, _>")]
     concurrent: Option<u32>,
     /// Smallest gap between two grants, such as `200ms`.
     spacing: Option<String>,
@@ -61,7 +61,7 @@ pub(crate) struct Wanted {
     expires_at: Option<String>,
     /// The organisation's weight where calls wait, if the limit is counted per organisation alone. It does not expire.
     #[schema(minimum = 1, maximum = 1_000)]
-    #[serde(default, deserialize_with = "whole_or_none")]
+    #[serde(default, deserialize_with = "whole_or_none::<1, 1_000, _>")]
     weight: Option<u32>,
 }
 
