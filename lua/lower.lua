@@ -21,11 +21,12 @@
 --            lowered     how many buckets were lowered
 -- ERRORS   SCHEMA  a stored record is of an unknown version
 --          AUDIT   the key of the audit trail holds something else
--- WRITES   only if a bucket was lowered: head, the buckets (swept when nothing is owed and they are paused no more), tallies of those that
---          are paused by it (swept after a minute); told is that it was (lowered), or counted (untold, until the sweep tells it) where it
---          was within the last minute
--- COST     TIME, HMGET; HGET if a bucket has other terms than its record; if a bucket was lowered HSET, HGET for each that is
---          paused by it, and where that is told and not counted 3 EXISTS, 3 XINFO, XADD for each
+-- WRITES   only if a bucket was lowered: head, the buckets (swept when nothing is owed and they are paused no more), their counters, tallies
+--          of those that are paused by it (swept after a minute); told is that it was (lowered), or counted (untold, until the sweep tells
+--          it) where it was within the last minute
+-- COST     TIME, HMGET; HGET if a bucket has other terms than its record; HGET for each bucket that has no record and is to owe more; if a
+--          bucket was lowered HSET, HGET for each that is paused by it, and where that is told and not counted 3 EXISTS, 3 XINFO, XADD
+--          for each
 
 local RESETS_MOST_US = 86400000000  -- 1 day: what is said of a time further away says too little of today
 
@@ -39,12 +40,11 @@ local stored = redis.call("HMGET", KEYS[1], unpack(fields))
 local head, now = open_namespace(buckets, stored, fence, server)
 if not head then return now end
 
--- Whether the answer is news of a bucket. One without a record has earned back what that call cost, or was lost with it. One
--- that the provider has refused calls of is lowered by that. One that was lowered since that call was granted owes more for
--- another reason than calls.
+-- Whether the answer is news of a bucket. One that the provider has refused calls of is lowered by that. One that was lowered since
+-- that call was granted owes more for another reason than calls.
 local function is_news(bucket)
   local pace = bucket.pace
-  if bucket.new or bucket.leases or bucket.paused or epoch ~= head.epoch or granted_at <= head.ruled then return false end
+  if bucket.leases or bucket.paused or epoch ~= head.epoch or granted_at <= head.ruled then return false end
   return not pace or (pace.share == SHARE_FULL and granted_at > pace.lowered_at)
 end
 
@@ -98,11 +98,22 @@ for q = quotas_at + 1, quotas_at + 4 * args[quotas_at], 4 do
   end
 end
 
+-- Whether a bucket can be written. One that was full and was swept is made anew, if its limit may have one more.
+local function has_room(bucket)
+  if not bucket.new then return true end
+  local limit = bucket.terms.limit
+  local count = tonumber(redis.call("HGET", KEYS[1], limit.counter) or 0)
+  if count >= limit.most then return false end
+  writes[w + 1], writes[w + 2] = limit.counter, string.format("%d", count + 1)
+  w = w + 2
+  return true
+end
+
 local lowered = 0
 for b = 1, #buckets do
   local bucket, terms = buckets[b], buckets[b].terms
   local debt = bucket.said and min(bucket.said.owes, CREDITS_MAX) or 0
-  if debt > bucket.debt then
+  if debt > bucket.debt and has_room(bucket) then
     local had = max(0, floor((terms.capacity - bucket.debt) / terms.credit))
     bucket.debt, bucket.lost, lowered = debt, 0, lowered + 1
     bucket.pace = bucket.pace or new_pace(REMEMBERED_US, now)

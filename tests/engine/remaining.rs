@@ -6,6 +6,7 @@ use anyhow::{Context, Result, ensure};
 use tollgate::engine::{HoldReply, Lower, QuotaLeft, Reply, Script};
 use tollgate::policy::Path;
 
+use crate::audit::sweep_later;
 use crate::head::{Value, values};
 use crate::hold::hold;
 use crate::mutants::{self, Story};
@@ -89,6 +90,36 @@ fn several_quotas(programs: &Programs) -> Result<()> {
             ensure!(told == expected, "of {both:?} came {told:?}, of the first {expected:?}");
         }
     }
+    Ok(())
+}
+
+/// A bucket that is full and was swept hears it like any other, if its limit may have one more. It once let ten pass at once, and ten a second
+/// then, of a quota of which the provider had said that nothing was left for half a minute.
+fn a_swept_bucket(programs: &Programs) -> Result<()> {
+    let limits = LIMITS.replace("burst = 10 }", "burst = 10, max_keys = 1 }");
+    let mut namespace = Namespace::under(programs, &limits);
+    let (path, other) = (path_of(&namespace, "acme"), path_of(&namespace, "globex"));
+    let owed = namespace.acquire_on(&path, 1).debts[2];
+    let granted_at_us = namespace.clock_us;
+    let buckets = |namespace: &Namespace| {
+        let state = namespace.lab.state();
+        (state.get("b:org:app/acme").is_some(), state.get("n:org").map(<[u8]>::to_vec))
+    };
+    sweep_later(&mut namespace);
+    ensure!(buckets(&namespace) == (false, None), "{:?}", namespace.lab.state());
+    let left = QuotaLeft { owed, remaining: 0, resets_in: Some(Duration::from_secs(30)) };
+    ensure!(lower(&mut namespace, &path, granted_at_us, left) == 1);
+    ensure!(buckets(&namespace) == (true, Some(b"1".to_vec())), "{:?}", namespace.lab.state());
+    let wait_us = wait_us(&mut namespace, &path);
+    ensure!(wait_us == 30 * SECOND_US + SECOND_US / 10, "{wait_us} us");
+    ensure!(lower(&mut namespace, &path, granted_at_us, left) == 0, "told again");
+    ensure!(
+        lower(&mut namespace, &other, granted_at_us, left) == 0,
+        "one bucket more than the limit may have"
+    );
+    ensure!(namespace.lab.state().get("b:org:app/globex").is_none(), "{:?}", namespace.lab.state());
+    namespace.clock_us += 30 * SECOND_US;
+    ensure!(use_up(&mut namespace, &path, SECOND_US) == 10);
     Ok(())
 }
 
@@ -180,15 +211,23 @@ fn of_several_quotas_the_one_counts_that_leaves_least() -> Result<()> {
     several_quotas(&Programs::original())
 }
 
-const STORIES: [(&str, Story); 4] = [
+#[test]
+fn a_bucket_that_was_swept_is_lowered() -> Result<()> {
+    a_swept_bucket(&Programs::original())
+}
+
+const STORIES: [(&str, Story); 5] = [
     ("several quotas", several_quotas),
+    ("a swept bucket", a_swept_bucket),
     ("the rate changes", the_rate_changes),
     ("a pause like others", a_pause_like_others),
     ("a reset far away", a_reset_far_away),
 ];
 
 /// Changes for the worse.
-const MUTANTS: [(&str, &str); 6] = [
+const MUTANTS: [(&str, &str); 8] = [
+    ("if count >= limit.most then return false end", ""),
+    ("count + 1)\n  w = w + 2\n  return true", "count)\n  w = w + 2\n  return true"),
     ("owes > bucket.said.owes", "false"),
     ("owes > bucket.said.owes", "true"),
     ("  if pause <= 0 then return nil end\n", "  if true then return nil end\n"),
