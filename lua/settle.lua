@@ -21,7 +21,6 @@
 --          one that has none
 
 local SETTLED, SETTLED_BEFORE, TOO_LATE = 0, 1, 2
-local SETTLE_WITHIN_US = 600000000  -- 10 min, for permits that have a name; swept after twice that
 
 local args = cmsgpack.unpack(ARGV[1])
 local answer_field, number, server = args[1], args[2], args[3]
