@@ -84,8 +84,9 @@ local function correct(bucket, tokens, granted_at, epoch)
     credits = max(0, credits - (now - granted_at) * terms.refill)
   end
   bucket.debt = min(max(0, bucket.debt - credits), CREDITS_MAX)
-  -- What is worth nothing was used up all the same: a pace of which that is taken off never comes back.
-  if bucket.pace then bucket.pace.used = max(0, bucket.pace.used - floor(credits / terms.credit)) end
+  -- What is worth nothing was used up all the same: a pace of which that is taken off never comes back. What was granted before the last
+  -- refusal tells nothing of the pace since.
+  if bucket.pace and granted_at > known_since(bucket) then bucket.pace.used = max(0, bucket.pace.used - floor(credits / terms.credit)) end
   if credits < 0 then bucket.lost = 0 end
   bucket.corrected = true
 end

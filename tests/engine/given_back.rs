@@ -108,6 +108,29 @@ fn long_after_a_lowering(programs: &Programs) -> Result<()> {
     Ok(())
 }
 
+/// What turns out later of calls from before a refusal says nothing of the pace since: they were refused for that, or others were. A bucket
+/// that nobody asked for was once raised by them. What calls have cost more that were granted since is used up as what they were charged.
+fn more_with_a_pace(programs: &Programs) -> Result<()> {
+    let mut namespace = Namespace::under(programs, &per_org("rate = \"10/s\"\nburst = 10"));
+    let path = path_of(&namespace, 1);
+    let policy = namespace.policy().clone();
+    let before_us = namespace.clock_us;
+    ensure!(granted(&mut namespace, &path, 1) == 1);
+    namespace.clock_us += SECOND_US;
+    refuse(&mut namespace, &path, Duration::from_secs(1), Duration::from_secs(10))?;
+    namespace.clock_us += 2 * SECOND_US;
+    let since_us = namespace.clock_us;
+    ensure!(granted(&mut namespace, &path, 1) == 1);
+    for (granted_at_us, expected) in [(before_us, 922), (since_us, 941)] {
+        namespace.settle(&path, &policy, granted_at_us, &[101]);
+        namespace.clock_us += 20 * SECOND_US;
+        ensure!(granted(&mut namespace, &path, 1) == 1);
+        let share = standing(&mut namespace, &path)[0].share;
+        ensure!(share == expected, "{share} of 1024 after what was granted at {granted_at_us} has cost more");
+    }
+    Ok(())
+}
+
 /// What is corrected too late to be worth anything has used up the pace all the same. It was once taken off what was used, and a bucket
 /// whose calls all cost less than they are charged never came back to its rate.
 fn late_with_a_pace(programs: &Programs) -> Result<()> {
@@ -156,10 +179,11 @@ fn after_a_loss(programs: &Programs) -> Result<()> {
     Ok(())
 }
 
-const STORIES: [(&str, Story); 5] = [
+const STORIES: [(&str, Story); 6] = [
     ("after a refusal", after_a_refusal),
     ("after a lowering", after_a_lowering),
     ("long after a lowering", long_after_a_lowering),
+    ("more with a pace", more_with_a_pace),
     ("late with a pace", late_with_a_pace),
     ("after a loss", after_a_loss),
 ];
@@ -180,6 +204,11 @@ fn what_the_provider_has_said_is_known_as_long_as_calls_are_settled() -> Result<
 }
 
 #[test]
+fn calls_from_before_a_refusal_that_have_cost_more_raise_no_pace() -> Result<()> {
+    more_with_a_pace(&Programs::original())
+}
+
+#[test]
 fn what_is_given_back_too_late_keeps_no_pace_down() -> Result<()> {
     late_with_a_pace(&Programs::original())
 }
@@ -190,9 +219,10 @@ fn what_is_given_back_after_a_loss_is_no_more_than_counted() -> Result<()> {
 }
 
 /// Changes for the worse.
-const MUTANTS: [(&str, &str); 8] = [
+const MUTANTS: [(&str, &str); 9] = [
     ("now - said_at > SETTLE_WITHIN_US", "true"),
     ("now - said_at > SETTLE_WITHIN_US", "false"),
+    ("bucket.pace and granted_at > known_since(bucket)", "bucket.pace and credits > 0"),
     ("max(head.ruled, pace.refused_at, pace.lowered_at)", "max(head.ruled, pace.lowered_at)"),
     ("max(head.ruled, pace.refused_at, pace.lowered_at)", "max(head.ruled, pace.refused_at)"),
     ("max(head.ruled, pace.refused_at, pace.lowered_at)", "now"),
