@@ -11,7 +11,7 @@ local RAISES = {2, 4, 8}                -- hundredths by which the share is rais
 local USED_UP = 922                     -- of 1024 of what its pace allows: less is no sign that there is too little
 local FORGET_WINDOWS = 10               -- for which a pace is kept in a bucket that nobody asks for,
 local FORGET_US = 86400000000           -- but no longer than a day
-local REMEMBERED_US = 60000000          -- 1 min, longer than calls are on their way: for so long it is known what they tell
+local REMEMBERED_US = 60000000          -- 1 min, longer than calls are on their way: what they tell within it belongs together
 
 -- Tokens in parts of 1024 of what the terms earn in a window.
 local function part_of(tokens, pace, terms)

@@ -25,7 +25,9 @@ fn lower(namespace: &mut Namespace, path: &Path, granted_at_us: u64, left: Quota
 /// The same of several quotas that are counted in one bucket.
 fn lower_by(namespace: &mut Namespace, path: &Path, granted_at_us: u64, quotas: &[QuotaLeft]) -> u64 {
     let mut lower = Lower::granted_in(0, granted_at_us);
-    quotas.iter().for_each(|&left| lower.push(&path.buckets()[2], left));
+    for &left in quotas {
+        lower.push(&path.buckets()[2], left);
+    }
     let argument = lower.encode(namespace.policy(), namespace.fence(), &namespace.server());
     match Lower::decode(&namespace.ask(Script::LOWER, argument)).expect("a reply") {
         Reply::Done(lowered) => lowered,
