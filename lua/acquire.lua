@@ -40,7 +40,7 @@
 --            entries     each: calls granted, wait (us until one more would pass, or looks again where it waits for others to
 --                        be over; 0 if all were granted), by (index of the bucket that binds, 0 if none, negative if it is
 --                        its limit's number of buckets that binds), over (calls granted that an observed limit would have
---                        refused)
+--                        refused, or would have when the charge of their name was made)
 --            buckets     each: debt (credits not yet earned back, or calls in flight; of one that is paused or slow as if its
 --                        whole wait were owed)
 --            leases      count, then each: index of its entry, place on the path, id of its first call's lease, how many of

@@ -174,6 +174,9 @@ for n = 1, entry_count do
     over[n] = charge_path(n, granted[n], first, last, named)
     if named then
       again[n] = named.is_made
+      -- Whoever asks again is told once more that an observed limit had no room: that has charged nothing, and gives nothing back.
+      over[n] = max(over[n], named.over)
+      if not again[n] then named.over = over[n] end
       named.is_made, named.places = true, entries[e + 2]
       renew_leases(n, first, last, named)
     end

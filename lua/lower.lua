@@ -13,18 +13,20 @@
 --            org         string   whose call it was, "" if that is not known
 --            replica     string   who tells it
 --            limits, terms, buckets  as in acquire.lua
---            quotas      count, then each, of each bucket: owed (credits, after that grant), remaining (tokens), resets (us until
---                        the provider grants the whole quota again, 0 if it has not said)
+--            quotas      count, then each: index of the bucket that stands for it, owed (credits that this owed after that grant),
+--                        remaining (tokens), resets (us until the provider grants the whole quota again, 0 if it has not said).
+--                        Of several of one bucket the one counts by which it owes most
 -- RETURNS  msgpack array, flat:
 --            status      0 ok | 1 no such namespace | 2 the policy is another one
 --            lowered     how many buckets were lowered
 -- ERRORS   SCHEMA  a stored record is of an unknown version
 --          AUDIT   the key of the audit trail holds something else
--- WRITES   only if a bucket was lowered: head, the buckets (swept when nothing is owed and they are paused no more), tallies of those that
---          are paused by it (swept after a minute); told is that it was (lowered), or counted (untold, until the sweep tells it) where it
---          was within the last minute
--- COST     TIME, HMGET; HGET if a bucket has other terms than its record; if a bucket was lowered HSET, HGET for each that is
---          paused by it, and where that is told and not counted 3 EXISTS, 3 XINFO, XADD for each
+-- WRITES   only if a bucket was lowered: head, the buckets (swept when nothing is owed and they are paused no more), their counters, tallies
+--          of those that are paused by it (swept after a minute); told is that it was (lowered), or counted (untold, until the sweep tells
+--          it) where it was within the last minute
+-- COST     TIME, HMGET; HGET if a bucket has other terms than its record; HGET for each bucket that has no record and is to owe more; if a
+--          bucket was lowered HSET, HGET for each that is paused by it, and where that is told and not counted 3 EXISTS, 3 XINFO, XADD
+--          for each
 
 local RESETS_MOST_US = 86400000000  -- 1 day: what is said of a time further away says too little of today
 
@@ -38,12 +40,11 @@ local stored = redis.call("HMGET", KEYS[1], unpack(fields))
 local head, now = open_namespace(buckets, stored, fence, server)
 if not head then return now end
 
--- Whether the answer is news of a bucket. One without a record has earned back what that call cost, or was lost with it. One
--- that the provider has refused calls of is lowered by that. One that was lowered since that call was granted owes more for
--- another reason than calls.
+-- Whether the answer is news of a bucket. One that the provider has refused calls of is lowered by that. One that was lowered since
+-- that call was granted owes more for another reason than calls.
 local function is_news(bucket)
   local pace = bucket.pace
-  if bucket.new or bucket.leases or bucket.paused or epoch ~= head.epoch or granted_at <= head.ruled then return false end
+  if bucket.leases or bucket.paused or epoch ~= head.epoch or granted_at <= head.ruled then return false end
   return not pace or (pace.share == SHARE_FULL and granted_at > pace.lowered_at)
 end
 
@@ -57,10 +58,10 @@ end
 
 -- What is told of a bucket that holds so many tokens more than is left; counted where it was lowered in the minute before, too.
 local told, writes, w = {}, {"head", pack_head(head, now)}, 2
-local function note(b, q, had)
-  local bucket, field = buckets[b], fields[#buckets + b + 1]
+local function note(b, had)
+  local bucket, field, q = buckets[b], fields[#buckets + b + 1], buckets[b].said.at
   if now - bucket.pace.lowered_at >= REMEMBERED_US then
-    told[#told + 1] = pack(SCHEMA, now, bucket.field, args[q + 1], args[q + 2], had, org, replica)
+    told[#told + 1] = pack(SCHEMA, now, bucket.field, args[q + 2], args[q + 3], had, org, replica)
     return nil
   end
   local untold, unread = read_untold(stored[#buckets + b + 1], field, now)
@@ -73,8 +74,8 @@ end
 
 -- Of a bucket that earns more until the reset than is left nothing passes for a time. That is a pause: a time that the provider has told
 -- stays one, whatever the bucket earns meanwhile and at which rate. It is counted in time, of which a day has room where its credits have not.
-local function pause_for_excess(bucket, left, resets)
-  local pause = resets - floor(left / bucket.terms.refill)
+local function pause_for_excess(bucket)
+  local pause = bucket.said.resets - floor(bucket.said.left / bucket.terms.refill)
   if pause <= 0 then return nil end
   bucket.debt, bucket.paused = bucket.terms.capacity, now + pause
   local field = tally_field(head, bucket.field)
@@ -86,20 +87,37 @@ local function pause_for_excess(bucket, left, resets)
   return nil
 end
 
+-- What is said of each bucket: of several quotas the one by which it owes most.
+for q = quotas_at + 1, quotas_at + 4 * args[quotas_at], 4 do
+  local bucket = buckets[args[q]]
+  if is_news(bucket) then
+    local terms, left, resets = bucket.terms, left_of(bucket, args[q + 1], args[q + 2]), min(args[q + 3], RESETS_MOST_US)
+    -- So that no more than what is left passes until the provider grants the whole quota again.
+    local owes = terms.capacity + resets * terms.refill - left
+    if not bucket.said or owes > bucket.said.owes then bucket.said = {at = q, owes = owes, left = left, resets = resets} end
+  end
+end
+
+-- Whether a bucket can be written. One that was full and was swept is made anew, if its limit may have one more.
+local function has_room(bucket)
+  if not bucket.new then return true end
+  local limit = bucket.terms.limit
+  local count = tonumber(redis.call("HGET", KEYS[1], limit.counter) or 0)
+  if count >= limit.most then return false end
+  writes[w + 1], writes[w + 2] = limit.counter, string.format("%d", count + 1)
+  w = w + 2
+  return true
+end
+
 local lowered = 0
 for b = 1, #buckets do
-  local bucket, q = buckets[b], quotas_at + 3 * b - 2
-  local terms, left, resets, debt = bucket.terms, 0, min(args[q + 2], RESETS_MOST_US), 0
-  if is_news(bucket) then
-    -- So that no more than what is left passes until the provider grants the whole quota again.
-    left = left_of(bucket, args[q], args[q + 1])
-    debt = min(terms.capacity + resets * terms.refill - left, CREDITS_MAX)
-  end
-  if debt > bucket.debt then
+  local bucket, terms = buckets[b], buckets[b].terms
+  local debt = bucket.said and min(bucket.said.owes, CREDITS_MAX) or 0
+  if debt > bucket.debt and has_room(bucket) then
     local had = max(0, floor((terms.capacity - bucket.debt) / terms.credit))
     bucket.debt, bucket.lost, lowered = debt, 0, lowered + 1
     bucket.pace = bucket.pace or new_pace(REMEMBERED_US, now)
-    local unread = note(b, q, had) or pause_for_excess(bucket, left, resets)
+    local unread = note(b, had) or pause_for_excess(bucket)
     if unread then return unread end
     bucket.pace.lowered_at = now
     w = put_bucket(writes, w, head, now, bucket)

@@ -11,7 +11,7 @@ local RAISES = {2, 4, 8}                -- hundredths by which the share is rais
 local USED_UP = 922                     -- of 1024 of what its pace allows: less is no sign that there is too little
 local FORGET_WINDOWS = 10               -- for which a pace is kept in a bucket that nobody asks for,
 local FORGET_US = 86400000000           -- but no longer than a day
-local REMEMBERED_US = 60000000          -- 1 min, longer than calls are on their way: for so long it is known what they tell
+local REMEMBERED_US = 60000000          -- 1 min, longer than calls are on their way: what they tell within it belongs together
 
 -- Tokens in parts of 1024 of what the terms earn in a window.
 local function part_of(tokens, pace, terms)
@@ -57,7 +57,8 @@ local function least_share(terms)
   return max(SHARE_LEAST, ceil(terms.capacity / (CREDITS_MAX / SHARE_FULL)))
 end
 
--- Takes a pace to the window at `now`. Returns false where there is nothing left to remember or to tell.
+-- Takes a pace to the window at `now`. Returns false where there is nothing left to remember or to tell. What the provider has said is known
+-- as long as calls from before may be settled; otherwise the next refusal is a first one long before that.
 local function go_on(pace, terms, now)
   pace.share = max(pace.share, least_share(terms))
   if now < pace.ends then return pace end
@@ -69,8 +70,12 @@ local function go_on(pace, terms, now)
   end
   pace.before = now - pace.ends < pace.window and pace.used or 0
   pace.ends, pace.used = now + pace.window, 0
-  local last = max(pace.cut_at, pace.refused_at, pace.lowered_at, pace.refused[2] or 0)
-  if pace.share == SHARE_FULL and pace.cut_to == 0 and now - last > max(pace.window, REMEMBERED_US) then return false end
+  local said_at = max(pace.refused_at, pace.lowered_at)
+  local last = max(pace.cut_at, said_at, pace.refused[2] or 0)
+  if pace.share == SHARE_FULL and pace.cut_to == 0 and now - last > max(pace.window, REMEMBERED_US) then
+    if now - said_at > SETTLE_WITHIN_US then return false end
+    pace.cut_at = 0
+  end
   return pace
 end
 

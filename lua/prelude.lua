@@ -8,6 +8,7 @@ local FLOW_US = 60000000               -- 1 min: a flow that has not come for so
 local CLOCK_HOLD_US = 1000000         -- a step back of up to 1 s is waited out, a longer one is added to the time
 local BEGUN_MOST = 8                  -- epochs kept in the head until they are told
 local MINUTE_US = 60000000            -- what was granted is counted by the minute
+local SETTLE_WITHIN_US = 600000000    -- 10 min, in which permits that have a name may be settled; swept after twice that
 
 -- Found faster as locals.
 local pack, read, floor, ceil, min, max = cmsgpack.pack, cmsgpack.unpack, math.floor, math.ceil, math.min, math.max

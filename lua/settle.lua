@@ -21,7 +21,6 @@
 --          one that has none
 
 local SETTLED, SETTLED_BEFORE, TOO_LATE = 0, 1, 2
-local SETTLE_WITHIN_US = 600000000  -- 10 min, for permits that have a name; swept after twice that
 
 local args = cmsgpack.unpack(ARGV[1])
 local answer_field, number, server = args[1], args[2], args[3]
@@ -85,8 +84,9 @@ local function correct(bucket, tokens, granted_at, epoch)
     credits = max(0, credits - (now - granted_at) * terms.refill)
   end
   bucket.debt = min(max(0, bucket.debt - credits), CREDITS_MAX)
-  -- What is worth nothing was used up all the same: a pace of which that is taken off never comes back.
-  if bucket.pace then bucket.pace.used = max(0, bucket.pace.used - floor(credits / terms.credit)) end
+  -- What is worth nothing was used up all the same: a pace of which that is taken off never comes back. What was granted before the last
+  -- refusal tells nothing of the pace since.
+  if bucket.pace and granted_at > known_since(bucket) then bucket.pace.used = max(0, bucket.pace.used - floor(credits / terms.credit)) end
   if credits < 0 then bucket.lost = 0 end
   bucket.corrected = true
 end

@@ -2,12 +2,13 @@
 
 use std::time::Duration;
 
-use anyhow::{Result, ensure};
+use anyhow::{Context, Result, ensure};
 use tollgate::Call;
 use tollgate::engine::{Blamed, Lower, QuotaLeft, RefusedCall, Reply, Script};
 use tollgate::policy::Path;
 
 use crate::audit::SECOND_US;
+use crate::head::values;
 use crate::mutants::{self, Story};
 use crate::namespace::Namespace;
 use crate::program::Programs;
@@ -76,6 +77,60 @@ fn after_a_lowering(programs: &Programs) -> Result<()> {
     Ok(())
 }
 
+/// What the provider has said is known for as long as calls may be settled, however long nobody is refused. It was once forgotten after a
+/// minute: of a bucket that the provider had emptied 460 calls passed nine minutes later that it had counted.
+fn long_after_a_lowering(programs: &Programs) -> Result<()> {
+    let mut namespace = Namespace::under(programs, &per_org("rate = \"1/s\"\nburst = 1000"));
+    let (path, whole) = (path_of(&namespace, 1), path_of(&namespace, 1_000));
+    let (policy, granted_at_us) = (namespace.policy().clone(), namespace.clock_us);
+    let owed = namespace.acquire_on(&whole, 1).debts[0];
+    namespace.clock_us += SECOND_US;
+    let now_us = namespace.clock_us;
+    granted(&mut namespace, &path, 1);
+    let mut lower = Lower::granted_in(0, now_us);
+    lower.push(&path.buckets()[0], QuotaLeft { owed, remaining: 0, resets_in: Some(Duration::from_secs(5)) });
+    let argument = lower.encode(namespace.policy(), namespace.fence(), &namespace.server());
+    ensure!(Lower::decode(&namespace.ask(Script::LOWER, argument)) == Ok(Reply::Done(1)));
+    for _ in 0..9 {
+        namespace.clock_us += 60 * SECOND_US;
+        ensure!(granted(&mut namespace, &path, 1_000) > 50);
+    }
+    namespace.settle(&whole, &policy, granted_at_us, &[0]);
+    let passed = granted(&mut namespace, &path, 1_000);
+    ensure!(passed == 0, "{passed} pass that the provider has counted");
+
+    // Who settles later than that is told that it is too late, and nothing of it is kept.
+    namespace.clock_us += 61 * SECOND_US;
+    granted(&mut namespace, &path, 1);
+    let state = namespace.lab.state();
+    let record = values(state.get("b:org:acme").context("the bucket")?);
+    ensure!(record.len() <= 10, "{record:?}");
+    Ok(())
+}
+
+/// What turns out later of calls from before a refusal says nothing of the pace since: they were refused for that, or others were. A bucket
+/// that nobody asked for was once raised by them. What calls have cost more that were granted since is used up as what they were charged.
+fn more_with_a_pace(programs: &Programs) -> Result<()> {
+    let mut namespace = Namespace::under(programs, &per_org("rate = \"10/s\"\nburst = 10"));
+    let path = path_of(&namespace, 1);
+    let policy = namespace.policy().clone();
+    let before_us = namespace.clock_us;
+    ensure!(granted(&mut namespace, &path, 1) == 1);
+    namespace.clock_us += SECOND_US;
+    refuse(&mut namespace, &path, Duration::from_secs(1), Duration::from_secs(10))?;
+    namespace.clock_us += 2 * SECOND_US;
+    let since_us = namespace.clock_us;
+    ensure!(granted(&mut namespace, &path, 1) == 1);
+    for (granted_at_us, expected) in [(before_us, 922), (since_us, 941)] {
+        namespace.settle(&path, &policy, granted_at_us, &[101]);
+        namespace.clock_us += 20 * SECOND_US;
+        ensure!(granted(&mut namespace, &path, 1) == 1);
+        let share = standing(&mut namespace, &path)[0].share;
+        ensure!(share == expected, "{share} of 1024 after what was granted at {granted_at_us} has cost more");
+    }
+    Ok(())
+}
+
 /// What is corrected too late to be worth anything has used up the pace all the same. It was once taken off what was used, and a bucket
 /// whose calls all cost less than they are charged never came back to its rate.
 fn late_with_a_pace(programs: &Programs) -> Result<()> {
@@ -124,9 +179,11 @@ fn after_a_loss(programs: &Programs) -> Result<()> {
     Ok(())
 }
 
-const STORIES: [(&str, Story); 4] = [
+const STORIES: [(&str, Story); 6] = [
     ("after a refusal", after_a_refusal),
     ("after a lowering", after_a_lowering),
+    ("long after a lowering", long_after_a_lowering),
+    ("more with a pace", more_with_a_pace),
     ("late with a pace", late_with_a_pace),
     ("after a loss", after_a_loss),
 ];
@@ -142,6 +199,16 @@ fn what_is_left_becomes_no_more_by_what_is_given_back() -> Result<()> {
 }
 
 #[test]
+fn what_the_provider_has_said_is_known_as_long_as_calls_are_settled() -> Result<()> {
+    long_after_a_lowering(&Programs::original())
+}
+
+#[test]
+fn calls_from_before_a_refusal_that_have_cost_more_raise_no_pace() -> Result<()> {
+    more_with_a_pace(&Programs::original())
+}
+
+#[test]
 fn what_is_given_back_too_late_keeps_no_pace_down() -> Result<()> {
     late_with_a_pace(&Programs::original())
 }
@@ -152,7 +219,10 @@ fn what_is_given_back_after_a_loss_is_no_more_than_counted() -> Result<()> {
 }
 
 /// Changes for the worse.
-const MUTANTS: [(&str, &str); 6] = [
+const MUTANTS: [(&str, &str); 9] = [
+    ("now - said_at > SETTLE_WITHIN_US", "true"),
+    ("now - said_at > SETTLE_WITHIN_US", "false"),
+    ("bucket.pace and granted_at > known_since(bucket)", "bucket.pace and credits > 0"),
     ("max(head.ruled, pace.refused_at, pace.lowered_at)", "max(head.ruled, pace.lowered_at)"),
     ("max(head.ruled, pace.refused_at, pace.lowered_at)", "max(head.ruled, pace.refused_at)"),
     ("max(head.ruled, pace.refused_at, pace.lowered_at)", "now"),

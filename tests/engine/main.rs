@@ -31,6 +31,7 @@ mod lab;
 mod max_keys;
 mod million;
 mod mutants;
+mod named;
 mod namespace;
 mod outlasting;
 mod paces;

@@ -77,7 +77,28 @@ fn a_window_begins_with_the_first_refusal(programs: &Programs) -> Result<()> {
     Ok(())
 }
 
-const STORIES: [(&str, Story); 17] = [
+/// A minute after it has recovered the next refusal is a first one again: it takes a tenth, whatever was granted before it. What it says of
+/// calls that are settled late is known for longer.
+fn a_recovered_pace_is_cut_as_the_first_time(programs: &Programs) -> Result<()> {
+    let mut namespace = Namespace::under(programs, LIMITS);
+    let path = path_of(&namespace, "acme");
+    ensure!(refuse(&mut namespace, &path, 1, 1).is_cut);
+    for _ in 0..20 {
+        namespace.clock_us += SECOND_US;
+        granted(&mut namespace, &path, 10);
+        namespace.sweep();
+    }
+    namespace.clock_us += 50 * SECOND_US;
+    granted(&mut namespace, &path, 1);
+    namespace.clock_us += SECOND_US;
+    granted(&mut namespace, &path, 1);
+    let reply = refuse(&mut namespace, &path, 1, 1);
+    ensure!(reply.is_cut && reply.share == 922, "{reply:?}");
+    Ok(())
+}
+
+const STORIES: [(&str, Story); 18] = [
+    ("a recovered pace is cut as the first time", a_recovered_pace_is_cut_as_the_first_time),
     ("less than half is spent", less_than_half_is_spent),
     ("a shorter wait is told later", a_shorter_wait_is_told_later),
     ("a window is the longest wait", a_window_is_the_longest_wait),
@@ -117,7 +138,8 @@ const STORIES: [(&str, Story); 17] = [
     }),
 ];
 
-const MUTANTS: [(&str, &str); 21] = [
+const MUTANTS: [(&str, &str); 22] = [
+    ("    pace.cut_at = 0\n", ""),
     ("local SHARE_FULL, SHARE_LEAST = 1024, 16", "local SHARE_FULL, SHARE_LEAST = 1024, 1"),
     ("KEEP_MOST, KEEP_LEAST = 922, 512", "KEEP_MOST, KEEP_LEAST = 922, 1"),
     ("KEEP_MOST, KEEP_LEAST = 922, 512", "KEEP_MOST, KEEP_LEAST = 1000, 512"),
@@ -150,6 +172,11 @@ fn of_refusals_the_longest_wait_counts() -> Result<()> {
     a_shorter_wait_is_told_later(&Programs::original())?;
     a_window_is_the_longest_wait(&Programs::original())?;
     a_window_begins_with_the_first_refusal(&Programs::original())
+}
+
+#[test]
+fn a_pace_that_has_recovered_is_cut_as_the_first_time() -> Result<()> {
+    a_recovered_pace_is_cut_as_the_first_time(&Programs::original())
 }
 
 /// The stories are worth telling: each mutant makes one of them come out differently.

@@ -6,6 +6,7 @@ use anyhow::{Context, Result, ensure};
 use tollgate::engine::{HoldReply, Lower, QuotaLeft, Reply, Script};
 use tollgate::policy::Path;
 
+use crate::audit::sweep_later;
 use crate::head::{Value, values};
 use crate::hold::hold;
 use crate::mutants::{self, Story};
@@ -18,8 +19,15 @@ const HOUR_US: u64 = 3_600 * SECOND_US;
 
 /// Tells what the provider says is left, in the answer to a call that was granted at a time.
 fn lower(namespace: &mut Namespace, path: &Path, granted_at_us: u64, left: QuotaLeft) -> u64 {
+    lower_by(namespace, path, granted_at_us, &[left])
+}
+
+/// The same of several quotas that are counted in one bucket.
+fn lower_by(namespace: &mut Namespace, path: &Path, granted_at_us: u64, quotas: &[QuotaLeft]) -> u64 {
     let mut lower = Lower::granted_in(0, granted_at_us);
-    lower.push(&path.buckets()[2], left);
+    for &left in quotas {
+        lower.push(&path.buckets()[2], left);
+    }
     let argument = lower.encode(namespace.policy(), namespace.fence(), &namespace.server());
     match Lower::decode(&namespace.ask(Script::LOWER, argument)).expect("a reply") {
         Reply::Done(lowered) => lowered,
@@ -56,6 +64,65 @@ fn what_remains_has_to_do_until_the_reset() {
     assert_eq!(lower(&mut namespace, &path, granted_at_us, left), 1);
     assert_eq!(use_up(&mut namespace, &path, 20 * SECOND_US), 7, "instead of 200");
     assert_eq!(use_up(&mut namespace, &path, SECOND_US), 10);
+}
+
+/// Of several quotas that one bucket stands for the one counts by which it owes most, in whatever order they are told. A reset that is
+/// further away than a day is none that counts for more.
+fn several_quotas(programs: &Programs) -> Result<()> {
+    let days = |days: u64| Some(Duration::from_secs(days * 86_400));
+    let soon = (9, Some(Duration::from_secs(1)));
+    for (tight, loose) in [
+        ((3, None), (9, None)),
+        ((0, Some(Duration::from_secs(30))), soon),
+        ((100, Some(Duration::from_secs(3_600))), soon),
+        ((0, days(1)), (900, days(30))),
+    ] {
+        let told = |namespace: &mut Namespace, quotas: &[(u64, Option<Duration>)]| {
+            let path = path_of(namespace, "acme");
+            let (owed, granted_at_us) = (namespace.acquire_on(&path, 1).debts[2], namespace.clock_us);
+            let left = |&(remaining, resets_in)| QuotaLeft { owed, remaining, resets_in };
+            let quotas: Vec<_> = quotas.iter().map(left).collect();
+            let lowered = lower_by(namespace, &path, granted_at_us, &quotas);
+            (lowered, namespace.lab.state().get("b:org:app/acme").map(values))
+        };
+        let expected = told(&mut Namespace::under(programs, LIMITS), &[tight]);
+        ensure!(expected.0 == 1, "{tight:?}");
+        for both in [[tight, loose], [loose, tight]] {
+            let told = told(&mut Namespace::under(programs, LIMITS), &both);
+            ensure!(told == expected, "of {both:?} came {told:?}, of the first {expected:?}");
+        }
+    }
+    Ok(())
+}
+
+/// A bucket that is full and was swept hears it like any other, if its limit may have one more. It once let ten pass at once, and ten a second
+/// then, of a quota of which the provider had said that nothing was left for half a minute.
+fn a_swept_bucket(programs: &Programs) -> Result<()> {
+    let limits = LIMITS.replace("burst = 10 }", "burst = 10, max_keys = 1 }");
+    let mut namespace = Namespace::under(programs, &limits);
+    let (path, other) = (path_of(&namespace, "acme"), path_of(&namespace, "globex"));
+    let owed = namespace.acquire_on(&path, 1).debts[2];
+    let granted_at_us = namespace.clock_us;
+    let buckets = |namespace: &Namespace| {
+        let state = namespace.lab.state();
+        (state.get("b:org:app/acme").is_some(), state.get("n:org").map(<[u8]>::to_vec))
+    };
+    sweep_later(&mut namespace);
+    ensure!(buckets(&namespace) == (false, None), "{:?}", namespace.lab.state());
+    let left = QuotaLeft { owed, remaining: 0, resets_in: Some(Duration::from_secs(30)) };
+    ensure!(lower(&mut namespace, &path, granted_at_us, left) == 1);
+    ensure!(buckets(&namespace) == (true, Some(b"1".to_vec())), "{:?}", namespace.lab.state());
+    let wait_us = wait_us(&mut namespace, &path);
+    ensure!(wait_us == 30 * SECOND_US + SECOND_US / 10, "{wait_us} us");
+    ensure!(lower(&mut namespace, &path, granted_at_us, left) == 0, "told again");
+    ensure!(
+        lower(&mut namespace, &other, granted_at_us, left) == 0,
+        "one bucket more than the limit may have"
+    );
+    ensure!(namespace.lab.state().get("b:org:app/globex").is_none(), "{:?}", namespace.lab.state());
+    namespace.clock_us += 30 * SECOND_US;
+    ensure!(use_up(&mut namespace, &path, SECOND_US) == 10);
+    Ok(())
 }
 
 /// A quota of which nothing is left before its reset in an hour.
@@ -141,19 +208,35 @@ fn a_reset_is_a_pause_like_others() -> Result<()> {
     a_pause_like_others(&Programs::original())
 }
 
-const STORIES: [(&str, Story); 3] = [
+#[test]
+fn of_several_quotas_the_one_counts_that_leaves_least() -> Result<()> {
+    several_quotas(&Programs::original())
+}
+
+#[test]
+fn a_bucket_that_was_swept_is_lowered() -> Result<()> {
+    a_swept_bucket(&Programs::original())
+}
+
+const STORIES: [(&str, Story); 5] = [
+    ("several quotas", several_quotas),
+    ("a swept bucket", a_swept_bucket),
     ("the rate changes", the_rate_changes),
     ("a pause like others", a_pause_like_others),
     ("a reset far away", a_reset_far_away),
 ];
 
 /// Changes for the worse.
-const MUTANTS: [(&str, &str); 4] = [
+const MUTANTS: [(&str, &str); 8] = [
+    ("if count >= limit.most then return false end", ""),
+    ("count + 1)\n  w = w + 2\n  return true", "count)\n  w = w + 2\n  return true"),
+    ("owes > bucket.said.owes", "false"),
+    ("owes > bucket.said.owes", "true"),
     ("  if pause <= 0 then return nil end\n", "  if true then return nil end\n"),
     ("  tally[T_PAUSED] = tally[T_PAUSED] + paused_for(bucket, now)\n", ""),
     ("now + pause", "now + floor(pause / 2)"),
     (
-        "resets - floor(left / bucket.terms.refill)",
+        "bucket.said.resets - floor(bucket.said.left / bucket.terms.refill)",
         "ceil((bucket.debt - bucket.terms.capacity) / bucket.terms.refill)",
     ),
 ];

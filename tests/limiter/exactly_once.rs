@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use anyhow::{Result, ensure};
 use tokio::task::JoinSet;
-use tollgate::{Begin, Tollgate};
+use tollgate::{Begin, Policy, Tollgate};
 use tollgate_testkit::{FaultProxy, RedisServer};
 
 use super::{call, per_org, spent_exactly};
@@ -62,6 +62,34 @@ async fn calls_whose_connections_break_are_charged_once() -> Result<()> {
         proxy.cut();
     }
     spent_exactly(&gate, "acme", 2000).await
+}
+
+/// Goal: what a full observed limit was not charged for a call it is not given back, whoever has the permit. Once it was, where the call had been
+/// asked for again under its request id. Method: a call passes a full observed limit, is asked for again and given back; the limit stays full,
+/// and what was not full is given back.
+#[tokio::test]
+async fn a_request_id_gives_back_what_it_was_charged_and_no_more() -> Result<()> {
+    let server = RedisServer::start()?;
+    let policy = Policy::from_toml(
+        "namespace = 'test'\n\
+         [[limit]]\nname = 'org'\nper = ['org']\nrate = '1/1h'\nburst = 10\n\
+         [[limit]]\nname = 'seen'\nper = ['org']\nrate = '1/1h'\nburst = 2\nmode = 'observe'\n",
+    )?;
+    let first = super::gate(&server.url(), policy.clone()).await?;
+    let second = super::gate(&server.url(), policy).await?;
+    for _ in 0..2 {
+        super::granted(&first, &call("acme")).await?;
+    }
+    let named = call("acme").request_id("order-17");
+    ensure!(super::granted(&first, &named).await?.would_be_refused());
+    let again = super::granted(&second, &named).await?;
+    ensure!(again.would_be_refused(), "it was once");
+    again.give_back().await?;
+    for (limit, expected) in [("org", 8), ("seen", 0)] {
+        let bucket = first.buckets_of(limit, "acme").await?.pop();
+        ensure!(bucket.as_ref().is_some_and(|bucket| bucket.remaining == expected), "{limit}: {bucket:?}");
+    }
+    Ok(())
 }
 
 /// Goal: a call with a request id is charged once at whichever replica it is asked for. Method: two limiters ask for it, one

@@ -16,7 +16,7 @@ const BEGIN_US: u64 = 1_790_000_000_000_000;
 async fn gate(adapter: &str) -> Result<Tollgate> {
     let policy = Policy::from_toml(&format!(
         "namespace = 'test'\n{adapter}\n\
-         [[limit]]\nname = 'org'\nnames = ['day']\nper = ['org']\nrate = '10/s'\nburst = 10\n"
+         [[limit]]\nname = 'org'\nnames = ['day', 'hour']\nper = ['org']\nrate = '10/s'\nburst = 10\n"
     ))?;
     let store = EmbeddedStore::new(Clock::Runtime(RuntimeClock::at_us(BEGIN_US)));
     let builder = Tollgate::builder("test").policy(policy).begin(Begin::Full);
@@ -56,6 +56,32 @@ async fn an_empty_bucket_earns_nothing_where_nothing_is_left() -> Result<()> {
     tokio::time::advance(left).await;
     granted(&gate, &call("acme")).await?;
     ensure!(matches!(gate.try_acquire(&call("acme")).await?, Decision::Refused(_)));
+    Ok(())
+}
+
+/// Goal: of all that an answer tells of a limit what binds it tightest counts, and nothing that is told of another part of it. Once the first
+/// reading counted, whatever it was. Method: the answer tells two things of a bucket that holds nothing; whether a call passes a second later
+/// shows which has counted.
+#[tokio::test(start_paused = true)]
+async fn of_what_is_told_of_a_limit_the_tightest_counts() -> Result<()> {
+    for (told_of, is_paused) in [
+        ("\"hour\";r=9;t=1, \"day\";r=0;t=30", true),
+        ("\"day\";r=0;t=30, \"hour\";r=9;t=1", true),
+        ("\"day\";r=0;t=30;pk=\"globex\", \"day\";r=9;t=30;pk=\"acme\"", false),
+        ("\"day\";r=9;t=30;pk=\"acme\", \"day\";r=0;t=30;pk=\"globex\"", false),
+        ("\"day\";r=9;t=30;pk=\"acme\", \"hour\";r=0;t=30", true),
+        // By which keys the provider counts nobody has said: its own names for them are nobody else's.
+        ("\"day\";r=0;t=30;pk=\"0f2c\"", true),
+    ] {
+        let gate = gate("provider = 'ietf'").await?;
+        told(&gate, &[("ratelimit", told_of)]).await?;
+        tokio::time::advance(Duration::from_secs(1)).await;
+        let decision = gate.try_acquire(&call("acme")).await?;
+        ensure!(
+            matches!(decision, Decision::Refused(_)) == is_paused,
+            "{told_of}: refused is not {is_paused}"
+        );
+    }
     Ok(())
 }
 

@@ -324,16 +324,15 @@ impl Telling {
         let reporter = self.reporter(&in_force, charge.path.buckets());
         let mut lower = Lower::granted_in(charge.epoch, charge.granted_at_us).reported_by(reporter);
         for (bucket, &owed) in charge.path.buckets().iter().zip(&*charge.debts) {
-            let told = quotas.iter().find(|quota| in_force.policy.stands_for(bucket, quota.name.as_deref()));
-            let Some((remaining, quota)) = told.and_then(|quota| Some((quota.remaining?, quota))) else {
-                continue;
-            };
-            // Where it comes back evenly nothing has to do until the reset.
-            let resets_in = quota.resets_in.filter(|resets| !quota.refills_evenly && !resets.is_zero());
-            let holds_more = remaining < bucket.terms().remaining_tokens(owed);
-            // A bucket that holds nothing earns meanwhile what the provider refuses.
-            if holds_more || (remaining == 0 && resets_in.is_some()) {
-                lower.push(bucket, QuotaLeft { owed, remaining, resets_in });
+            for quota in in_force.policy.told_of(bucket, quotas) {
+                let Some(remaining) = quota.remaining else { continue };
+                // Where it comes back evenly nothing has to do until the reset.
+                let resets_in = quota.resets_in.filter(|resets| !quota.refills_evenly && !resets.is_zero());
+                let holds_more = remaining < bucket.terms().remaining_tokens(owed);
+                // A bucket that holds nothing earns meanwhile what the provider refuses.
+                if holds_more || (remaining == 0 && resets_in.is_some()) {
+                    lower.push(bucket, QuotaLeft { owed, remaining, resets_in });
+                }
             }
         }
         if !lower.is_empty() {

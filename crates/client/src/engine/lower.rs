@@ -12,7 +12,8 @@ use crate::policy::{Bucket, Policy};
 #[derive(Clone, Debug)]
 pub struct Lower {
     table: BucketTable,
-    quotas: Vec<QuotaLeft>,
+    /// Each with the index of the bucket that stands for it.
+    quotas: Vec<(u32, QuotaLeft)>,
     /// In which the call was granted.
     epoch: u64,
     /// When it was granted, in microseconds of the namespace's time.
@@ -51,10 +52,9 @@ impl Lower {
         self
     }
 
-    /// Adds the quota that a bucket stands for; a bucket once.
+    /// Adds a quota that a bucket stands for. Of several of one bucket the one counts that leaves least.
     pub fn push(&mut self, bucket: &Bucket, left: QuotaLeft) {
-        self.table.index_of(bucket);
-        self.quotas.push(left);
+        self.quotas.push((self.table.index_of(bucket), left));
     }
 
     /// Whether there is no quota.
@@ -76,7 +76,8 @@ impl Lower {
         args.text(&self.reporter.replica);
         self.table.write(&mut args, policy);
         args.count(self.quotas.len());
-        for QuotaLeft { owed, remaining, resets_in } in &self.quotas {
+        for (bucket, QuotaLeft { owed, remaining, resets_in }) in &self.quotas {
+            args.integer(*bucket);
             args.integer((*owed).min(INTEGER_MAX));
             args.integer((*remaining).min(INTEGER_MAX));
             let resets = resets_in.map_or(0, |resets| u64::try_from(resets.as_micros()).unwrap_or(u64::MAX));

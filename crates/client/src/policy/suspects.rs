@@ -10,6 +10,7 @@ use super::limit::Limit;
 use super::measure::Measure;
 use super::path::Bucket;
 use super::quantity::Quantity;
+use crate::provider::QuotaReading;
 
 /// What a limit is counted over that has neither a rate nor a quota.
 const WINDOW: Duration = Duration::from_secs(1);
@@ -66,10 +67,22 @@ impl Policy {
         })
     }
 
-    /// Whether what the provider tells of a quota of this name is told of the bucket's limit.
-    pub(crate) fn stands_for(&self, bucket: &Bucket, named: Option<&str>) -> bool {
+    /// What of an answer is told of a bucket: of its limit, and of no other key. Where nothing is told of the bucket's own key, the provider has
+    /// names of its own for keys, and each is taken to be that of the call.
+    pub(crate) fn told_of<'q>(
+        &self,
+        bucket: &Bucket,
+        quotas: &'q [QuotaReading],
+    ) -> impl Iterator<Item = &'q QuotaReading> {
         let limit = &self.limits[usize::from(bucket.limit())];
-        bucket.measure() == Measure::Tokens && named.is_some_and(|name| limit.is_called(name))
+        let is_of_limit = |quota: &&QuotaReading| {
+            let named = quota.name.as_deref();
+            bucket.measure() == Measure::Tokens && named.is_some_and(|name| limit.is_called(name))
+        };
+        let is_own = |quota: &QuotaReading| quota.key.as_deref() == Some(bucket.key());
+        let knows_key = quotas.iter().filter(is_of_limit).any(is_own);
+        let is_of_key = move |quota: &&QuotaReading| !knows_key || quota.key.is_none() || is_own(quota);
+        quotas.iter().filter(is_of_limit).filter(is_of_key)
     }
 }
 
