@@ -69,14 +69,14 @@ impl Cargo for Acquires {
         }
     }
 
-    fn trim(&mut self) -> bool {
+    fn trim(&mut self, repeated: Repeated) -> bool {
         let mut wanted = false;
-        for (party, entry) in self.parties.iter_mut().zip(self.batch.entries_mut()) {
+        for (entry, party) in self.parties.iter_mut().enumerate() {
             let all_gone = party.requests.iter().all(Request::is_abandoned);
             // What is told of calls goes by their places, and may have been told.
             if all_gone || !party.is_told() {
                 party.requests.retain(|request| !request.is_abandoned());
-                entry.calls.count = party.count();
+                self.batch.ask_for_fewer(entry, party.count(), repeated);
             }
             wanted |= !all_gone;
         }
@@ -125,7 +125,7 @@ impl Cargo for Settlements {
     }
 
     /// A correction is made whether or not anybody waits for it.
-    fn trim(&mut self) -> bool {
+    fn trim(&mut self, _: Repeated) -> bool {
         true
     }
 }
