@@ -36,7 +36,7 @@
 --            status      0 ok | 1 no such namespace | 2 the policy is another one | 3 a later batch took this one's place
 --            now         us, the namespace's time    (this and the rest only with status 0)
 --            epoch       integer
---            all         0|1      1: all calls of all entries were granted, nothing follows but the buckets
+--            all         0|1      1: all calls of all entries were granted when the batch was sent first, nothing follows but the buckets
 --            entries     each: calls granted, wait (us until one more would pass, or looks again where it waits for others to
 --                        be over; 0 if all were granted), by (index of the bucket that binds, 0 if none, negative if it is
 --                        its limit's number of buckets that binds), over (calls granted that an observed limit would have
@@ -124,8 +124,10 @@ local function write_all(writes, reply)
 end
 
 -- What each bucket owes after all calls of the batch: who comes first does not matter where there is room for all of them, and
--- nothing is to be known of one of them alone. Else returns nil.
+-- nothing is to be known of one of them alone. Else returns nil. A batch that is sent again may ask for fewer calls than the first time:
+-- it is told of each entry how many were granted.
 local function debts_after_all()
+  if repeated then return nil end
   if permit_count > 0 or any_queue or args[reports_at] > 0 or KEYS[2] then return nil end
   local debts = {}
   for b = 1, #buckets do
@@ -153,6 +155,6 @@ if debts then
     reply[b + 4] = (bucket.paused or bucket.pace) and told_debt(bucket, now) or bucket.debt
   end
   reply = pack(reply)
-  if any_charged or head.changed or repeated then write_all({}, reply) end
+  if any_charged or head.changed then write_all({}, reply) end
   return reply
 end

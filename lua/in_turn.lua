@@ -208,7 +208,7 @@ end
 
 -- Waits are told once all charges are known: one microsecond earlier would still be too early. Those who have the patience
 -- wait in line at the bucket that makes them wait longest, and nowhere else: nothing is held that can't be used.
-local told, waits_at, all, waiting = {}, {}, #leases == 0, false
+local told, waits_at, all, waiting = {}, {}, #leases == 0 and not repeated, false
 local t = 0
 e = first_entry
 for n = 1, entry_count do

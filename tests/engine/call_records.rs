@@ -131,6 +131,29 @@ fn once(programs: &Programs) -> Result<()> {
     Ok(())
 }
 
+/// A batch is sent again with fewer calls than before, because callers have gone: the answer is to what was charged, told or not, whichever
+/// of the two has arrived.
+fn once_with_fewer(programs: &Programs) -> Result<()> {
+    for (org, has_arrived) in [("acme", false), ("globex", false), ("acme", true), ("globex", true)] {
+        let mut namespace = Namespace::under(programs, LIMITS);
+        let mut batch = batch_of(&namespace, &[(Call::get("/users").org(org), 5)]);
+        let first = namespace.argument(&batch);
+        if has_arrived {
+            namespace.send(&batch, first);
+        }
+        batch.ask_for_fewer(0, 4, Repeated::Yes);
+        batch.ask_for_fewer(0, 2, Repeated::Yes);
+        let id = BatchId { answer: "r0:0", number: 1, server: &namespace.server() };
+        let again = batch.encode(&id, Repeated::Yes, namespace.policy(), namespace.fence());
+        let granted = namespace.granted_by(&batch, again).entries[0].granted;
+        ensure!(granted == if has_arrived { 5 } else { 2 }, "{granted} of {org}, {has_arrived}");
+        let lines = told(&mut namespace);
+        let is_told = matches!(lines.as_slice(), [line] if line.starts_with(&format!("{granted} acme")));
+        ensure!(if org == "acme" { is_told } else { lines.is_empty() }, "{lines:?}");
+    }
+    Ok(())
+}
+
 /// A call that waits is told when it is granted.
 fn in_its_turn(programs: &Programs) -> Result<()> {
     let mut namespace = Namespace::under(programs, LIMITS);
@@ -288,7 +311,9 @@ pub(crate) fn story() -> Trace {
     let tickets = namespace.ask_for(&path, waiting.clone()).entries[0].tickets.clone();
     namespace.clock_us += 5 * SECOND_US;
     namespace.ask_for(&path, Calls { count: 4, tickets, ..waiting });
-    let batch = batch_of(&namespace, &[(Call::put("/\u{e4}").org("acme"), 1), (users(), 1)]);
+    let routes = ["/\u{e4}", "/", "/"].map(|route| namespace.path(&Call::put(route).org("acme")));
+    let mut batch = batch_of(&namespace, &[(Call::put("/\u{e4}").org("acme"), 1), (users(), 1)]);
+    batch.push_told(&routes[0], Calls::trying(3), routes.iter());
     let argument = namespace.argument(&batch);
     namespace.send(&batch, argument);
     told_in(&mut namespace, Streams::All);
@@ -308,10 +333,11 @@ fn every_server_tells_the_same_of_granted_calls() -> Result<()> {
     Ok(())
 }
 
-const STORIES: [(&str, Story); 9] = [
+const STORIES: [(&str, Story); 10] = [
     ("by route", by_route),
     ("in one entry", in_one_entry),
     ("once", once),
+    ("once with fewer", once_with_fewer),
     ("in its turn", in_its_turn),
     ("under a name", under_a_name),
     ("by policy", by_policy),
@@ -330,7 +356,9 @@ fn granted_calls_are_told_once() -> Result<()> {
 }
 
 /// Changes for the worse.
-const MUTANTS: [(&str, &str); 10] = [
+const MUTANTS: [(&str, &str); 12] = [
+    ("  if repeated then return nil end\n", ""),
+    ("#leases == 0 and not repeated, false", "#leases == 0, false"),
     ("args[reports_at] > 0 or KEYS[2] then", "args[reports_at] > 0 then"),
     ("if calls > 0 and not again[n] then records", "if calls > 0 then records"),
     ("if calls > 0 and not again[n] then records", "if not again[n] then records"),

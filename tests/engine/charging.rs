@@ -19,8 +19,9 @@ impl Fleet {
         let repeated = if again.is_some() { Repeated::Yes } else { Repeated::No };
         let calls = match again {
             Some(mut calls) => {
-                if let Some(entry) = calls.batch.entries_mut().first_mut().filter(|_| asks[0].cost == 1) {
-                    entry.calls.count /= 2;
+                if asks[0].cost == 1 {
+                    let fewer = calls.batch.entries()[0].calls.count / 2;
+                    calls.batch.ask_for_fewer(0, fewer, repeated);
                 }
                 calls
             }

@@ -18,6 +18,8 @@ pub(super) struct Acquires {
     pub(super) batch: AcquireBatch,
     /// For each entry of the batch the calls that it stands for.
     pub(super) parties: Vec<Party>,
+    /// Entries of the audit trail about them, if all are granted.
+    pub(super) told: usize,
     /// The policy by which their paths were found.
     pub(super) in_force: Arc<InForce>,
     /// The end of a pause that was heard of last before they were sent, in microseconds.
@@ -26,13 +28,14 @@ pub(super) struct Acquires {
 
 impl Acquires {
     pub(super) fn new(in_force: Arc<InForce>, eased_us: u64) -> Self {
-        Self { batch: AcquireBatch::default(), parties: Vec::new(), in_force, eased_us }
+        Self { batch: AcquireBatch::default(), parties: Vec::new(), told: 0, in_force, eased_us }
     }
 
     pub(super) fn push(&mut self, party: Party, now: Instant) {
         let calls = party.calls(now);
         if party.is_told() {
-            self.batch.push_told(&party.path, calls, party.paths());
+            let entry = self.batch.push_told(&party.path, calls, party.paths());
+            self.told += self.batch.entries()[entry].told();
         } else {
             self.batch.push(&party.path, calls);
         }
@@ -69,14 +72,14 @@ impl Cargo for Acquires {
         }
     }
 
-    fn trim(&mut self) -> bool {
+    fn trim(&mut self, repeated: Repeated) -> bool {
         let mut wanted = false;
-        for (party, entry) in self.parties.iter_mut().zip(self.batch.entries_mut()) {
+        for (entry, party) in self.parties.iter_mut().enumerate() {
             let all_gone = party.requests.iter().all(Request::is_abandoned);
             // What is told of calls goes by their places, and may have been told.
             if all_gone || !party.is_told() {
                 party.requests.retain(|request| !request.is_abandoned());
-                entry.calls.count = party.count();
+                self.batch.ask_for_fewer(entry, party.count(), repeated);
             }
             wanted |= !all_gone;
         }
@@ -125,7 +128,7 @@ impl Cargo for Settlements {
     }
 
     /// A correction is made whether or not anybody waits for it.
-    fn trim(&mut self) -> bool {
+    fn trim(&mut self, _: Repeated) -> bool {
         true
     }
 }

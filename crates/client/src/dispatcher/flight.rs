@@ -36,8 +36,8 @@ pub(super) trait Cargo {
     /// Tells everybody who waits for it that the store does not answer.
     fn fail(&mut self, error: &StoreError);
 
-    /// Lets go of what nobody waits for any more. Returns whether anything is left to be done for anybody.
-    fn trim(&mut self) -> bool;
+    /// Lets go of what nobody waits for any more; `repeated` if it may have reached the store. Returns whether anything is left to be done for anybody.
+    fn trim(&mut self, repeated: Repeated) -> bool;
 }
 
 /// Where flights go.
@@ -100,7 +100,7 @@ impl Route {
             if waited >= self.timeout {
                 cargo.fail(&error.clone().waited(waited));
             }
-            let on_board = cargo.trim();
+            let on_board = cargo.trim(repeated);
             if waited >= REPEAT_FOR || (!on_board && repeated == Repeated::No) {
                 return Landed { lane, cargo, reply: Err(error), took: None };
             }

@@ -118,6 +118,9 @@ impl Dispatcher {
         party.hand_out(grants);
         party.tickets.clone_from(&entry.tickets);
         let Some(by) = entry.by.and_then(|by| path.iter().position(|&bucket| bucket == by)) else {
+            if party.is_told() {
+                self.waiting.goes_on(party.line);
+            }
             return self.ask_again(party, &cargo.in_force);
         };
         // It may have been decided before the pause was ended of which those who wait have been told since.
@@ -198,9 +201,10 @@ fn leases_at(path: &Path, told: engine::Leases) -> Option<Leases> {
 mod tests {
     use super::*;
     use crate::call::Call;
-    use crate::dispatcher::{Answer, Doors, LineKey, Patience, Request, Setup, ways};
+    use crate::dispatcher::flight::Cargo;
+    use crate::dispatcher::{Answer, Doors, LineKey, Notice, Patience, Request, Setup, ways};
     use crate::embedded::Clock;
-    use crate::engine::{EntryReply, Keys, PolicyRecord};
+    use crate::engine::{EntryReply, Keys, PolicyRecord, Repeated};
     use crate::in_force::Current;
     use crate::keeper::Keeper;
     use crate::library::Library;
@@ -224,11 +228,15 @@ mod tests {
     }
 
     fn request(in_force: &InForce) -> (Request, oneshot::Receiver<Result<Answer, Error>>) {
+        request_for(in_force, &Call::get("/").org("acme"))
+    }
+
+    fn request_for(in_force: &InForce, call: &Call) -> (Request, oneshot::Receiver<Result<Answer, Error>>) {
         let (reply, answer) = oneshot::channel();
         let request = Request {
             line: LineKey {
                 generation: in_force.generation(),
-                path: Arc::new(in_force.policy.path(&Call::get("/").org("acme")).unwrap()),
+                path: Arc::new(in_force.policy.path(call).unwrap()),
                 waits: true,
                 name: None,
             },
@@ -258,7 +266,7 @@ mod tests {
             keeper,
             replica,
             timeout,
-            waiting_most: 10,
+            waiting_most: 1_000,
             reports: Arc::default(),
         };
         (Dispatcher::new(setup, ways), current, doors)
@@ -332,5 +340,57 @@ mod tests {
             assert!(dispatcher.waiting.has_ready(), "who waits hears of {eased_us}");
             assert!(!asks(&mut dispatcher, &[]), "once");
         }
+    }
+
+    /// What is told of each call, in a limit per organisation and client.
+    const TOLD: &str =
+        "record_calls = ['acme']\n[[limit]]\nname = 'org'\nper = ['org', 'client']\nrate = '1/s'";
+
+    /// Goal: a grant is of the call of which it is told. Method: of three calls that are told one by one the first caller goes while the batch
+    /// is on its way, and may have been granted; two are granted.
+    #[tokio::test]
+    async fn a_grant_that_is_told_of_a_caller_who_has_gone_is_nobody_elses() {
+        let held = in_force(1, TOLD);
+        let [first, second, third] =
+            ["/a", "/b", "/c"].map(|route| request_for(&held, &Call::get(route).org("acme").client("app")));
+        let (mut dispatcher, _, _doors) = dispatcher(held);
+        let (gone, mut granted, mut waits) = (first.1, second.1, third.1);
+        for request in [first.0, second.0, third.0] {
+            dispatcher.join(request);
+        }
+        let mut cargo = dispatcher.next_calls(clock::now());
+        drop(gone);
+        assert!(cargo.trim(Repeated::Yes));
+        let entry = &cargo.batch.entries()[0];
+        assert_eq!((cargo.told, entry.told(), entry.calls.count), (3, 3, 3));
+        let mut reply = in_an_hour();
+        reply.entries[0].granted = 2;
+        let party = cargo.parties.pop().unwrap();
+        dispatcher.land_party(party, 0, &cargo, &reply);
+        assert!(matches!(granted.try_recv(), Ok(Ok(Answer::Granted(..)))));
+        assert!(waits.try_recv().is_err(), "it waits on");
+        assert!(
+            matches!(dispatcher.ways.notices.try_recv(), Ok(Notice::Settle(_))),
+            "what nobody has is given back"
+        );
+    }
+
+    /// Goal: what a batch tells has a bound, whatever the lines. Method: lines of many calls that are all told one by one.
+    #[tokio::test]
+    async fn a_batch_that_tells_much_takes_no_other_line_along() {
+        let held = in_force(1, TOLD);
+        let (mut requests, mut answers) = (Vec::new(), Vec::new());
+        for number in 0..900 {
+            let (route, client) = (format!("/jobs/{number}"), format!("client-{}", number % 3));
+            let (request, answer) = request_for(&held, &Call::get(route).org("acme").client(client));
+            requests.push(request);
+            answers.push(answer);
+        }
+        let (mut dispatcher, _, _doors) = dispatcher(held);
+        for request in requests {
+            dispatcher.join(request);
+        }
+        let told = [(); 3].map(|()| dispatcher.next_calls(clock::now()).told);
+        assert_eq!(told, [600, 300, 0]);
     }
 }

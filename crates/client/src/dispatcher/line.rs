@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
+use super::TOLD_MOST;
 use super::party::Left;
 use super::request::{LineKey, Request};
 use super::told::Told;
@@ -10,8 +11,9 @@ use crate::clock::Instant;
 use crate::engine::Ticket;
 use crate::metrics::LimitMeter;
 
-/// Most entries of the audit trail about the calls of a line in a batch. With each the server is busy for some ten microseconds.
-const TOLD_MOST: usize = 100;
+/// As many entries of the audit trail are about the calls of a line that has come back with fewer tickets: it is mostly granted what its
+/// tickets are worth, and what goes along about the others goes in vain.
+const TOLD_AGAIN: usize = 100;
 
 /// Equal calls, the longest waiting first.
 #[derive(Debug)]
@@ -47,6 +49,8 @@ impl Line {
     /// Takes the calls that are to be asked for, but for those whose callers have gone. Where it is told of each what it is, and they
     /// are very different, the others stay.
     pub(super) fn take_requests(&mut self) -> Vec<Request> {
+        // A ticket without a call would be given up.
+        let most = if self.tickets.is_empty() { TOLD_MOST } else { self.tickets.len().max(TOLD_AGAIN) };
         let (mut taken, mut different) = (Vec::<Request>::new(), 0);
         while let Some(request) = self.queue.pop_front() {
             if request.is_abandoned() {
@@ -55,7 +59,7 @@ impl Line {
             let record = request.line.path.record();
             let is_other =
                 record.is_some() && taken.last().is_none_or(|last| last.line.path.record() != record);
-            if is_other && different == TOLD_MOST {
+            if is_other && different == most {
                 self.queue.push_front(request);
                 break;
             }
@@ -124,5 +128,58 @@ pub(super) fn refuse_hopeless(queue: &mut VecDeque<Request>, told: &Told, now: I
             queue.push_back(request);
             ahead += 1;
         }
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a test ends where what it relies on is not so")]
+mod tests {
+    use super::*;
+    use crate::call::Call;
+    use crate::dispatcher::Patience;
+    use crate::policy::Policy;
+
+    /// How many of 2,000 calls go with a batch, where `recorded` are told one by one and the line has so many tickets: calls of as many routes
+    /// in a row as there are `routes`, and so on.
+    fn taken(recorded: &str, tickets: u64, routes: usize) -> usize {
+        let document = format!(
+            "namespace = 'test'\nrecord_calls = ['{recorded}']\n[[limit]]\nname = 'org'\nper = ['org']\nrate = '1/s'"
+        );
+        let policy = Policy::from_toml(&document).unwrap();
+        let path = |number: usize| {
+            let call = Call::get(format!("/jobs/{}", number % routes)).org("acme");
+            Arc::new(policy.path(&call).unwrap())
+        };
+        let key = |number| LineKey { generation: 1, path: path(number), waits: true, name: None };
+        let mut line = Line::new(key(0));
+        line.tickets = (1..=tickets).map(|tag| Ticket { place: 1, period: 1, tag }).collect();
+        let mut answers = Vec::new();
+        for number in 0..2_000 {
+            let (reply, answer) = tokio::sync::oneshot::channel();
+            answers.push(answer);
+            line.queue.push_back(Request {
+                line: key(number),
+                patience: Patience::Endless,
+                queued_at: crate::clock::now(),
+                reply,
+                place: None,
+                held_by: None,
+            });
+        }
+        let taken = line.take_requests();
+        assert_eq!(taken.len() + line.queue.len(), 2_000);
+        let number = |request: &Request| request.line.path.record().map(|record| record.route.clone());
+        assert!(line.queue.front().is_none_or(|next| number(next) != number(taken.last().unwrap())));
+        taken.len()
+    }
+
+    /// Goal: what a batch tells of a line has a bound, no ticket is left without a call for it, and calls that are not told all go.
+    #[test]
+    fn no_more_calls_are_told_than_are_likely_to_be_granted() {
+        assert_eq!(taken("acme", 0, 2_000), TOLD_MOST);
+        assert_eq!(taken("acme", 1, 2_000), TOLD_AGAIN);
+        assert_eq!(taken("acme", 300, 2_000), 300);
+        assert_eq!(taken("acme", 1, 1), 2_000, "equal calls are told as one");
+        assert_eq!(taken("globex", 1, 2_000), 2_000);
     }
 }

@@ -49,6 +49,10 @@ use crate::store::Store;
 const ENTRIES_MOST: usize = 250;
 const BUCKETS_MOST: usize = 2_000;
 
+/// A batch that has so many entries for the audit trail takes no other line along, and a line that comes anew has no more of them. With each
+/// the server is busy for three microseconds, with the longest for ten, and a far store is asked for so many of a line in each round trip.
+const TOLD_MOST: usize = 500;
+
 /// Buckets of which a batch tells what callers were told, and how long that waits for a batch that goes anyway.
 const REPORTS_MOST: usize = 250;
 const REPORT_WITHIN: Duration = Duration::from_secs(1);
@@ -286,14 +290,23 @@ impl Dispatcher {
         }
     }
 
-    fn send_acquires(&mut self, lane: Lane, now: Instant) {
+    /// The calls that go with the next batch.
+    fn next_calls(&mut self, now: Instant) -> Acquires {
         let mut cargo = Acquires::new(Arc::clone(&self.in_force), self.eased_us);
-        while cargo.batch.entries().len() < ENTRIES_MOST && cargo.batch.buckets().len() < BUCKETS_MOST {
+        while cargo.batch.entries().len() < ENTRIES_MOST
+            && cargo.batch.buckets().len() < BUCKETS_MOST
+            && cargo.told < TOLD_MOST
+        {
             let Some(party) = self.waiting.next_party() else {
                 break;
             };
             cargo.push(party, now);
         }
+        cargo
+    }
+
+    fn send_acquires(&mut self, lane: Lane, now: Instant) {
+        let mut cargo = self.next_calls(now);
         if self.report_by.is_some() {
             let (reports, has_more) = self.reports.take(REPORTS_MOST);
             cargo.batch.report(reports);

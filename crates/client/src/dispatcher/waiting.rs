@@ -150,6 +150,15 @@ impl Waiting {
         self.hurry(queued_at);
     }
 
+    /// The store has answered calls of a line that were asked for before the others, because there are so many to be told one by one: those
+    /// are asked for next, and do not wait for a store that does not keep up.
+    pub(super) fn goes_on(&mut self, id: LineId) {
+        let now = clock::now();
+        for request in &mut self.lines[id].queue {
+            request.queued_at = now;
+        }
+    }
+
     /// Nobody is left in a line: its tickets are given up with the next batch.
     fn end(&mut self, id: LineId) {
         let line = &mut self.lines[id];

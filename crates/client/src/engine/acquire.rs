@@ -9,6 +9,7 @@ use super::flat::{INTEGER_MAX, Malformed, Reader, Writer};
 use super::keys::Keys;
 use super::numbered::Numbered;
 use super::reply::Reply;
+use super::report::Report;
 use crate::policy::{Bucket, CallRecord, HashedName, Path, Policy};
 
 /// Calls that go to the store together. Equal calls share an entry, equal buckets are sent once.
@@ -19,19 +20,6 @@ pub struct AcquireBatch {
     entries: Vec<Entry>,
     /// By the names of buckets, each once.
     reports: Vec<(String, Report)>,
-}
-
-/// What callers were told of a bucket since the last batch.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Report {
-    /// Calls that were refused.
-    pub refused: u64,
-    /// Calls that were granted after they had waited.
-    pub waits: u64,
-    /// For how long together, in microseconds.
-    pub waited_us: u64,
-    /// The longest of them, in microseconds.
-    pub longest_us: u64,
 }
 
 /// Equal calls that are asked for together.
@@ -72,6 +60,8 @@ pub struct Entry {
     weights: Arc<[u32]>,
     /// What is told of its calls where they are granted, in their order: so many, and that of each.
     records: Vec<(u32, Arc<CallRecord>)>,
+    /// How many were asked for first, where a batch that was sent asks for fewer.
+    first: Option<u32>,
 }
 
 /// What became of a batch.
@@ -123,7 +113,7 @@ impl AcquireBatch {
         let flow = self.flows.number_of(path.flow_name());
         let (indexes, costs, weights) = (self.table.path(path), path.costs(), path.weights());
         let records = path.record().map(|record| (calls.count, Arc::clone(record))).into_iter().collect();
-        self.entries.push(Entry { calls, flow, path: indexes, costs, weights, records });
+        self.entries.push(Entry { calls, flow, path: indexes, costs, weights, records, first: None });
         self.entries.len() - 1
     }
 
@@ -165,9 +155,14 @@ impl AcquireBatch {
         &self.entries
     }
 
-    /// The entries, for a batch that is sent again with fewer calls than before.
-    pub fn entries_mut(&mut self) -> &mut [Entry] {
-        &mut self.entries
+    /// Has the batch ask for `calls` calls of an entry from now on, which are fewer than before. Where it has been sent, the answer may
+    /// be to what it asked for first.
+    pub fn ask_for_fewer(&mut self, entry: usize, calls: u32, repeated: Repeated) {
+        let entry = &mut self.entries[entry];
+        if repeated == Repeated::Yes {
+            entry.first.get_or_insert(entry.calls.count);
+        }
+        entry.calls.count = calls;
     }
 
     /// The buckets that the entries pass, each once.
@@ -296,7 +291,9 @@ impl AcquireBatch {
             let (now_us, epoch) = (reader.integer()?, reader.integer()?);
             let all_granted = reader.integer()? == 1;
             let mut entries: Vec<_> = if all_granted {
-                self.entries.iter().map(|entry| EntryReply::granted(entry.calls.count)).collect()
+                // Said of what was asked for first alone.
+                let asked = |entry: &Entry| entry.first.unwrap_or(entry.calls.count);
+                self.entries.iter().map(|entry| EntryReply::granted(asked(entry))).collect()
             } else {
                 self.entries.iter().map(|_| EntryReply::read(reader)).collect::<Result<_, _>>()?
             };
@@ -335,13 +332,11 @@ fn numbered(entries: &mut [EntryReply], number: usize) -> Result<&mut EntryReply
     entry.ok_or(Malformed("no entry has this number"))
 }
 
-impl Report {
-    /// Adds what was told elsewhere.
-    pub fn add(&mut self, other: &Self) {
-        self.refused += other.refused;
-        self.waits += other.waits;
-        self.waited_us = self.waited_us.saturating_add(other.waited_us);
-        self.longest_us = self.longest_us.max(other.longest_us);
+impl Entry {
+    /// How many entries of the audit trail there are about its calls, if they are granted.
+    #[must_use]
+    pub fn told(&self) -> usize {
+        self.records.len()
     }
 }
 

@@ -23,6 +23,7 @@ mod policy;
 mod remove;
 mod replicas;
 mod reply;
+mod report;
 mod script;
 mod settle;
 mod sweep;
@@ -31,7 +32,7 @@ mod versions;
 mod waiters;
 
 pub use access::{KeyMake, KeyMakeReply, KeyRecord, KeyRevoke, KeyTouch, KeysRead, KeysReply};
-pub use acquire::{AcquireBatch, AcquireReply, Calls, Entry, EntryReply, Leases, Report, Ticket};
+pub use acquire::{AcquireBatch, AcquireReply, Calls, Entry, EntryReply, Leases, Ticket};
 pub use audit::{AuditRead, AuditReply, Reporter, Streams};
 pub use back_off::{BackOff, BackOffReply, Blamed, PAUSE_MAX, RefusedCall};
 pub use batch::{BatchId, Repeated};
@@ -47,6 +48,7 @@ pub use policy::{Begin, PolicyRead, PolicyRecord, PolicyWrite, WriteMode, WriteR
 pub use remove::Remove;
 pub use replicas::{Announce, ReplicaRow, ReplicasRead, ReplicasReply};
 pub use reply::Reply;
+pub use report::Report;
 pub use script::Script;
 pub use settle::{CallState, SettleBatch, Settlement, SettlementReply};
 pub use sweep::{Sweep, SweepReply};
