@@ -1,5 +1,5 @@
--- Grants the calls of a batch: each call is charged to every bucket on its path, or to none. Where there is room for all of them
--- that is all; in_turn.lua goes on where there is not.
+-- Grants the calls of a batch: each call is charged to every bucket on its path, or to none. Where there is room for
+-- all of them that is all; in_turn.lua goes on where there is not.
 --
 -- KEYS[1]  hash, the namespace's state
 -- KEYS[2]  stream, the namespace's audit trail; this and the next two only where calls are to be told one by one
@@ -12,49 +12,55 @@
 --            fence       string   policy the batch was compiled from
 --            server      string   run id of the server process on the connection
 --            entries     string   msgpack array, flat, needed only where there is not room for all:
---              count, then each: index of its permit (0: it has none), calls (0..), path length, then of each bucket on the
---              path: its index, what a call costs there (tokens, 1..)
+--              count, then each: index of its permit (0: it has none), calls (0..), path length, then of each bucket
+--              on the path: its index, what a call costs there (tokens, 1..)
 --            askers      string   msgpack array, flat, needed only where calls wait:
 --              flows       count, then each: name
---              entries     each: index of the flow, patience (us that the calls would wait, 0: not at all), path length, the
---                          flow's weight (1..2^20) at each bucket, number of tickets brought, place on the path (1..), period
---                          and tag of each
+--              entries     each: index of the flow, patience (us that the calls would wait, 0: not at all), path
+--                          length, the flow's weight (1..2^20) at each bucket, number of tickets brought, place on the
+--                          path (1..), period and tag of each
 --            permits     count, then each: field
 --            limits      count, then each: counter field, most buckets it may have
 --            terms       count, then each: refill (credits per us; 0: calls in flight are counted), credit (credits per
---                        token), capacity (credits, at most 2^52), enforced 0|1, index of the limit, lease (us; of calls in
---                        flight)
+--                        token), capacity (credits, at most 2^52), enforced 0|1, index of the limit, lease (us; of
+--                        calls in flight)
 --            buckets     count, then each: field, index of its terms
 --            costs       count, then of each bucket: tokens that all calls of the batch cost there together
---            calls       count, then of each bucket: how many they are; none where each costs one token wherever it passes
---            reports     count, then of each bucket that callers were told something of since the last batch: its field, calls
---                        refused, calls granted that had waited, for how long together, and the longest (us)
---            records     only with KEYS[2]: count, then of calls that are to be told once they are granted: the number of their entry
---                        (1..), how many they are, and what their record has behind the number of calls; the first calls of an
---                        entry first
+--            calls       count, then of each bucket: how many they are; none where each costs one token wherever it
+--                        passes
+--            reports     count, then of each bucket that callers were told something of since the last batch: its
+--                        field, calls refused, calls granted that had waited, for how long together, and the longest
+--                        (us)
+--            records     only with KEYS[2]: count, then of calls that are to be told once they are granted: the number
+--                        of their entry (1..), how many they are, and what their record has behind the number of calls;
+--                        the first calls of an entry first
 -- RETURNS  msgpack array, flat:
---            status      0 ok | 1 no such namespace | 2 the policy is another one | 3 a later batch took this one's place
+--            status      0 ok | 1 no such namespace | 2 the policy is another one | 3 a later batch took this one's
+--                        place
 --            now         us, the namespace's time    (this and the rest only with status 0)
 --            epoch       integer
---            all         0|1      1: all calls of all entries were granted when the batch was sent first, nothing follows but the buckets
---            entries     each: calls granted, wait (us until one more would pass, or looks again where it waits for others to
---                        be over; 0 if all were granted), by (index of the bucket that binds, 0 if none, negative if it is
---                        its limit's number of buckets that binds), over (calls granted that an observed limit would have
---                        refused, or would have when the charge of their name was made)
---            buckets     each: debt (credits not yet earned back, or calls in flight; of one that is paused or slow as if its
---                        whole wait were owed)
---            leases      count, then each: index of its entry, place on the path, id of its first call's lease, how many of
---                        its calls have one: their ids follow each other
---            tickets     each: index of its entry, place on the path, period, tag; by entry, place and tag. To be brought when
---                        the calls come back, or with fewer calls to be given up
+--            all         0|1      1: all calls of all entries were granted when the batch was sent first, nothing
+--                                 follows but the buckets
+--            entries     each: calls granted, wait (us until one more would pass, or looks again where it waits for
+--                        others to be over; 0 if all were granted), by (index of the bucket that binds, 0 if none,
+--                        negative if it is its limit's number of buckets that binds), over (calls granted that an
+--                        observed limit would have refused, or would have when the charge of their name was made)
+--            buckets     each: debt (credits not yet earned back, or calls in flight; of one that is paused or slow as
+--                        if its whole wait were owed)
+--            leases      count, then each: index of its entry, place on the path, id of its first call's lease, how
+--                        many of its calls have one: their ids follow each other
+--            tickets     each: index of its entry, place on the path, period, tag; by entry, place and tag. To be
+--                        brought when the calls come back, or with fewer calls to be given up
 -- ERRORS   SCHEMA  a stored record is of an unknown version
 --          AUDIT   a key holds no audit trail
--- WRITES   only if something was granted, somebody has come to wait or waits no more, the epoch or the clock moved, or the batch
---          is a repeated one: head, answer (swept 10 min later), buckets that were charged or are waited at (swept when full
---          again), their counters, permits (20 min), flows (1 min), tallies of what was reported (swept after a minute) and
---          episodes (until the sweep tells that they are over); in the audit trail what was granted of the calls that are to be told
--- COST     TIME, HMGET; HGET if a bucket has other terms than its record; HMGET if a bucket is new; HMGET if somebody waits; HMGET if
---          something is reported; 3 EXISTS, 3 XINFO and an XADD for each record if calls are told; HSET if anything is written
+-- WRITES   only if something was granted, somebody has come to wait or waits no more, the epoch or the clock moved, or
+--          the batch is a repeated one: head, answer (swept 10 min later), buckets that were charged or are waited at
+--          (swept when full again), their counters, permits (20 min), flows (1 min), tallies of what was reported
+--          (swept after a minute) and episodes (until the sweep tells that they are over); in the audit trail what was
+--          granted of the calls that are to be told
+-- COST     TIME, HMGET; HGET if a bucket has other terms than its record; HMGET if a bucket is new; HMGET if somebody
+--          waits; HMGET if something is reported; 3 EXISTS, 3 XINFO and an XADD for each record if calls are told; HSET
+--          if anything is written
 
 local args = cmsgpack.unpack(ARGV[1])
 local answer_field, number, repeated, fence, server = args[1], args[2], args[3] == 1, args[4], args[5]
@@ -123,9 +129,9 @@ local function write_all(writes, reply)
   end
 end
 
--- What each bucket owes after all calls of the batch: who comes first does not matter where there is room for all of them, and
--- nothing is to be known of one of them alone. Else returns nil. A batch that is sent again may ask for fewer calls than the first time:
--- it is told of each entry how many were granted.
+-- What each bucket owes after all calls of the batch: who comes first does not matter where there is room for all of
+-- them, and nothing is to be known of one of them alone. Else returns nil. A batch that is sent again may ask for fewer
+-- calls than the first time: it is told of each entry how many were granted.
 local function debts_after_all()
   if repeated then return nil end
   if permit_count > 0 or any_queue or args[reports_at] > 0 or KEYS[2] then return nil end

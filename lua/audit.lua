@@ -12,12 +12,14 @@
 -- RETURNS  msgpack array, flat:
 --            status      0 ok
 --            last        string   id given out last, "0-0" if none was
---            gap         string   id up to which entries from `first` on may have been trimmed, of the streams that are asked for; "0-0" if
---                                 none can have been, and where the newest come first or `first` is "-"
+--            gap         string   id up to which entries from `first` on may have been trimmed, of the streams that are
+--                                 asked for; "0-0" if none can have been, and where the newest come first or `first` is
+--                                 "-"
 --            entries     each: id, kind, record
 -- ERRORS   AUDIT   a key holds no audit trail
 -- WRITES   nothing
--- COST     3 EXISTS; XINFO for each stream that is there; XRANGE or XREVRANGE for each that is asked for, from an id on 2 XRANGE; TIME
+-- COST     3 EXISTS; XINFO for each stream that is there; XRANGE or XREVRANGE for each that is asked for, from an id on
+--          2 XRANGE; TIME
 
 local args = cmsgpack.unpack(ARGV[1])
 local first, last, count, newest, only = args[1], args[2], args[3], args[4] == 1, args[5]
@@ -43,9 +45,9 @@ local function is_first(entry, other)
   return is_above(ms, sequence, other_ms, other_sequence) == newest
 end
 
--- The id up to which entries of a stream from `first` on may have been trimmed; nil if none can have been. The oldest goes first, so none
--- was where one before `first` is left. Where none is, as many as the stream holds must have come since, or `first` be older than entries
--- are kept, or nothing be left at all.
+-- The id up to which entries of a stream from `first` on may have been trimmed; nil if none can have been. The oldest
+-- goes first, so none was where one before `first` is left. Where none is, as many as the stream holds must have come
+-- since, or `first` be older than entries are kept, or nothing be left at all.
 local function find_gap(stream, most, kept_ms)
   local ms, sequence = numbers_of({first})
   if is_above(ms, sequence, stream.ms, stream.sequence) then return nil end

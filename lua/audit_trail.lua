@@ -1,9 +1,12 @@
--- The audit trail: what happened to a namespace, each thing told once. Joined in front of the scripts that tell of it or read it.
+-- The audit trail: what happened to a namespace, each thing told once. Joined in front of the scripts that tell of it
+-- or read it.
 --
--- It is three streams with ids of one row: what becomes of calls is told in one of its own, and each granted call of whoever wants that in
--- another one, so that however much that is, it takes nothing from what is told besides. An entry has one field, its kind, and a record in it. Redis does not roll back, so the trail is opened, and what could
--- make an entry fail is seen, before anything is written; a server that is full refuses the first write and none after it, so entries
--- are written first. What tells nothing new is counted in the state, and told by the sweep in one entry for all.
+-- It is three streams with ids of one row: what becomes of calls is told in one of its own, and each granted call of
+-- whoever wants that in another one, so that however much that is, it takes nothing from what is told besides. An entry
+-- has one field, its kind, and a record in it. Redis does not roll back, so the trail is opened, and what could make an
+-- entry fail is seen, before anything is written; a server that is full refuses the first write and none after it, so
+-- entries are written first. What tells nothing new is counted in the state, and told by the sweep in one entry for
+-- all.
 
 local ENTRIES_MOST = 10000             -- a new entry takes the place of the oldest
 local CALLS_MOST = 50000               -- the same of what becomes of calls
@@ -14,7 +17,8 @@ local ID_DIGITS = 15                   -- of both numbers of an id: so long they
 local OF_CALLS = {episode = true, throttled = true}  -- the kinds that are told of calls
 local UNTOLD_US = 60000000             -- 1 min, after which what was counted is told
 
--- Opens the stream under a key, to know the id given out last. Returns nil and an error where the key holds something else.
+-- Opens the stream under a key, to know the id given out last. Returns nil and an error where the key holds something
+-- else.
 local function open_stream(key)
   local stream = {key = key, length = 0, ms = 0, sequence = 0}
   if redis.call("EXISTS", key) == 0 then return stream end
@@ -56,8 +60,8 @@ local function open_trail(key, calls_key, records_key)
   return trail
 end
 
--- Adds an entry. Its id is the time, or where that is not above the last id, as after a loss of the state and a step of the clock,
--- the next one: ids always rise, from one stream to the other too.
+-- Adds an entry. Its id is the time, or where that is not above the last id, as after a loss of the state and a step of
+-- the clock, the next one: ids always rise, from one stream to the other too.
 local function tell(trail, now, kind, record)
   local ms = floor(now / 1000)
   local sequence = (now - 1000 * ms) * 1000
@@ -72,8 +76,8 @@ local function tell(trail, now, kind, record)
   redis.call("XADD", key, "MAXLEN", "=", string.format("%d", most), string.format("%d-%d", ms, sequence), kind, record)
 end
 
--- Tells the epochs that have begun and were not told yet, the newest of which comes first in the head. That has to be written
--- afterwards.
+-- Tells the epochs that have begun and were not told yet, the newest of which comes first in the head. That has to be
+-- written afterwards.
 local function tell_epochs(trail, head, now)
   for b = head.begun and #head.begun - 1 or 0, 1, -2 do
     tell(trail, now, "epoch", pack(SCHEMA, now, head.begun[b], head.begun[b + 1]))
@@ -94,8 +98,8 @@ local function untold_field(field)
   return "u:" .. string.sub(field, 3)
 end
 
--- What is not told yet of a bucket: since when, refusals and lowerings that were no news, and the end of its last pause. Returns nil and
--- an error where that can't be read.
+-- What is not told yet of a bucket: since when, refusals and lowerings that were no news, and the end of its last
+-- pause. Returns nil and an error where that can't be read.
 local function read_untold(record, field, now)
   if not record then return {since = now, refused = 0, lowered = 0, paused = 0} end
   local schema, since, refused, lowered, paused = cmsgpack.unpack(record)

@@ -1,5 +1,5 @@
--- Takes up that the provider has refused a call: finds the bucket on its path that explains it, pauses that for the whole
--- fleet and cuts its pace.
+-- Takes up that the provider has refused a call: finds the bucket on its path that explains it, pauses that for the
+-- whole fleet and cuts its pace.
 --
 -- KEYS[1]  hash, the namespace's state
 -- KEYS[2]  stream, the namespace's audit trail
@@ -10,8 +10,9 @@
 --            server      string   run id of the server process on the connection
 --            granted_at  us       when the call was granted, 0 if that is not known
 --            wait        us       for which the provider wants to see no call, 0 to 31 days
---            blamed      0|1|2    0: the narrowest candidate that explains it, or the narrowest if none does. 1: the provider has
---                        said which limit it was, and there is one candidate. 2: as 0, but if none explains it nobody
+--            blamed      0|1|2    0: the narrowest candidate that explains it, or the narrowest if none does. 1: the
+--                        provider has said which limit it was, and there is one candidate. 2: as 0, but if none
+--                        explains it nobody
 --            learned     0|1      1: a limit has just been learned of this refusal, and is the first candidate
 --            status      integer  of the provider's answer, as HTTP has it
 --            org         string   whose call it was, "" if that is not known
@@ -23,19 +24,21 @@
 -- RETURNS  msgpack array, flat:
 --            status      0 ok | 1 no such namespace | 2 the policy is another one
 --            now         us, the namespace's time
---            bucket      index of the one that was paused, 0 if none was: nobody is to blame, or its limit has as many buckets
---                        as it may
+--            bucket      index of the one that was paused, 0 if none was: nobody is to blame, or its limit has as many
+--                        buckets as it may
 --            paused      us until it earns again
 --            share       of its refill at which it goes then, of 1024
---            news        0|1      1: the call was granted after the last refusal had been taken up, if any: nobody knew of this
+--            news        0|1      1: the call was granted after the last refusal had been taken up, if any: nobody knew
+--                                 of this
 --            cut         0|1      1: the share has been cut by this
 -- ERRORS   SCHEMA  a stored record is of an unknown version
 --          AUDIT   the key of the audit trail holds something else
--- WRITES   if a bucket was paused: head, the buckets (swept when nothing is owed and they are paused no more, ten of its windows
---          after the last one in which a slow one was asked for, or a day), their counters, the tally of the one that is to blame
---          (swept after a minute); each refusal is told: throttled; what is no news is counted (untold, until the sweep tells it), news is told: pause, cut
--- COST     TIME, HMGET; HGET if a bucket has other terms than its record; HGET for each bucket that had no record and is given
---          one; HGET, 3 EXISTS, 3 XINFO, XADD; if it is news 1 or 2 XADD more; HSET
+-- WRITES   if a bucket was paused: head, the buckets (swept when nothing is owed and they are paused no more, ten of
+--          its windows after the last one in which a slow one was asked for, or a day), their counters, the tally of
+--          the one that is to blame (swept after a minute); each refusal is told: throttled; what is no news is counted
+--          (untold, until the sweep tells it), news is told: pause, cut
+-- COST     TIME, HMGET; HGET if a bucket has other terms than its record; HGET for each bucket that had no record and
+--          is given one; HGET, 3 EXISTS, 3 XINFO, XADD; if it is news 1 or 2 XADD more; HSET
 
 local NAMED, IF_EXPLAINED = 1, 2  -- who is to blame, else the narrowest
 local SEVERAL = 3            -- buckets of different keys refused at once are no limits of their own, but what they share
@@ -61,8 +64,8 @@ local function pace_of(b)
   return bucket.pace
 end
 
--- Notes at a wider bucket that a narrower one was refused. Returns whether so many different ones were at once that it must be
--- the wider one that explains it.
+-- Notes at a wider bucket that a narrower one was refused. Returns whether so many different ones were at once that it
+-- must be the wider one that explains it.
 local function is_shared(pace, field)
   local lately = {field, now}
   for r = 1, #pace.refused, 2 do
@@ -99,8 +102,8 @@ end
 
 local bucket, pace = buckets[chosen], pace_of(chosen)
 local full = bucket.terms.full or bucket.terms
--- When it was granted is not known of a call that was told without its permit, or is of a state that was lost, whose time was ahead of
--- this one: while the bucket is paused it was before that, else a moment ago.
+-- When it was granted is not known of a call that was told without its permit, or is of a state that was lost, whose
+-- time was ahead of this one: while the bucket is paused it was before that, else a moment ago.
 if granted_at > now then granted_at = 0 end
 if granted_at == 0 and not bucket.paused then granted_at = now - ON_ITS_WAY_US end
 -- Of those that were on their way when the first was refused all tell the same.

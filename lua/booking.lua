@@ -1,7 +1,8 @@
--- The books: what was granted, refused and waited for, by the minute and by the hour. Joined in front of sweep.lua, which finds what buckets
--- have counted and enters it here, each count once.
+-- The books: what was granted, refused and waited for, by the minute and by the hour. Joined in front of sweep.lua,
+-- which finds what buckets have counted and enters it here, each count once.
 --
--- A *page* is a minute or an hour. It has a part for each limit; a part has a row for each of its busiest keys, and one for all others.
+-- A *page* is a minute or an hour. It has a part for each limit; a part has a row for each of its busiest keys, and one
+-- for all others.
 
 local ROWS_MOST = 100
 local MINUTES_KEPT = 2880  -- 48 h
@@ -54,8 +55,8 @@ local function least_busy(part)
   return least
 end
 
--- Adds what the keys of one part have counted to another, the one that is stored. Where that has as many rows as it may, a busier key
--- takes the place of the least busy one.
+-- Adds what the keys of one part have counted to another, the one that is stored. Where that has as many rows as it
+-- may, a busier key takes the place of the least busy one.
 local function add_part(part, more)
   local least = false
   for k = 1, #more.keys do
@@ -99,8 +100,9 @@ local function enter(books, field, limit, key, row)
   end
 end
 
--- Notes what the bucket `<limit>:<key>` has counted in a minute. What is older than the books is nobody's business any more. Returns
--- false, and sets books.late, where the call has as many pages in hand as it may: a later pass finds it again.
+-- Notes what the bucket `<limit>:<key>` has counted in a minute. What is older than the books is nobody's business any
+-- more. Returns false, and sets books.late, where the call has as many pages in hand as it may: a later pass finds it
+-- again.
 local function book(books, head, minute, bucket, row)
   local page, hour = string.format("m:%d", minute), floor(minute / 60)
   if not books[page] and #books + 2 > PAGES_MOST then
@@ -113,7 +115,8 @@ local function book(books, head, minute, bucket, row)
   return true
 end
 
--- Works out what the pages come to: fields and records to be written. Returns nil and an error where one that is there can't be read.
+-- Works out what the pages come to: fields and records to be written. Returns nil and an error where one that is there
+-- can't be read.
 local function close_books(books, key)
   if #books == 0 then return {} end
   local fields, writes = {}, {}
@@ -137,8 +140,8 @@ local function close_books(books, key)
   return writes
 end
 
--- Adds the fields of pages that have been kept long enough to `removed`. Those from `first` on may be there. Returns the first that is
--- left.
+-- Adds the fields of pages that have been kept long enough to `removed`. Those from `first` on may be there. Returns
+-- the first that is left.
 local function outlive(kind, first, kept_from, removed)
   local left = max(first, min(kept_from, first + CLOSED_MOST))
   for period = first, left - 1 do removed[#removed + 1] = string.format("%s:%d", kind, period) end

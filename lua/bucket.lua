@@ -1,7 +1,7 @@
 -- What a bucket owes: read from its record, worked out for a time, and written again. Joined in front of every script.
 
--- What is left of a debt after `elapsed` microseconds, and the credits that were lost because nothing was owed any more.
--- Exact: a product that is not is at least 2^53, which a debt and CREDITS_MAX together do not exceed.
+-- What is left of a debt after `elapsed` microseconds, and the credits that were lost because nothing was owed any
+-- more. Exact: a product that is not is at least 2^53, which a debt and CREDITS_MAX together do not exceed.
 local function pay_off(debt, refill, elapsed)
   local left = debt - elapsed * refill
   if left > 0 then return left, 0 end
@@ -43,8 +43,8 @@ local function set_queue(bucket, queue, lost, head)
   end
 end
 
--- Takes up what a bucket has counted: calls in the present minute, and the tokens that they have cost beyond one each. What is of an
--- earlier minute is put aside with the next record.
+-- Takes up what a bucket has counted: calls in the present minute, and the tokens that they have cost beyond one each.
+-- What is of an earlier minute is put aside with the next record.
 local function read_counts(bucket, minute, calls, extra, head)
   if minute == head.minute then
     bucket.calls, bucket.extra = calls, extra
@@ -67,10 +67,10 @@ local function read_in_flight(bucket, record, head, now)
   return nil
 end
 
--- What a debt of the time `at` comes to at the last change of the policy, in the terms that are in force since, where its record has
--- others. Up to the first change after that time it was paid off at the old rate. What was in force from there to the last one is not known:
--- that time counts at the slower rate. A new unit rounds the debt up to whole tokens: a change never refills for free. Returns nil and an
--- error where it can't be read when the policy was changed.
+-- What a debt of the time `at` comes to at the last change of the policy, in the terms that are in force since, where
+-- its record has others. Up to the first change after that time it was paid off at the old rate. What was in force from
+-- there to the last one is not known: that time counts at the slower rate. A new unit rounds the debt up to whole
+-- tokens: a change never refills for free. Returns nil and an error where it can't be read when the policy was changed.
 local function convert(debt, at, refill, credit, terms, head)
   local first, between = at, 0
   if at < head.ruled then
@@ -92,12 +92,11 @@ local function convert(debt, at, refill, credit, terms, head)
   return max(min(left * terms.credit, CREDITS_MAX), at_new_rate)
 end
 
--- Reads what a bucket owes at `now`, and who waits at it.
--- Sets bucket.debt, where somebody waits .queue and .lost, the credits since the last charge that a full bucket could not
--- hold, and where the provider has refused calls .paused, .pace, and .terms to what they come to at that pace. Sets .held where the
--- record is one of a pause, to what a full bucket held then. Sets what has been counted: .calls and, where calls have not cost one token
--- each, .extra in the present minute, and .past in an earlier one.
--- Returns an error where the record can't be read.
+-- Reads what a bucket owes at `now`, and who waits at it. Sets bucket.debt, where somebody waits .queue and .lost, the
+-- credits since the last charge that a full bucket could not hold, and where the provider has refused calls .paused,
+-- .pace, and .terms to what they come to at that pace. Sets .held where the record is one of a pause, to what a full
+-- bucket held then. Sets what has been counted: .calls and, where calls have not cost one token each, .extra in the
+-- present minute, and .past in an earlier one. Returns an error where the record can't be read.
 local function read_bucket(bucket, record, head, now)
   local terms = bucket.terms
   if terms.refill == 0 then return read_in_flight(bucket, record, head, now) end
@@ -157,8 +156,8 @@ local function share_of(bucket)
   return bucket.pace and bucket.pace.share or SHARE_FULL
 end
 
--- What a bucket owes, as whoever only knows the policy understands it: as if it went at its full pace, and owed so much more
--- that it comes out at the same time.
+-- What a bucket owes, as whoever only knows the policy understands it: as if it went at its full pace, and owed so much
+-- more that it comes out at the same time.
 local function told_debt(bucket, now)
   if not (bucket.paused or bucket.pace) then return bucket.debt end
   local terms, full = bucket.terms, bucket.terms.full or bucket.terms
@@ -167,14 +166,15 @@ local function told_debt(bucket, now)
   return min(debt + paused_for(bucket, now) * full.refill, CREDITS_MAX)
 end
 
--- What a full bucket holds, where its record is to be one of a pause: one that goes on, or as of the end of which it is written.
+-- What a full bucket holds, where its record is to be one of a pause: one that goes on, or as of the end of which it is
+-- written.
 local function held_in_pause(bucket)
   if bucket.terms.is_of_record then return (bucket.paused or bucket.as_of) and bucket.held end
   return bucket.paused and bucket.terms.capacity
 end
 
--- The record of a bucket. Of a queue it has the period, the virtual time, the credits lost, and tag, tokens and end of each
--- ticket. Calls in flight are told by their leases alone.
+-- The record of a bucket. Of a queue it has the period, the virtual time, the credits lost, and tag, tokens and end of
+-- each ticket. Calls in flight are told by their leases alone.
 local function pack_bucket(head, now, bucket)
   local terms, queue, paused, pace = bucket.terms, bucket.queue, bucket.paused, bucket.pace
   if bucket.leases then
@@ -187,8 +187,8 @@ local function pack_bucket(head, now, bucket)
     return pack(SCHEMA, head.epoch, bucket.debt, bucket.calls, at, terms.refill, terms.credit, head.minute, queue or false,
       bucket.extra or false, held_in_pause(bucket) or false, pace and pack_pace(pace) or false)
   end
-  -- What all records of a batch begin with is packed once, and what those of the same terms end with. Only buckets with terms
-  -- of their own are written as of another time than now.
+  -- What all records of a batch begin with is packed once, and what those of the same terms end with. Only buckets with
+  -- terms of their own are written as of another time than now.
   if not terms.rear then
     head.front = pack(SCHEMA, head.epoch)
     terms.rear = pack(bucket.as_of or now, terms.refill, terms.credit, head.minute)
@@ -204,8 +204,8 @@ local function count(bucket, calls, tokens)
   if tokens ~= calls then bucket.extra = (bucket.extra or 0) + tokens - calls end
 end
 
--- Adds what a bucket has counted in an earlier minute to the fields and records that are to be written: in a field of its own, until the
--- sweep books it. Returns how many values there are now.
+-- Adds what a bucket has counted in an earlier minute to the fields and records that are to be written: in a field of
+-- its own, until the sweep books it. Returns how many values there are now.
 local function put_past(writes, w, bucket)
   local past = bucket.past
   writes[w + 1] = string.format("c:%d", past.minute) .. string.sub(bucket.field, 2)
@@ -219,8 +219,8 @@ local function put_bucket(writes, w, head, now, bucket)
   return bucket.past and put_past(writes, w + 2, bucket) or w + 2
 end
 
--- The limits, terms and buckets of a request from args[i] on, of which the fields are added to those that are to be read.
--- Returns the buckets, the limits, and the index behind them.
+-- The limits, terms and buckets of a request from args[i] on, of which the fields are added to those that are to be
+-- read. Returns the buckets, the limits, and the index behind them.
 local function bind_buckets(args, i, fields)
   local limits, terms, buckets, before = {}, {}, {}, #fields
   local last = args[i]
@@ -248,8 +248,8 @@ local function bind_buckets(args, i, fields)
   return buckets, limits, i
 end
 
--- Reads each bucket at `now`, or as of a time of its own, from its record, stored[b + before]. Returns an error where one can't be read, whether any of
--- them has no record, and whether anybody waits at any of them.
+-- Reads each bucket at `now`, or as of a time of its own, from its record, stored[b + before]. Returns an error where
+-- one can't be read, whether any of them has no record, and whether anybody waits at any of them.
 local function read_buckets(buckets, stored, before, head, now)
   local any_new, any_queue = false, false
   for b = 1, #buckets do

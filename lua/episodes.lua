@@ -9,8 +9,9 @@
 --            status      0 ok | 1 no such namespace
 --            now         us, the namespace's time
 --            cursor      string   "0" after the last page
---            episodes    each: field of the bucket; us when it began, when a report came last; calls refused, calls that had waited,
---                        for how long together, and the longest (us), since the sweep has last told of it
+--            episodes    each: field of the bucket; us when it began, when a report came last; calls refused, calls
+--                        that had waited, for how long together, and the longest (us), since the sweep has last told of
+--                        it
 -- ERRORS   SCHEMA  a stored record is of an unknown version
 -- WRITES   nothing
 -- COST     HGET, TIME, HSCAN

@@ -1,9 +1,10 @@
--- Calls in flight at a bucket whose refill is 0: time alone pays nothing off, a call owes its token until it is over. Joined
--- behind acquire.lua and in front of settle.lua.
+-- Calls in flight at a bucket whose refill is 0: time alone pays nothing off, a call owes its token until it is over.
+-- Joined behind acquire.lua and in front of settle.lua.
 --
--- A call that is granted there holds a *lease*: an id, and the time until which it counts. Whoever sends the call says when it is
--- over, and until then renews the lease well before its end; of a process that has died the leases run out. Ids are times,
--- those of the grants, or one more than the last where several were granted at once: no id is ever given out twice.
+-- A call that is granted there holds a *lease*: an id, and the time until which it counts. Whoever sends the call says
+-- when it is over, and until then renews the lease well before its end; of a process that has died the leases run out.
+-- Ids are times, those of the grants, or one more than the last where several were granted at once: no id is ever given
+-- out twice.
 
 local LOOK_FIRST_US, LOOK_LAST_US = 5000, 250000  -- 5 to 250 ms: when whoever waits for the end of a call looks again
 
@@ -18,7 +19,8 @@ local function take_leases(bucket, calls, now)
   return first
 end
 
--- Renews a lease. One that has run out, or was lost with the state, begins again: its call is in flight, whoever came meanwhile.
+-- Renews a lease. One that has run out, or was lost with the state, begins again: its call is in flight, whoever came
+-- meanwhile.
 local function renew_lease(bucket, id, now)
   local leases = bucket.leases
   if leases.ends[id] == nil then leases.ids[#leases.ids + 1] = id end
@@ -34,8 +36,8 @@ local function end_lease(bucket, id)
   return was_held
 end
 
--- When whoever waits for the end of a call at a bucket looks again, in microseconds: calls that have been in flight for long are
--- likely to go on for long. `before` others look before it.
+-- When whoever waits for the end of a call at a bucket looks again, in microseconds: calls that have been in flight for
+-- long are likely to go on for long. `before` others look before it.
 local function look_again(bucket, before, now)
   local leases, age = bucket.leases, 0
   if bucket.debt > #leases.ids then return LOOK_LAST_US end  -- state was lost: who holds leases is not known yet

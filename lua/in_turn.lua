@@ -1,5 +1,5 @@
--- Grants the calls of a batch where there is not room for all of them, or where somebody waits: each entry in its turn. Joined
--- behind acquire.lua, which has read what is stored.
+-- Grants the calls of a batch where there is not room for all of them, or where somebody waits: each entry in its turn.
+-- Joined behind acquire.lua, which has read what is stored.
 
 local KEYS_WAIT_US = 1000000  -- a limit at its number of buckets: the sweep may have made room by then
 
@@ -55,11 +55,12 @@ if any_queue then
   end
 end
 
--- At which places of their paths entries need room whose calls have been charged: needs[n][place]. Others need it everywhere.
+-- At which places of their paths entries need room whose calls have been charged: needs[n][place]. Others need it
+-- everywhere.
 local needs = {}
 
--- The call of a name needs room where its lease has ended: there it is over, and others may be in flight in its stead. And it
--- needs room where nothing passes, so that whoever is refused by the provider and asks again does not either.
+-- The call of a name needs room where its lease has ended: there it is over, and others may be in flight in its stead.
+-- And it needs room where nothing passes, so that whoever is refused by the provider and asks again does not either.
 local function places_ended(charge, first, last)
   local ended = {}
   for p = first, last, 2 do
@@ -84,7 +85,8 @@ local function fitting_of(calls, bucket, cost)
   return max(0, floor(left / credits))
 end
 
--- How many of the calls of entry n pass every enforced bucket of the path entries[first..last], each in its turn where others wait.
+-- How many of the calls of entry n pass every enforced bucket of the path entries[first..last], each in its turn where
+-- others wait.
 local function passing(n, calls, first, last)
   local own, needed, place = claims[n], needs[n], 0
   for p = first, last, 2 do
@@ -112,8 +114,8 @@ end
 
 local granted, over, leases, charges, any_charged = {}, {}, {}, {}, false
 
--- Charges `calls` calls of entry n to every bucket on the path entries[first..last] at which they need room, to an observed one
--- only what it would have let pass. Returns how many of the calls an observed one would have refused.
+-- Charges `calls` calls of entry n to every bucket on the path entries[first..last] at which they need room, to an
+-- observed one only what it would have let pass. Returns how many of the calls an observed one would have refused.
 local function charge_path(n, calls, first, last, named)
   local own, needed, place, refused = claims[n], needs[n], 0, 0
   for p = first, last, 2 do
@@ -140,8 +142,8 @@ local function charge_path(n, calls, first, last, named)
   return refused
 end
 
--- The call of a name is in flight from now on, however long ago it was granted first: its leases begin anew. All who ask under
--- its name have the same.
+-- The call of a name is in flight from now on, however long ago it was granted first: its leases begin anew. All who
+-- ask under its name have the same.
 local function renew_leases(n, first, last, named)
   for p = first, last, 2 do
     local bucket, place = buckets[entries[p]], place_on_path(first, p)
@@ -174,7 +176,8 @@ for n = 1, entry_count do
     over[n] = charge_path(n, granted[n], first, last, named)
     if named then
       again[n] = named.is_made
-      -- Whoever asks again is told once more that an observed limit had no room: that has charged nothing, and gives nothing back.
+      -- Whoever asks again is told once more that an observed limit had no room: that has charged nothing, and gives
+      -- nothing back.
       over[n] = max(over[n], named.over)
       if not again[n] then named.over = over[n] end
       named.is_made, named.places = true, entries[e + 2]
@@ -206,8 +209,9 @@ local function bind_wait(n, first, last)
   return wait, by, at
 end
 
--- Waits are told once all charges are known: one microsecond earlier would still be too early. Those who have the patience
--- wait in line at the bucket that makes them wait longest, and nowhere else: nothing is held that can't be used.
+-- Waits are told once all charges are known: one microsecond earlier would still be too early. Those who have the
+-- patience wait in line at the bucket that makes them wait longest, and nowhere else: nothing is held that can't be
+-- used.
 local told, waits_at, all, waiting = {}, {}, #leases == 0 and not repeated, false
 local t = 0
 e = first_entry

@@ -1,7 +1,9 @@
--- The API keys of a namespace: which there are. Joined in front of the scripts that make them, revoke them and read them.
+-- The API keys of a namespace: which there are. Joined in front of the scripts that make them, revoke them and read
+-- them.
 --
--- The index is there from the first key on, also when all are revoked again: a namespace that once asked who somebody is goes on to ask.
--- Where the store has lost it, whoever knows that there was one has an empty one written (`keys.lua`).
+-- The index is there from the first key on, also when all are revoked again: a namespace that once asked who somebody
+-- is goes on to ask. Where the store has lost it, whoever knows that there was one has an empty one written
+-- (`keys.lua`).
 
 -- Reads the index. Returns nil and an error where it can't be read.
 local function read_index(blob)

@@ -17,8 +17,8 @@
 --            replica     string   who was told
 -- RETURNS  msgpack array, flat:
 --            status      0 ok
---            outcome     0 made, also if it was by an earlier try | 1 there are as many as may be | 2 another one has the id |
---                        3 the first one has to be an admin's | 4 its end is past
+--            outcome     0 made, also if it was by an earlier try | 1 there are as many as may be | 2 another one has
+--                        the id | 3 the first one has to be an admin's | 4 its end is past
 --            now         us, the namespace's time
 -- ERRORS   SCHEMA  a stored record is of an unknown version
 --          AUDIT   the key of the audit trail holds something else

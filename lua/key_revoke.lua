@@ -16,7 +16,8 @@
 --            revoked     0|1      0: there is no such key
 -- ERRORS   SCHEMA  a stored record is of an unknown version
 --          AUDIT   the key of the audit trail holds something else
--- WRITES   if it revokes: index, which stays when it names none; removes the key and when it was last used; tells revoked
+-- WRITES   if it revokes: index, which stays when it names none; removes the key and when it was last used; tells
+--          revoked
 -- COST     HGET for the head and the index, TIME; if it revokes HGET, 3 EXISTS, 3 XINFO, XADD, HSET, HDEL
 
 local args = cmsgpack.unpack(ARGV[1])

@@ -8,11 +8,12 @@
 --            status      0 ok
 --            now         us, the namespace's time
 --            tag         string   mark of the keys, "" where there never was one, "lost" where the store has lost them
---            keys        each, where that is another mark: id, digest, role, label, author, us when it was made, us from which on it is
---                        good for nothing or 0, us when it was last used or 0
+--            keys        each, where that is another mark: id, digest, role, label, author, us when it was made, us
+--                        from which on it is good for nothing or 0, us when it was last used or 0
 -- ERRORS   SCHEMA  a stored record is of an unknown version
 -- WRITES   index, which names none, if the caller knows keys and there is no index (no TTL)
--- COST     HGET for the head and the index, TIME; HMGET if the caller does not know them; HSET if the store has lost them
+-- COST     HGET for the head and the index, TIME; HMGET if the caller does not know them; HSET if the store has lost
+--          them
 
 local GONE = "lost"
 
@@ -24,8 +25,8 @@ local now = tell_time(head or {seen = 0, offset = 0})
 local index
 index, problem = read_index(redis.call("HGET", KEYS[2], "index"))
 if problem then return problem end
--- Whoever knows keys where there is no index says that there were some. A replica that starts now then asks for one, and lets nobody make a
--- first key unasked.
+-- Whoever knows keys where there is no index says that there were some. A replica that starts now then asks for one,
+-- and lets nobody make a first key unasked.
 if index.tag == "" and known ~= "-" then
   index.tag = GONE
   redis.call("HSET", KEYS[2], "index", pack(SCHEMA, GONE, index.ids))

@@ -10,9 +10,9 @@
 --            now         us, the namespace's time
 --            epoch       integer
 --            cursor      string   "0" after the last page
---            buckets     each: field, debt (credits), refill (credits per us; 0: calls in flight are counted), credit (credits
---                        per token), paused (us until it earns again, 0), share (of its refill, of 1024); as the record has
---                        them, which may be from before the last change of the policy
+--            buckets     each: field, debt (credits), refill (credits per us; 0: calls in flight are counted), credit
+--                        (credits per token), paused (us until it earns again, 0), share (of its refill, of 1024); as
+--                        the record has them, which may be from before the last change of the policy
 -- ERRORS   SCHEMA  a stored record is of an unknown version
 -- WRITES   nothing
 -- COST     HGET, TIME, HSCAN

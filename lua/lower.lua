@@ -1,5 +1,5 @@
--- Takes up what the provider has said is left of a quota: lowers buckets that would let more pass, and raises none. One of which nothing
--- more may pass for a time is paused.
+-- Takes up what the provider has said is left of a quota: lowers buckets that would let more pass, and raises none. One
+-- of which nothing more may pass for a time is paused.
 --
 -- KEYS[1]  hash, the namespace's state
 -- KEYS[2]  stream, the namespace's audit trail
@@ -13,20 +13,20 @@
 --            org         string   whose call it was, "" if that is not known
 --            replica     string   who tells it
 --            limits, terms, buckets  as in acquire.lua
---            quotas      count, then each: index of the bucket that stands for it, owed (credits that this owed after that grant),
---                        remaining (tokens), resets (us until the provider grants the whole quota again, 0 if it has not said).
---                        Of several of one bucket the one counts by which it owes most
+--            quotas      count, then each: index of the bucket that stands for it, owed (credits that this owed after
+--                        that grant), remaining (tokens), resets (us until the provider grants the whole quota again, 0
+--                        if it has not said). Of several of one bucket the one counts by which it owes most
 -- RETURNS  msgpack array, flat:
 --            status      0 ok | 1 no such namespace | 2 the policy is another one
 --            lowered     how many buckets were lowered
 -- ERRORS   SCHEMA  a stored record is of an unknown version
 --          AUDIT   the key of the audit trail holds something else
--- WRITES   only if a bucket was lowered: head, the buckets (swept when nothing is owed and they are paused no more), their counters, tallies
---          of those that are paused by it (swept after a minute); told is that it was (lowered), or counted (untold, until the sweep tells
---          it) where it was within the last minute
--- COST     TIME, HMGET; HGET if a bucket has other terms than its record; HGET for each bucket that has no record and is to owe more; if a
---          bucket was lowered HSET, HGET for each that is paused by it, and where that is told and not counted 3 EXISTS, 3 XINFO, XADD
---          for each
+-- WRITES   only if a bucket was lowered: head, the buckets (swept when nothing is owed and they are paused no more),
+--          their counters, tallies of those that are paused by it (swept after a minute); told is that it was
+--          (lowered), or counted (untold, until the sweep tells it) where it was within the last minute
+-- COST     TIME, HMGET; HGET if a bucket has other terms than its record; HGET for each bucket that has no record and
+--          is to owe more; if a bucket was lowered HSET, HGET for each that is paused by it, and where that is told and
+--          not counted 3 EXISTS, 3 XINFO, XADD for each
 
 local RESETS_MOST_US = 86400000000  -- 1 day: what is said of a time further away says too little of today
 
@@ -40,23 +40,24 @@ local stored = redis.call("HMGET", KEYS[1], unpack(fields))
 local head, now = open_namespace(buckets, stored, fence, server)
 if not head then return now end
 
--- Whether the answer is news of a bucket. One that the provider has refused calls of is lowered by that. One that was lowered since
--- that call was granted owes more for another reason than calls.
+-- Whether the answer is news of a bucket. One that the provider has refused calls of is lowered by that. One that was
+-- lowered since that call was granted owes more for another reason than calls.
 local function is_news(bucket)
   local pace = bucket.pace
   if bucket.leases or bucket.paused or epoch ~= head.epoch or granted_at <= head.ruled then return false end
   return not pace or (pace.share == SHARE_FULL and granted_at > pace.lowered_at)
 end
 
--- What is left for calls that are yet to be granted, in credits. What was granted since that call is not known to the provider yet: it
--- is at most what the debt has grown by, and what was earned.
+-- What is left for calls that are yet to be granted, in credits. What was granted since that call is not known to the
+-- provider yet: it is at most what the debt has grown by, and what was earned.
 local function left_of(bucket, owed, remaining)
   local terms = bucket.terms
   local on_their_way = max(0, bucket.debt - owed + (now - granted_at) * terms.refill)
   return max(0, min(remaining, floor(CREDITS_MAX / terms.credit)) * terms.credit - on_their_way)
 end
 
--- What is told of a bucket that holds so many tokens more than is left; counted where it was lowered in the minute before, too.
+-- What is told of a bucket that holds so many tokens more than is left; counted where it was lowered in the minute
+-- before, too.
 local told, writes, w = {}, {"head", pack_head(head, now)}, 2
 local function note(b, had)
   local bucket, field, q = buckets[b], fields[#buckets + b + 1], buckets[b].said.at
@@ -72,8 +73,9 @@ local function note(b, had)
   return nil
 end
 
--- Of a bucket that earns more until the reset than is left nothing passes for a time. That is a pause: a time that the provider has told
--- stays one, whatever the bucket earns meanwhile and at which rate. It is counted in time, of which a day has room where its credits have not.
+-- Of a bucket that earns more until the reset than is left nothing passes for a time. That is a pause: a time that the
+-- provider has told stays one, whatever the bucket earns meanwhile and at which rate. It is counted in time, of which a
+-- day has room where its credits have not.
 local function pause_for_excess(bucket)
   local pause = bucket.said.resets - floor(bucket.said.left / bucket.terms.refill)
   if pause <= 0 then return nil end

@@ -1,13 +1,14 @@
 -- Names under which calls are charged once. Joined behind acquire.lua.
 --
--- A call that is asked for again under its name has been charged: it has what it was granted before, until that is settled, or
--- for 10 minutes. Where calls in flight are counted it has the lease that it took. One that has ended has left its place to
--- others: there the call needs room like any other, and takes a lease anew.
+-- A call that is asked for again under its name has been charged: it has what it was granted before, until that is
+-- settled, or for 10 minutes. Where calls in flight are counted it has the lease that it took. One that has ended has
+-- left its place to others: there the call needs room like any other, and takes a lease anew.
 
 local NAMED_US = 600000000  -- 10 min, in which a name stands for the call that was charged under it
 
--- The charge that a name stands for, by its record; one that is yet to be made where there is none, or where it is used up.
--- Its leases are told by their places on the path; `over` is 1 if an observed limit had no room for it, and did not charge it.
+-- The charge that a name stands for, by its record; one that is yet to be made where there is none, or where it is used
+-- up. Its leases are told by their places on the path; `over` is 1 if an observed limit had no room for it, and did not
+-- charge it.
 local function read_charge(field, record, head, now)
   local charge = {field = field, at = now, epoch = head.epoch, over = 0, leases = {}, is_made = false, changed = false,
     places = 0}

@@ -1,8 +1,8 @@
 -- How fast a bucket goes after the provider has refused calls that passed it. Joined in front of every script.
 --
--- A bucket is *paused* until a time: it is empty until then, and earns from then on. After that it goes at a *share* of its refill,
--- so many of 1024. The share is cut when the provider refuses, once in a *window*, and raised at the end of each window in
--- which the bucket has been used up, until it is full again. docs/ALGORITHM.md says why.
+-- A bucket is *paused* until a time: it is empty until then, and earns from then on. After that it goes at a *share* of
+-- its refill, so many of 1024. The share is cut when the provider refuses, once in a *window*, and raised at the end of
+-- each window in which the bucket has been used up, until it is full again. docs/ALGORITHM.md says why.
 
 local SHARE_FULL, SHARE_LEAST = 1024, 16
 local KEEP_MOST, KEEP_LEAST = 922, 512  -- of 1024: what a cut leaves of the share is a tenth less, half at the least
@@ -34,10 +34,10 @@ local function new_pace(window, now)
     refused_at = 0, lowered_at = 0, cut_to = 0, refused = {}}
 end
 
--- A pace as it is stored: share, window, when the present window ends, tokens granted in it and in the one before, how many
--- windows in a row were used up, when it was last cut, when the last refusal that was news was taken up, when the bucket was
--- last lowered, the share that the last cut has left (0 once it is told that the bucket has recovered from it), and then of each
--- narrower bucket that was refused lately its field and when.
+-- A pace as it is stored: share, window, when the present window ends, tokens granted in it and in the one before, how
+-- many windows in a row were used up, when it was last cut, when the last refusal that was news was taken up, when the
+-- bucket was last lowered, the share that the last cut has left (0 once it is told that the bucket has recovered from
+-- it), and then of each narrower bucket that was refused lately its field and when.
 local function read_pace(stored)
   local pace = {share = stored[1], window = stored[2], ends = stored[3], used = stored[4], before = stored[5],
     raises = stored[6], cut_at = stored[7], refused_at = stored[8], lowered_at = stored[9], cut_to = stored[10], refused = {}}
@@ -57,8 +57,9 @@ local function least_share(terms)
   return max(SHARE_LEAST, ceil(terms.capacity / (CREDITS_MAX / SHARE_FULL)))
 end
 
--- Takes a pace to the window at `now`. Returns false where there is nothing left to remember or to tell. What the provider has said is known
--- as long as calls from before may be settled; otherwise the next refusal is a first one long before that.
+-- Takes a pace to the window at `now`. Returns false where there is nothing left to remember or to tell. What the
+-- provider has said is known as long as calls from before may be settled; otherwise the next refusal is a first one
+-- long before that.
 local function go_on(pace, terms, now)
   pace.share = max(pace.share, least_share(terms))
   if now < pace.ends then return pace end
@@ -94,9 +95,9 @@ local function lately_used(pace, now)
   return pace.used + floor(pace.before * max(0, pace.ends - now) / pace.window)
 end
 
--- Cuts the share after a refusal that is news, once in a window. The provider allows no more than what has been granted within
--- the last window; where that is less than a tenth below what the pace allows, the share goes there. Returns whether it was
--- cut: at the least share there is nothing left to cut, and nothing to recover from.
+-- Cuts the share after a refusal that is news, once in a window. The provider allows no more than what has been granted
+-- within the last window; where that is less than a tenth below what the pace allows, the share goes there. Returns
+-- whether it was cut: at the least share there is nothing left to cut, and nothing to recover from.
 local function cut(pace, terms, now)
   if terms.refill == 0 or (pace.cut_at > 0 and now - pace.cut_at < pace.window) then return false end
   local kept = KEEP_MOST

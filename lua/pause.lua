@@ -1,4 +1,5 @@
--- Pauses what a limit counts for a key, for the whole fleet, or ends its pause, because an operator says so. Its pace stays as it is.
+-- Pauses what a limit counts for a key, for the whole fleet, or ends its pause, because an operator says so. Its pace
+-- stays as it is.
 --
 -- KEYS[1]  hash, the namespace's state
 -- KEYS[2]  stream, the namespace's audit trail
@@ -11,19 +12,22 @@
 --            author      string   who says so
 --            reason      string   what for
 --            replica     string   who was told
---            limits, terms, buckets  as in acquire.lua: all that the limit may count for the key. First that it counts now, of which
---                        the first stands for all in what is told and counted; then, at any terms, that it may come to count
+--            limits, terms, buckets  as in acquire.lua: all that the limit may count for the key. First that it counts
+--                                    now, of which
+--                        the first stands for all in what is told and counted; then, at any terms, that it may come to
+--                        count
 -- RETURNS  msgpack array, flat:
 --            status      0 ok | 1 no such namespace | 2 the policy is another one
---            kept        0|1      0: nothing was done, as the limit has as many buckets as it may, and these are none of them
+--            kept        0|1      0: nothing was done, as the limit has as many buckets as it may, and these are none
+--                                 of them
 --            paused      us until the last of them earns again, 0 if none is paused
 --            changed     0|1      0: one was paused for as long already, or none was paused
 -- ERRORS   SCHEMA  a stored record is of an unknown version
 --          AUDIT   the key of the audit trail holds something else
--- WRITES   if it changes anything: head, the buckets (swept when nothing is owed and they are paused no more), their counters, the tally
---          of the first (swept after a minute); tells hold, resume
--- COST     TIME, HMGET; HGET if a bucket has other terms than its record; HGET for each bucket that had no record; if it changes
---          anything 3 EXISTS, 3 XINFO, HGET, XADD, HSET
+-- WRITES   if it changes anything: head, the buckets (swept when nothing is owed and they are paused no more), their
+--          counters, the tally of the first (swept after a minute); tells hold, resume
+-- COST     TIME, HMGET; HGET if a bucket has other terms than its record; HGET for each bucket that had no record; if
+--          it changes anything 3 EXISTS, 3 XINFO, HGET, XADD, HSET
 
 local args = cmsgpack.unpack(ARGV[1])
 local fence, server, pause, author, reason, replica = args[1], args[2], args[3], args[4], args[5], args[6]
@@ -34,8 +38,8 @@ local stored = redis.call("HMGET", KEYS[1], unpack(fields))
 local head, now = open_namespace(buckets, stored, fence, server)
 if not head then return now end
 
--- A call passes all buckets of a limit or none, and a change of the policy may take some away and bring others: so all are paused, and
--- all pauses end.
+-- A call passes all buckets of a limit or none, and a change of the policy may take some away and bring others: so all
+-- are paused, and all pauses end.
 local before, after, writes, changed = 0, 0, {}, {}
 for b = 1, #buckets do
   local bucket = buckets[b]
@@ -75,8 +79,8 @@ else
 end
 local w = #writes
 for c = 1, #changed do
-  -- The provider's window was to begin at the end of the pause. What was granted before a pause by hand stays known: that one says
-  -- nothing of the provider.
+  -- The provider's window was to begin at the end of the pause. What was granted before a pause by hand stays known:
+  -- that one says nothing of the provider.
   local pace = changed[c].pace
   if pause == 0 and pace and pace.ends - pace.window > now then begin_window(pace, now) end
   w = put_bucket(writes, w, head, now, changed[c])

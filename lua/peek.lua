@@ -9,10 +9,13 @@
 --            status      0 ok | 1 no such namespace | 2 the policy is another one
 --            now         us, the namespace's time
 --            epoch       integer
---            eased       us, when an operator has last ended a pause, 0 if none has: where it is another one, whoever waits may go
---            clock       us, the server's clock: the namespace's time without what is added to it since the clock stepped back
---            buckets     each: debt (credits not yet earned back, or calls in flight; of one that is paused or slow as if its
---                        whole wait were owed), paused (us until it earns again, 0), share (of its refill, of 1024)
+--            eased       us, when an operator has last ended a pause, 0 if none has: where it is another one, whoever
+--                        waits may go
+--            clock       us, the server's clock: the namespace's time without what is added to it since the clock
+--                        stepped back
+--            buckets     each: debt (credits not yet earned back, or calls in flight; of one that is paused or slow as
+--                        if its whole wait were owed), paused (us until it earns again, 0), share (of its refill, of
+--                        1024)
 -- ERRORS   SCHEMA  a stored record is of an unknown version
 -- WRITES   nothing
 -- COST     TIME, HMGET; HGET if a bucket has other terms than its record

@@ -1,4 +1,5 @@
--- Writes a policy: as the successor of the one the caller has seen (`put`), or again after the store has lost it (`restore`).
+-- Writes a policy: as the successor of the one the caller has seen (`put`), or again after the store has lost it
+-- (`restore`).
 --
 -- KEYS[1]  hash, the namespace's state
 -- KEYS[2]  hash, the namespace's policies
@@ -24,9 +25,10 @@
 --            fence       string   of the policy that is in force now, "" if none
 -- ERRORS   SCHEMA  a stored record is of an unknown version
 --          AUDIT   the key of the audit trail holds something else
--- WRITES   head, changes; current, policy, seal (no TTL: they live as long as their namespace); keeps the last 100 policies; tells policy or
---          restored, learned, epoch
--- COST     HMGET, TIME, HMGET; when written 3 EXISTS, 3 XINFO, XADD for each thing told (at most 2, and 8 epochs), 2 HSET, HDEL
+-- WRITES   head, changes; current, policy, seal (no TTL: they live as long as their namespace); keeps the last 100
+--          policies; tells policy or restored, learned, epoch
+-- COST     HMGET, TIME, HMGET; when written 3 EXISTS, 3 XINFO, XADD for each thing told (at most 2, and 8 epochs), 2
+--          HSET, HDEL
 
 local KEEP = 100  -- policies
 

@@ -39,9 +39,9 @@ local function pack_head(head, now)
   return pack(SCHEMA, head.fence, head.server, head.epoch, head.since, now, head.offset, head.ruled)
 end
 
--- The namespace's time in microseconds, and the minute of it in head.minute. It never goes back: where the server's clock steps back a little, time stands
--- still until the clock has caught up; where it steps back far, the step is kept as an offset, so that nobody waits an
--- hour for a clock that was once an hour ahead.
+-- The namespace's time in microseconds, and the minute of it in head.minute. It never goes back: where the server's
+-- clock steps back a little, time stands still until the clock has caught up; where it steps back far, the step is kept
+-- as an offset, so that nobody waits an hour for a clock that was once an hour ahead.
 local function tell_time(head)
   local clock = redis.call("TIME")
   local now = tonumber(clock[1]) * 1000000 + tonumber(clock[2]) + head.offset
@@ -54,9 +54,9 @@ local function tell_time(head)
   return now
 end
 
--- Begins a new epoch, in which every bucket starts empty. Its number is the time: counted, it could be one that was there
--- before, in a state that was lost since, and what was granted then is no business of this one. The head keeps that it has begun
--- until that is told in the audit trail, which is not at hand where calls are granted.
+-- Begins a new epoch, in which every bucket starts empty. Its number is the time: counted, it could be one that was
+-- there before, in a state that was lost since, and what was granted then is no business of this one. The head keeps
+-- that it has begun until that is told in the audit trail, which is not at hand where calls are granted.
 local function begin_epoch(head, server, now)
   head.server, head.epoch, head.since, head.changed = server, max(head.epoch + 1, now), now, true
   local kept = {head.epoch, server}
@@ -70,8 +70,8 @@ local function enter_epoch(head, server, now)
   if head.server ~= server then begin_epoch(head, server, now) end
 end
 
--- An answer kept from an earlier try of the same batch, or word that a later batch has taken its place. A batch that was
--- lost on its way and arrives after its repetition is caught by this too.
+-- An answer kept from an earlier try of the same batch, or word that a later batch has taken its place. A batch that
+-- was lost on its way and arrives after its repetition is caught by this too.
 local function recall(blob, field, number)
   if not blob then return nil end
   local schema, answered, _, reply = cmsgpack.unpack(blob)

@@ -1,10 +1,11 @@
 -- Who waits at a bucket, and whose turn it is: weighted fair queueing in virtual time. Joined behind acquire.lua.
 --
--- Calls of one organisation and priority are a *flow*. A call's turn is told by its *tag*: that of the flow's last call, plus
--- what this one costs divided by the flow's weight. The smallest tag goes first, and leaves what it needs to those before it.
--- A call that has to wait holds a *ticket*, its tag, and brings it when it comes back. The queue has the tags of those who
--- wait, each until a little after the time at which its owner was told to come: what is left for the dead is not left for
--- long, and the slow, who bring their ticket late, still go first. docs/ALGORITHM.md says what follows from this.
+-- Calls of one organisation and priority are a *flow*. A call's turn is told by its *tag*: that of the flow's last
+-- call, plus what this one costs divided by the flow's weight. The smallest tag goes first, and leaves what it needs to
+-- those before it. A call that has to wait holds a *ticket*, its tag, and brings it when it comes back. The queue has
+-- the tags of those who wait, each until a little after the time at which its owner was told to come: what is left for
+-- the dead is not left for long, and the slow, who bring their ticket late, still go first. docs/ALGORITHM.md says what
+-- follows from this.
 
 local VIRTUAL_US = 1024       -- virtual time moves by so much while a bucket earns for 1 us, for a flow of weight 1
 local VIRTUAL_MOST = 2251799813685248  -- 2^51: a queue that has come so far begins a new period
@@ -15,8 +16,8 @@ local LATE_MOST = 16          -- calls by which whoever waits may be behind the 
 local FORESIGHT_US = 200000   -- a flow holds as many tickets in a replica as it may be granted in this time
 local LATER = 32              -- whoever stands behind others is told to come later by one part in so many
 
--- A queue for a bucket at which nobody waits yet. A period is the time during which somebody waits: its number is the time at which it began,
--- and tags of another one mean nothing.
+-- A queue for a bucket at which nobody waits yet. A period is the time during which somebody waits: its number is the
+-- time at which it began, and tags of another one mean nothing.
 local function new_queue(bucket)
   bucket.queue, bucket.lost = false, 0
   return {period = 0, virtual = 0, tags = {}, tokens = {}, ends = {}, finish = {}, moved = {}, flows = {}, changed = false}
@@ -86,8 +87,8 @@ local function take_ticket(queue, tag)
   queue.changed = true
 end
 
--- Who asks, from the part of a batch that is needed only where calls wait: of each entry the flow, its weights along the path, its
--- patience and its tickets.
+-- Who asks, from the part of a batch that is needed only where calls wait: of each entry the flow, its weights along
+-- the path, its patience and its tickets.
 local function read_askers(blob, entry_count)
   local args = cmsgpack.unpack(blob)
   local askers, i = {}, args[1] + 2
@@ -100,7 +101,8 @@ local function read_askers(blob, entry_count)
   return askers
 end
 
--- What an entry has at the queue of a bucket: its flow, how far one call moves the flow's tag, and the tickets that it brings.
+-- What an entry has at the queue of a bucket: its flow, how far one call moves the flow's tag, and the tickets that it
+-- brings.
 local function claim_at(bucket, asker, place, cost)
   local weight = asker.args[asker.weights_at + place]
   -- Where calls in flight are counted time earns nothing: there each is taken to be worth a second.
@@ -154,9 +156,9 @@ local function set_finish(claim, tag)
   queue.finish[flow], queue.changed = math.min(tag, TAG_MOST), true
 end
 
--- The tag behind which the next new call of a flow comes. Whoever comes anew begins where the others are. Whoever has waited, here
--- or elsewhere on its path, goes on behind its flow's last call: while it was held up elsewhere others have gone ahead, and those
--- that were held up with a ticket of this queue in hand keep their turns too.
+-- The tag behind which the next new call of a flow comes. Whoever comes anew begins where the others are. Whoever has
+-- waited, here or elsewhere on its path, goes on behind its flow's last call: while it was held up elsewhere others
+-- have gone ahead, and those that were held up with a ticket of this queue in hand keep their turns too.
 local function base_of(claim)
   local virtual = claim.queue.virtual
   if claim.waited then virtual = virtual - LATE_MOST * claim.step end
@@ -169,8 +171,8 @@ local function give_up(claim, tag)
   set_finish(claim, math.max(finish_of(claim) - claim.step, 0))
 end
 
--- Takes up the tickets that an entry of `calls` calls has brought, where their period is still that of the queue. Those that
--- it needs no more are given up.
+-- Takes up the tickets that an entry of `calls` calls has brought, where their period is still that of the queue. Those
+-- that it needs no more are given up.
 local function bring_tickets(claims, asker, calls)
   local args, i = asker.args, asker.tickets_at
   for t = i + 1, i + 3 * args[i], 3 do
@@ -186,8 +188,8 @@ local function bring_tickets(claims, asker, calls)
   end
 end
 
--- How many of the calls may go now: as many as the bucket has room for without what it owes to those before them. What a full
--- bucket could not hold counts as given to them, so that nobody waits for ever for those who do not come.
+-- How many of the calls may go now: as many as the bucket has room for without what it owes to those before them. What
+-- a full bucket could not hold counts as given to them, so that nobody waits for ever for those who do not come.
 local function turns(claim, calls)
   local bucket, queue, tickets, cost = claim.bucket, claim.queue, claim.tickets, claim.cost
   local credit, left = bucket.terms.credit, bucket.terms.capacity - bucket.debt
@@ -222,8 +224,8 @@ local function serve(claim, granted)
   queue.virtual, queue.changed = math.max(queue.virtual, tag - claim.step), true
 end
 
--- When the next call of a claim may go: microseconds until then, and how much of it is for the sake of others. Where it waits
--- for the end of other calls, when it looks again.
+-- When the next call of a claim may go: microseconds until then, and how much of it is for the sake of others. Where it
+-- waits for the end of other calls, when it looks again.
 local function wait_for_turn(claim, nth, now)
   local bucket, queue, terms = claim.bucket, claim.queue, claim.bucket.terms
   local tag = claim.tickets[nth] or base_of(claim) + claim.step + 1
@@ -248,8 +250,8 @@ local function tickets_worth(claim)
   return math.max(1, math.floor(tokens / math.max(among, claim.cost)))
 end
 
--- Puts the calls of a claim that could not go into the queue. Returns when its first one is to come back, in microseconds,
--- which is no later than their patience allows.
+-- Puts the calls of a claim that could not go into the queue. Returns when its first one is to come back, in
+-- microseconds, which is no later than their patience allows.
 local function wait_in_line(claim, calls, patience, now)
   local bucket, queue, tickets = claim.bucket, claim.queue, claim.tickets
   if queue.period == 0 then
@@ -291,8 +293,8 @@ local function give_up_all(claims)
   return any
 end
 
--- Writes the tickets that the entries are left with, those that wait at waits_at[entry] on their path. Where calls wait elsewhere
--- nothing is left for them in the queue, but they keep their tickets.
+-- Writes the tickets that the entries are left with, those that wait at waits_at[entry] on their path. Where calls wait
+-- elsewhere nothing is left for them in the queue, but they keep their tickets.
 local function reply_tickets(reply, claims, waits_at, entry_count)
   for n = 1, entry_count do
     for place = 1, waits_at[n] and claims[n] and claims[n].places or 0 do

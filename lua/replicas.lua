@@ -9,8 +9,8 @@
 --            fence       string   of the policy in force
 --            since       us, when the epoch began, 0 where buckets began full
 --            full        1 where there may be more than are noted, else 0
---            replicas    each: id, since (us, from when on it has been there), seen (us, when it has last said so), host, process,
---                        version, fence, waiting, as in announce.lua
+--            replicas    each: id, since (us, from when on it has been there), seen (us, when it has last said so),
+--                        host, process, version, fence, waiting, as in announce.lua
 -- ERRORS   SCHEMA  a stored record is of an unknown version
 -- WRITES   nothing
 -- COST     HMGET, TIME

@@ -1,5 +1,5 @@
--- What a replica has told its callers since its last batch, of each bucket: entered in its tally, for the books, and in its episode, for the
--- audit trail. Joined behind acquire.lua.
+-- What a replica has told its callers since its last batch, of each bucket: entered in its tally, for the books, and in
+-- its episode, for the audit trail. Joined behind acquire.lua.
 
 -- Adds a report to an episode. Who had waited was made to wait all that time: so long ago it has begun.
 local function add_to_episode(episode, refused, waits, waited, longest, now)
@@ -8,9 +8,9 @@ local function add_to_episode(episode, refused, waits, waited, longest, now)
   episode.waited, episode.longest = episode.waited + waited, max(episode.longest, longest)
 end
 
--- Adds what callers were told, from args[i] on: a count, and then of each bucket its field, calls refused, calls that had
--- waited, for how long together, and the longest (us). Returns fields and records to be written, or nil and an error where one of them
--- can't be read.
+-- Adds what callers were told, from args[i] on: a count, and then of each bucket its field, calls refused, calls that
+-- had waited, for how long together, and the longest (us). Returns fields and records to be written, or nil and an
+-- error where one of them can't be read.
 local function add_reports(args, i, head, now)
   local fields, writes, count = {}, {}, args[i]
   for n = 1, count do

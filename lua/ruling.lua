@@ -1,5 +1,5 @@
--- When the policy was changed, and that it changes now. Joined in front of policy.lua, which has it changed, and foresee.lua, which only asks what
--- would come of it.
+-- When the policy was changed, and that it changes now. Joined in front of policy.lua, which has it changed, and
+-- foresee.lua, which only asks what would come of it.
 
 local CHANGES_MOST = 100  -- times at which the policy was changed
 

@@ -1,5 +1,5 @@
--- Corrects what granted calls have cost: gives tokens back to every bucket on their paths, or charges more. Ends the leases of
--- calls that are over, or renews those of calls that are in flight.
+-- Corrects what granted calls have cost: gives tokens back to every bucket on their paths, or charges more. Ends the
+-- leases of calls that are over, or renews those of calls that are in flight.
 --
 -- KEYS[1]  hash, the namespace's state
 -- ARGV[1]  msgpack array, flat:
@@ -7,18 +7,19 @@
 --            number      integer  of the batch, rising for each answer field, 1..2^53-1
 --            server      string   run id of the server process on the connection
 --            limits, terms, buckets  as in acquire.lua
---            entries     count, then each: permit field or "", epoch and now of the grant, number of buckets whose charge is
---                        corrected, of each: its index, tokens given back (negative: charged). An observed one that had no
---                        room is not among them. Then: in flight 0 (the call is over) | 1, number of leases, of each: index
---                        of its bucket, id
+--            entries     count, then each: permit field or "", epoch and now of the grant, number of buckets whose
+--                        charge is corrected, of each: its index, tokens given back (negative: charged). An observed
+--                        one that had no room is not among them. Then: in flight 0 (the call is over) | 1, number of
+--                        leases, of each: index of its bucket, id
 -- RETURNS  msgpack array, flat:
 --            status      0 ok | 1 no such namespace | 3 a later batch took this one's place
 --            entries     each: 0 settled | 1 settled before | 2 granted too long ago
 -- ERRORS   SCHEMA  a stored record is of an unknown version
--- WRITES   head, answer (swept 10 min later), corrected buckets and those of leases (swept when nothing is owed), their counters,
---          named permits that are settled (swept 20 min later), tallies of buckets that have no record of this epoch (swept after a minute)
--- COST     TIME, HMGET, HSET; HGET and HSET for each bucket that had no record and is given one; HMGET if tokens are given back to
---          one that has none
+-- WRITES   head, answer (swept 10 min later), corrected buckets and those of leases (swept when nothing is owed), their
+--          counters, named permits that are settled (swept 20 min later), tallies of buckets that have no record of
+--          this epoch (swept after a minute)
+-- COST     TIME, HMGET, HSET; HGET and HSET for each bucket that had no record and is given one; HMGET if tokens are
+--          given back to one that has none
 
 local SETTLED, SETTLED_BEFORE, TOO_LATE = 0, 1, 2
 
@@ -43,10 +44,11 @@ if not head then return cmsgpack.pack({LOST}) end
 local now = tell_time(head)
 enter_epoch(head, server, now)
 
--- A record counts in its own terms: whoever settles may not know the policy that is in force, nor need to. One from before the last
--- change of the policy is taken, and left, as of the time that it has: its terms don't say how fast it has been paid off since. What is
--- charged more to it was granted before that time, too. One that was ever paused may be from before the change, as the sweep knows. One of
--- an earlier epoch is left alone: what its bucket owes is for those to say who know the policy.
+-- A record counts in its own terms: whoever settles may not know the policy that is in force, nor need to. One from
+-- before the last change of the policy is taken, and left, as of the time that it has: its terms don't say how fast it
+-- has been paid off since. What is charged more to it was granted before that time, too. One that was ever paused may
+-- be from before the change, as the sweep knows. One of an earlier epoch is left alone: what its bucket owes is for
+-- those to say who know the policy.
 for b = 1, #buckets do
   if stored[b + 2] then
     local _, epoch, _, _, at, refill, credit, _, _, _, leases = cmsgpack.unpack(stored[b + 2])
@@ -61,16 +63,18 @@ end
 problem = read_buckets(buckets, stored, 2, head, now)
 if problem then return problem end
 
--- Since when it is known what a bucket has earned, and what the provider has to say of its calls: what was granted before the last change
--- of the policy is not given back, nor what was granted before it was last refused a call or lowered. It was emptied for that then.
+-- Since when it is known what a bucket has earned, and what the provider has to say of its calls: what was granted
+-- before the last change of the policy is not given back, nor what was granted before it was last refused a call or
+-- lowered. It was emptied for that then.
 local function known_since(bucket)
   local pace = bucket.pace
   return pace and max(head.ruled, pace.refused_at, pace.lowered_at) or head.ruled
 end
 
--- What calls have cost is counted, whatever that is worth to the bucket. It is worth what the bucket has not earned since they were granted:
--- had they never been, it might have stood full meanwhile and earned nothing. More could pass more than the limit allows in some interval.
--- Since then its pace has not been cut, so it has earned no faster than it does now.
+-- What calls have cost is counted, whatever that is worth to the bucket. It is worth what the bucket has not earned
+-- since they were granted: had they never been, it might have stood full meanwhile and earned nothing. More could pass
+-- more than the limit allows in some interval. Since then its pace has not been cut, so it has earned no faster than it
+-- does now.
 local function correct(bucket, tokens, granted_at, epoch)
   count(bucket, 0, -tokens)
   bucket.added = (bucket.added or 0) - tokens
@@ -84,8 +88,8 @@ local function correct(bucket, tokens, granted_at, epoch)
     credits = max(0, credits - (now - granted_at) * terms.refill)
   end
   bucket.debt = min(max(0, bucket.debt - credits), CREDITS_MAX)
-  -- What is worth nothing was used up all the same: a pace of which that is taken off never comes back. What was granted before the last
-  -- refusal tells nothing of the pace since.
+  -- What is worth nothing was used up all the same: a pace of which that is taken off never comes back. What was
+  -- granted before the last refusal tells nothing of the pace since.
   if bucket.pace and granted_at > known_since(bucket) then bucket.pace.used = max(0, bucket.pace.used - floor(credits / terms.credit)) end
   if credits < 0 then bucket.lost = 0 end
   bucket.corrected = true

@@ -1,7 +1,8 @@
--- Removes what is no longer needed: buckets at which nothing is owed or in flight, old answers, permits and flows, replicas
--- that live no more, old entries of the audit trail. Tells there what was counted in the state, and the epochs that have begun. Enters in the books what buckets have
--- counted in minutes that are over, and removes old pages. Does a bounded part of a pass a call and remembers where it stands, so
--- that the work of a fleet is one pass, however many replicas call.
+-- Removes what is no longer needed: buckets at which nothing is owed or in flight, old answers, permits and flows,
+-- replicas that live no more, old entries of the audit trail. Tells there what was counted in the state, and the epochs
+-- that have begun. Enters in the books what buckets have counted in minutes that are over, and removes old pages. Does
+-- a bounded part of a pass a call and remembers where it stands, so that the work of a fleet is one pass, however many
+-- replicas call.
 --
 -- KEYS[1]  hash, the namespace's state
 -- KEYS[2]  stream, the namespace's audit trail
@@ -11,8 +12,9 @@
 -- ARGV[1]  msgpack array, flat:
 --            looked      integer  about how many fields to look at, 1..1000
 --            fence       string   policy that the limits are of
---            limits      count, then each: counter field, and terms at which no bucket of it owes anything for longer: refill
---                        (credits per us; 0: calls in flight are counted), credit (credits per token), capacity (credits of a full one)
+--            limits      count, then each: counter field, and terms at which no bucket of it owes anything for longer:
+--                        refill (credits per us; 0: calls in flight are counted), credit (credits per token), capacity
+--                        (credits of a full one)
 -- RETURNS  msgpack array, flat:
 --            status      0 ok | 1 no such namespace | 2 the policy is another one
 --            looked      fields looked at, 0 if nothing was due
@@ -21,12 +23,12 @@
 --            now         us, the namespace's time
 -- ERRORS   SCHEMA  a stored record is of an unknown version
 --          AUDIT   the key of the audit trail holds something else
--- WRITES   head, sweep, counters, buckets of which it is told that they have recovered, or that have counted something in an earlier
---          minute; removes fields; pages of the books, and span at the end of a pass; tells repeated, recovered, episode, epoch,
---          and removes old entries; episodes that go on, once an hour
--- COST     HMGET, TIME; when due HSCAN, HDEL and HSET; HGET if a bucket has other terms than its record; HMGET if a bucket is
---          removed; HMGET and HSET if something is booked; at the end of a pass HGET and HSET, and HDEL if a page is removed;
---          3 EXISTS, 3 XINFO, 3 XTRIM at the end of a pass and if something is told, and XADD for each
+-- WRITES   head, sweep, counters, buckets of which it is told that they have recovered, or that have counted something
+--          in an earlier minute; removes fields; pages of the books, and span at the end of a pass; tells repeated,
+--          recovered, episode, epoch, and removes old entries; episodes that go on, once an hour
+-- COST     HMGET, TIME; when due HSCAN, HDEL and HSET; HGET if a bucket has other terms than its record; HMGET if a
+--          bucket is removed; HMGET and HSET if something is booked; at the end of a pass HGET and HSET, and HDEL if a
+--          page is removed; 3 EXISTS, 3 XINFO, 3 XTRIM at the end of a pass and if something is told, and XADD for each
 
 local ANSWER_US = 600000000  -- 10 min, longer than any batch is repeated
 local PERMIT_US = 1200000000 -- 10 min, in which a name may be asked for again, and 10 more, in which that is settled
@@ -65,10 +67,11 @@ local function deserted(queue)
   return true
 end
 
--- Whether a bucket owes nothing more. A record from before the last change of the policy may have been paid
--- off more slowly since than its own terms say, and one of a pause may have come to owe more. Which terms its key has now is not known here,
--- so it is counted by those of its limit that are slowest and hold most: what is paid off at those is paid off at any. Where the limit is
--- gone, nobody asks for the bucket. One that was ever paused may be from before the change though it is as of a later time, the end of the pause.
+-- Whether a bucket owes nothing more. A record from before the last change of the policy may have been paid off more
+-- slowly since than its own terms say, and one of a pause may have come to owe more. Which terms its key has now is not
+-- known here, so it is counted by those of its limit that are slowest and hold most: what is paid off at those is paid
+-- off at any. Where the limit is gone, nobody asks for the bucket. One that was ever paused may be from before the
+-- change though it is as of a later time, the end of the pause.
 local function paid_off(bucket, counter)
   if bucket.refill == 0 then
     -- While its last id is not in the past the next bucket of its name might give it out again.
@@ -86,16 +89,16 @@ local function paid_off(bucket, counter)
   return pay_off(bucket.debt, bucket.refill, now - bucket.at) == 0
 end
 
--- Whether nothing is lost with the record of a bucket. One of an earlier epoch does not count, but where a pause has outlasted the
--- loss: that ends empty.
+-- Whether nothing is lost with the record of a bucket. One of an earlier epoch does not count, but where a pause has
+-- outlasted the loss: that ends empty.
 local function is_spent(bucket, counter)
   if is_held_back(bucket.at, bucket.pace, now) then return false end
   local is_lost = bucket.epoch ~= head.epoch and (bucket.at <= head.since or bucket.refill == 0)
   return is_lost or (paid_off(bucket, counter) and deserted(bucket.queue))
 end
 
--- What there is to tell of a bucket that goes at all of its rate again after a cut, or whose slower pace is forgotten with its
--- record; nil if there is nothing. From then on it is told.
+-- What there is to tell of a bucket that goes at all of its rate again after a cut, or whose slower pace is forgotten
+-- with its record; nil if there is nothing. From then on it is told.
 local function recovery_of(bucket, is_forgotten)
   local pace = bucket.pace and read_pace(bucket.pace)
   if not pace or pace.cut_to == 0 or not (is_forgotten or pace.share == SHARE_FULL) then return nil end
@@ -105,8 +108,8 @@ local function recovery_of(bucket, is_forgotten)
   return recovery
 end
 
--- The record of a bucket of which nothing has changed but what is counted and told. It is as long as it was: only of one that was
--- paused or slow, or that counts calls in flight, there is more than a queue.
+-- The record of a bucket of which nothing has changed but what is counted and told. It is as long as it was: only of
+-- one that was paused or slow, or that counts calls in flight, there is more than a queue.
 local function record_of(bucket)
   local values = {cmsgpack.unpack(bucket.record)}
   values[4] = bucket.calls
@@ -273,8 +276,8 @@ local function write_fields(key, values)
   for v = 1, #values, FIELDS_MOST do redis.call("HSET", key, unpack(values, v, min(#values, v + FIELDS_MOST - 1))) end
 end
 
--- First of all, and also where there is nothing to remove but a field that never is: a full server does not refuse that, and after
--- it refuses no write of this script.
+-- First of all, and also where there is nothing to remove but a field that never is: a full server does not refuse
+-- that, and after it refuses no write of this script.
 local gone = #removed
 removed[gone + 1] = NO_FIELD
 remove_fields(KEYS[1], removed)

@@ -10,7 +10,8 @@
 --            status      0 ok
 --            complete    us up to which all minutes are in the books, 0 if that is not known yet
 --            next        minute or hour to go on with: where a reply would be too long it has fewer of them
---            pages       each that is there: its minute or hour, count of limits, of each its name and its part, as it is stored
+--            pages       each that is there: its minute or hour, count of limits, of each its name and its part, as it
+--                        is stored
 -- ERRORS   SCHEMA  a stored record is of an unknown version
 -- WRITES   nothing
 -- COST     HGET, and one for each page

@@ -9,10 +9,10 @@
 --            status      0 ok | 1 no such namespace
 --            now         us, the namespace's time
 --            cursor      string   "0" after the last page
---            buckets     each of which the page has the record, or a flow that waits there: field, since (us, from when on somebody
---                        has waited without a break), tickets, tokens that they want, debt, refill, credit, paused, share as
---                        in list.lua, and a count of flows, each: flow, tokens of its last ticket, tokens up to and with that
---                        one in the order of turns, asked (us, when it has last asked)
+--            buckets     each of which the page has the record, or a flow that waits there: field, since (us, from when
+--                        on somebody has waited without a break), tickets, tokens that they want, debt, refill, credit,
+--                        paused, share as in list.lua, and a count of flows, each: flow, tokens of its last ticket,
+--                        tokens up to and with that one in the order of turns, asked (us, when it has last asked)
 -- ERRORS   SCHEMA  a stored record is of an unknown version
 -- WRITES   nothing
 -- COST     HGET, TIME, HSCAN; HGET for each bucket of which the page has a flow and not the record
@@ -28,8 +28,8 @@ local now = tell_time(head)
 -- By its field, false where nobody waits; and in the order in which they are told.
 local known, told = {}, {}
 
--- What there is to tell of a bucket from its record; false where nobody waits. Of each ticket .upto has by its tag the tokens up to and with it,
--- and .wants its own.
+-- What there is to tell of a bucket from its record; false where nobody waits. Of each ticket .upto has by its tag the
+-- tokens up to and with it, and .wants its own.
 local function waited_at(field, record)
   local schema, epoch, debt, _, at, refill, credit, _, queue, _, leases, pace = cmsgpack.unpack(record)
   if schema ~= SCHEMA then return nil, unknown_schema(field, schema) end

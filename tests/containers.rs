@@ -1,7 +1,7 @@
 //! Tollgate beside a Redis in a container, and in containers itself. The suite `engine` runs its histories there too.
 //!
-//! The image is `TOLLGATE_TEST_REDIS_IMAGE`, which `cargo xtask test` sets to one it built, else `redis:7.4`. Where Docker's
-//! engine does not answer these tests say so and end; with `TOLLGATE_DOCKER=required` (as in CI) they fail.
+//! The image is `TOLLGATE_TEST_REDIS_IMAGE`, which `cargo xtask test` sets to one it built, else `redis:7.4`. Where
+//! Docker's engine does not answer these tests say so and end; with `TOLLGATE_DOCKER=required` (as in CI) they fail.
 
 use std::env;
 use std::fs;
@@ -21,7 +21,8 @@ struct Compose {
 }
 
 impl Compose {
-    /// Starts Redis, both replicas on this policy, and this provider, or nothing where there is no Docker and none is required.
+    /// Starts Redis, both replicas on this policy, and this provider, or nothing where there is no Docker and none is
+    /// required.
     fn up(name: &str, policy: &str, provider: &str) -> Result<Option<Self>> {
         if !docker_answers()? {
             return Ok(None);
@@ -190,8 +191,8 @@ async fn contained_replicas_share_one_quota() -> Result<()> {
     Ok(())
 }
 
-/// Calls that one replica grants are sent to the simulated provider of the compose file until that refuses one; told so, the other
-/// replica grants no more. The provider's ledger has them all.
+/// Calls that one replica grants are sent to the simulated provider of the compose file until that refuses one; told
+/// so, the other replica grants no more. The provider's ledger has them all.
 #[tokio::test]
 async fn a_refusal_of_the_contained_provider_binds_both_replicas() -> Result<()> {
     let Some(compose) = Compose::up("provider", POLICY, PROVIDER)? else {

@@ -1,5 +1,5 @@
-//! A fleet on a real Redis against a provider with fixed windows, over HTTP and in real time: no call is refused, and next to nothing is
-//! left unused.
+//! A fleet on a real Redis against a provider with fixed windows, over HTTP and in real time: no call is refused, and
+//! next to nothing is left unused.
 
 use anyhow::{Result, ensure};
 use tokio::sync::watch;
@@ -39,8 +39,8 @@ fn scenario(run: Run) -> String {
     )
 }
 
-/// Goal: G1 and G3 as the provider sees them. Method: four replicas, each on its own connection to a private server, with fifty
-/// organisations that ask for four times what the provider lets pass; its ledger judges whole windows.
+/// Goal: G1 and G3 as the provider sees them. Method: four replicas, each on its own connection to a private server,
+/// with fifty organisations that ask for four times what the provider lets pass; its ledger judges whole windows.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_known_limit_refuses_nobody_and_is_used_up_in_real_time() -> Result<()> {
     let (seed, run, server) = (Seed::for_this_test()?, RUN.chosen(), RedisServer::start()?);

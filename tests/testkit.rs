@@ -115,8 +115,8 @@ async fn a_dropped_answer_is_lost_after_the_request_was_executed() -> Result<()>
 
 /// Delays follow the runtime's clock, one for each direction, and pipelined requests share them.
 ///
-/// The clock stands still unless everything waits, so the time that passes is what the proxy asked for and nothing else;
-/// replies that the kernel hands over in two parts may see one more delay, two hundred in a row may not.
+/// The clock stands still unless everything waits, so the time that passes is what the proxy asked for and nothing
+/// else; replies that the kernel hands over in two parts may see one more delay, two hundred in a row may not.
 #[tokio::test(start_paused = true)]
 #[expect(clippy::disallowed_methods, reason = "the paused clock is what is under test")]
 async fn delays_add_up_once_however_many_requests_are_in_the_pipeline() -> Result<()> {

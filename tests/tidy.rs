@@ -20,4 +20,5 @@ mod tidy {
     mod script_heads;
     mod statuses;
     mod tree;
+    mod width;
 }

@@ -6,7 +6,7 @@
 #![allow(clippy::expect_used, clippy::panic, reason = "a benchmark that can't go on ends")]
 #![allow(clippy::large_enum_variant, reason = "a caller is made once for thousands of calls")]
 
-#[path = "../asked_for.rs"]
+#[path = "../shared/asked_for.rs"]
 mod asked_for;
 mod callers;
 mod rig;

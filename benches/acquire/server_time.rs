@@ -1,5 +1,5 @@
-//! The server's own time for the script, by its `INFO commandstats`: it does not depend on who else uses the machine's cores
-//! but through caches and clock.
+//! The server's own time for the script, by its `INFO commandstats`: it does not depend on who else uses the machine's
+//! cores but through caches and clock.
 
 use tollgate_testkit::RedisServer;
 
@@ -9,8 +9,8 @@ use crate::rig::{Batches, Rig};
 const ROUNDS: usize = 10;
 const BATCHES: usize = 200;
 
-/// Prints a table: microseconds of the server for each acquire, by the size of the batch, and how much more that is than if nothing
-/// were counted. Every call of a batch is of another org, so that nothing is merged.
+/// Prints a table: microseconds of the server for each acquire, by the size of the batch, and how much more that is
+/// than if nothing were counted. Every call of a batch is of another org, so that nothing is merged.
 pub(crate) fn report() {
     let rig = Rig::start(1);
     println!(

@@ -1,4 +1,5 @@
-//! Subjects beside their floor: rounds of a fraction of a second in turn, so that what else the machine does meets all alike.
+//! Subjects beside their floor: rounds of a fraction of a second in turn, so that what else the machine does meets all
+//! alike.
 
 use crate::callers::{Callers, Run};
 use crate::rig::{Rig, Subject};

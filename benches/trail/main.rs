@@ -1,11 +1,11 @@
-//! What the audit trail takes of the store's memory where it is full, and for how long the server is busy with trimming all of it
-//! at once.
+//! What the audit trail takes of the store's memory where it is full, and for how long the server is busy with trimming
+//! all of it at once.
 //!
-//! Its entries are made as in use: by pauses, refusals of the provider, calls that are turned away, and granted calls of an organisation of
-//! which each is told, with the longest names that there are.
+//! Its entries are made as in use: by pauses, refusals of the provider, calls that are turned away, and granted calls
+//! of an organisation of which each is told, with the longest names that there are.
 #![allow(clippy::expect_used, reason = "a benchmark that can't go on ends")]
 
-#[path = "../asked_for.rs"]
+#[path = "../shared/asked_for.rs"]
 mod asked_for;
 mod filled;
 

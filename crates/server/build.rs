@@ -1,7 +1,8 @@
-//! Cuts the script and the style of the page at `/docs` out of the archive of Swagger UI, as they lie in it: compressed.
+//! Cuts the script and the style of the page at `/docs` out of the archive of Swagger UI, as they lie in it:
+//! compressed.
 //!
-//! A zip archive deflates each file by itself, and what HTTP calls gzip is the same stream between a head and a checksum that the archive
-//! has too. So nothing is unpacked, and no crate for archives is built.
+//! A zip archive deflates each file by itself, and what HTTP calls gzip is the same stream between a head and a
+//! checksum that the archive has too. So nothing is unpacked, and no crate for archives is built.
 
 use std::error::Error;
 use std::path::Path;

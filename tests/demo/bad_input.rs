@@ -1,4 +1,5 @@
-//! What the demo can't be run with: told with the option's name and what would be right, by the exit code of a wrong command line.
+//! What the demo can't be run with: told with the option's name and what would be right, by the exit code of a wrong
+//! command line.
 
 use anyhow::{Result, ensure};
 

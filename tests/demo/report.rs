@@ -35,8 +35,9 @@ fn is_of_the_form(report: &Value) -> Result<()> {
     Ok(())
 }
 
-/// Goal: the default scenario shows what Tollgate is for, whatever the machine is busy with. Method: counts and ratios, against
-/// those of the baselines on the same machine; the provider's latencies and windows, not the machine, decide on those.
+/// Goal: the default scenario shows what Tollgate is for, whatever the machine is busy with. Method: counts and ratios,
+/// against those of the baselines on the same machine; the provider's latencies and windows, not the machine, decide on
+/// those.
 #[test]
 fn tollgate_is_refused_less_shares_better_and_has_people_wait_less() -> Result<()> {
     let report = json(&run(&["--json", "--seed", "7", "--seconds", "9"])?)?;

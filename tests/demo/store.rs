@@ -23,8 +23,8 @@ fn used_by_others() -> Result<RedisServer> {
     Ok(server)
 }
 
-/// Goal: after a whole demo only what was there before is there, and its table says what was shown. Method: a small fleet on a
-/// private server.
+/// Goal: after a whole demo only what was there before is there, and its table says what was shown. Method: a small
+/// fleet on a private server.
 #[test]
 fn a_demo_on_a_store_leaves_no_keys() -> Result<()> {
     let server = used_by_others()?;
@@ -67,8 +67,8 @@ async fn a_demo_that_is_interrupted_leaves_no_keys() -> Result<()> {
     Ok(())
 }
 
-/// Goal: whenever a demo is ended, nobody gives its namespace back once that is removed. Method: the runtime of eight replicas that
-/// take turns ends, and the namespace is removed at once.
+/// Goal: whenever a demo is ended, nobody gives its namespace back once that is removed. Method: the runtime of eight
+/// replicas that take turns ends, and the namespace is removed at once.
 #[test]
 fn a_demo_that_ends_while_calls_wait_leaves_no_keys() -> Result<()> {
     let server = used_by_others()?;
@@ -90,7 +90,8 @@ fn a_demo_that_ends_while_calls_wait_leaves_no_keys() -> Result<()> {
     Ok(())
 }
 
-/// Goal: a store that goes away in the middle ends the demo with an error. Method: the server is killed once calls are done.
+/// Goal: a store that goes away in the middle ends the demo with an error. Method: the server is killed once calls are
+/// done.
 #[tokio::test]
 async fn a_store_that_goes_away_ends_the_demo() -> Result<()> {
     let mut server = RedisServer::start()?;

@@ -42,8 +42,9 @@ impl Fleet {
         Ok(())
     }
 
-    /// A batch of which nothing was granted leaves everything as it was, unless an epoch began or the clock stepped back
-    /// far: those are written down once. Calls that wait are written down too; what they charge, another check tells.
+    /// A batch of which nothing was granted leaves everything as it was, unless an epoch began or the clock stepped
+    /// back far: those are written down once. Calls that wait are written down too; what they charge, another check
+    /// tells.
     fn nothing_charged_on_refusal(
         &self,
         calls: &Calls,
@@ -106,8 +107,8 @@ impl Fleet {
         }
     }
 
-    /// A refused call passes when it was told, with the tickets it was given, if nobody else comes. Where nobody waits before
-    /// it that is exact: a microsecond earlier it does not pass.
+    /// A refused call passes when it was told, with the tickets it was given, if nobody else comes. Where nobody waits
+    /// before it that is exact: a microsecond earlier it does not pass.
     fn wait_is_exact(
         &mut self,
         calls: &Calls,
@@ -186,7 +187,8 @@ fn charged_entries(calls: &Calls, reply: &AcquireReply, before: &State) -> Vec<b
         .collect()
 }
 
-/// All or nothing: a grant charges every bucket on its path by exactly its cost. An observed bucket may be charged less.
+/// All or nothing: a grant charges every bucket on its path by exactly its cost. An observed bucket may be charged
+/// less.
 fn charged_exactly(
     calls: &Calls,
     reply: &AcquireReply,

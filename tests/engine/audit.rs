@@ -1,4 +1,5 @@
-//! The audit trail, story by story: what is told of refusals, lowered buckets, policies and losses, and what is only counted.
+//! The audit trail, story by story: what is told of refusals, lowered buckets, policies and losses, and what is only
+//! counted.
 
 use std::time::Duration;
 
@@ -104,7 +105,8 @@ fn a_storm(programs: &Programs) -> Result<()> {
     Ok(())
 }
 
-/// Refusals of calls that were told without their permits, of a provider that wants no pause: those of a second are one.
+/// Refusals of calls that were told without their permits, of a provider that wants no pause: those of a second are
+/// one.
 fn refusals_without_permits(programs: &Programs) -> Result<()> {
     let mut namespace = Namespace::under(programs, LIMITS);
     let path = path_of(&namespace, "acme");

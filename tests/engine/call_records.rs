@@ -70,7 +70,8 @@ fn batch_of(namespace: &Namespace, calls: &[(Call, u32)]) -> AcquireBatch {
     batch
 }
 
-/// Calls that go together are told by their routes, each as often as it is granted, those of others not at all; what is refused is not told.
+/// Calls that go together are told by their routes, each as often as it is granted, those of others not at all; what is
+/// refused is not told.
 fn by_route(programs: &Programs) -> Result<()> {
     let mut namespace = Namespace::under(programs, LIMITS);
     let other = Call::get("/users").org("globex");
@@ -131,8 +132,8 @@ fn once(programs: &Programs) -> Result<()> {
     Ok(())
 }
 
-/// A batch is sent again with fewer calls than before, because callers have gone: the answer is to what was charged, told or not, whichever
-/// of the two has arrived.
+/// A batch is sent again with fewer calls than before, because callers have gone: the answer is to what was charged,
+/// told or not, whichever of the two has arrived.
 fn once_with_fewer(programs: &Programs) -> Result<()> {
     for (org, has_arrived) in [("acme", false), ("globex", false), ("acme", true), ("globex", true)] {
         let mut namespace = Namespace::under(programs, LIMITS);
@@ -174,7 +175,8 @@ fn in_its_turn(programs: &Programs) -> Result<()> {
     Ok(())
 }
 
-/// A call that is asked for again under its name is charged once, and told once: in one batch, in the next, and at another replica.
+/// A call that is asked for again under its name is charged once, and told once: in one batch, in the next, and at
+/// another replica.
 fn under_a_name(programs: &Programs) -> Result<()> {
     let mut namespace = Namespace::under(programs, LIMITS);
     let path = namespace.path(&users());

@@ -1,4 +1,5 @@
-//! A campaign: many histories, each from its own number, on all processors; the first failure shrunk and told as a story.
+//! A campaign: many histories, each from its own number, on all processors; the first failure shrunk and told as a
+//! story.
 
 use std::cell::RefCell;
 use std::env;

@@ -103,9 +103,9 @@ fn traces(seed: Seed) -> Vec<Trace> {
         .collect()
 }
 
-/// Lives through histories on every server version and looks at the whole database after each: four hashes without a TTL,
-/// every field in the catalogue with as many values as it says, and every field of the catalogue met. Three keys are streams, whose
-/// entries have one field each.
+/// Lives through histories on every server version and looks at the whole database after each: four hashes without a
+/// TTL, every field in the catalogue with as many values as it says, and every field of the catalogue met. Three keys
+/// are streams, whose entries have one field each.
 #[test]
 fn keys_in_a_busy_redis_equal_the_catalogue() -> Result<()> {
     let traces = traces(Seed::for_this_test()?);

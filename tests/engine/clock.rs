@@ -16,8 +16,9 @@ fn look(namespace: &mut Namespace) -> PeekReply {
     }
 }
 
-/// A clock that was a day ahead for a moment leaves the namespace's time a day ahead for good, so that no debt is paid off twice. What
-/// ends at a point in time is to end by the clock all the same: overrides once ended a day early from then on.
+/// A clock that was a day ahead for a moment leaves the namespace's time a day ahead for good, so that no debt is paid
+/// off twice. What ends at a point in time is to end by the clock all the same: overrides once ended a day early from
+/// then on.
 #[test]
 fn those_who_look_are_told_what_the_clock_shows() -> Result<()> {
     let limits = "[[limit]]\nname = \"org\"\nper = [\"org\"]\nrate = \"1/s\"\n";

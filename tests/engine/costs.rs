@@ -20,7 +20,8 @@ fn owed(namespace: &Namespace, debts: &[u64]) -> Vec<u64> {
     debts.iter().zip(path(namespace).buckets()).map(|(debt, bucket)| debt / bucket.terms().credit()).collect()
 }
 
-/// Each bucket is charged its own cost, the one with the least room in calls binds, and the wait is by what the call costs there.
+/// Each bucket is charged its own cost, the one with the least room in calls binds, and the wait is by what the call
+/// costs there.
 #[test]
 fn each_bucket_is_charged_its_own_cost() {
     let mut namespace = Namespace::new(LIMITS);
@@ -47,8 +48,8 @@ fn each_bucket_is_given_back_its_own() {
     assert_eq!(owed(&namespace, &reply.debts), [1, 5]);
 }
 
-/// A queue keeps for a call as many tokens as it costs at that bucket. Method: a call waits for three tokens of the second
-/// limit, and when they are there another one comes before it that costs one, but whose turn is later.
+/// A queue keeps for a call as many tokens as it costs at that bucket. Method: a call waits for three tokens of the
+/// second limit, and when they are there another one comes before it that costs one, but whose turn is later.
 #[test]
 fn a_ticket_keeps_the_cost_of_its_bucket() {
     let mut namespace = Namespace::new(LIMITS);

@@ -29,8 +29,8 @@ fn granted(namespace: &mut Namespace, call: &Call) -> u32 {
     namespace.acquire(call, 5).entries[0].granted
 }
 
-/// A bucket that owes by the new rate stays, though its record's rate has paid it off. It was once swept then, and came back
-/// full: the burst passed twice within two seconds, at a rate of two a minute.
+/// A bucket that owes by the new rate stays, though its record's rate has paid it off. It was once swept then, and came
+/// back full: the burst passed twice within two seconds, at a rate of two a minute.
 #[test]
 fn the_sweep_leaves_a_bucket_that_owes_at_the_new_rate() {
     let (mut namespace, call) = cut("2/m", "2/m");
@@ -51,7 +51,8 @@ fn the_sweep_leaves_a_bucket_that_owes_at_the_new_rate() {
     assert_eq!(granted(&mut namespace, &call), 2);
 }
 
-/// The sweep does not know whose terms changed: a bucket waits for the slowest of its limit, also where its own are as before.
+/// The sweep does not know whose terms changed: a bucket waits for the slowest of its limit, also where its own are as
+/// before.
 #[test]
 fn the_sweep_goes_by_the_slowest_terms_of_a_limit() {
     let (mut namespace, _) = cut("2/s", "2/m");
@@ -90,8 +91,8 @@ fn a_sweep_by_another_policy_is_turned_away() {
     assert_eq!(namespace.lab.state(), before);
 }
 
-/// A call from before the cut turns out to have cost more. Charging it does not pay the bucket off at the old rate: it once
-/// did, up to the moment of the charge, whether or not the replica knew of the cut.
+/// A call from before the cut turns out to have cost more. Charging it does not pay the bucket off at the old rate: it
+/// once did, up to the moment of the charge, whether or not the replica knew of the cut.
 #[test]
 fn a_correction_after_the_cut_pays_nothing_off() {
     for knows in [false, true] {

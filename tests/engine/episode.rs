@@ -217,7 +217,8 @@ fn an_end_with_nothing_new(programs: &Programs) -> Result<()> {
     Ok(())
 }
 
-/// Whatever happens to the namespace, what was reported is told once: another server process, a clock that steps back, a limit that is gone.
+/// Whatever happens to the namespace, what was reported is told once: another server process, a clock that steps back,
+/// a limit that is gone.
 fn whatever_happens(programs: &Programs) -> Result<()> {
     let mut namespace = Namespace::under(programs, LIMITS);
     report(&mut namespace, &[(ACME, refused(1)), ("platform:", refused(8))]);

@@ -134,8 +134,8 @@ fn happens(namespace: &mut Namespace, event: &Event) -> Result<()> {
     Ok(())
 }
 
-/// Random histories of calls, pauses, cuts, changes, losses and sweeps: whenever a change is foreseen and then made, each bucket stands
-/// as it was told, before and after, and the question has changed nothing.
+/// Random histories of calls, pauses, cuts, changes, losses and sweeps: whenever a change is foreseen and then made,
+/// each bucket stands as it was told, before and after, and the question has changed nothing.
 #[test]
 fn what_is_foreseen_comes_true_to_the_credit() -> Result<()> {
     let seed = Seed::for_this_test()?;
@@ -153,7 +153,8 @@ fn what_is_foreseen_comes_true_to_the_credit() -> Result<()> {
     Ok(())
 }
 
-/// A bucket that owes all of its tokens, in a namespace whose policy is changed often after that, and at last to a faster one.
+/// A bucket that owes all of its tokens, in a namespace whose policy is changed often after that, and at last to a
+/// faster one.
 fn after_many_changes(programs: &Programs, changes: usize) -> Result<Namespace> {
     let mut namespace = Namespace::under(programs, POLICIES[0]);
     let path = namespace.path(&call(0));

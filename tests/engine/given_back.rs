@@ -33,8 +33,8 @@ fn refuse(namespace: &mut Namespace, path: &Path, wait: Duration, window: Durati
     Ok(())
 }
 
-/// After a refusal a bucket begins empty, whatever turns out about calls from before it. What they gave back in the pause was nothing, but a
-/// moment after it all of it passed at once: 399 calls, two milliseconds after a refusal.
+/// After a refusal a bucket begins empty, whatever turns out about calls from before it. What they gave back in the
+/// pause was nothing, but a moment after it all of it passed at once: 399 calls, two milliseconds after a refusal.
 fn after_a_refusal(programs: &Programs) -> Result<()> {
     let mut namespace = Namespace::under(programs, &per_org("rate = \"10/s\"\nburst = 1000"));
     let (path, whole) = (path_of(&namespace, 1), path_of(&namespace, 1000));
@@ -60,8 +60,8 @@ fn after_a_refusal(programs: &Programs) -> Result<()> {
     Ok(())
 }
 
-/// Of what the provider has said is left nothing becomes more because calls from before it have cost less: it knows what they have cost. Five
-/// passed of two.
+/// Of what the provider has said is left nothing becomes more because calls from before it have cost less: it knows
+/// what they have cost. Five passed of two.
 fn after_a_lowering(programs: &Programs) -> Result<()> {
     let mut namespace = Namespace::under(programs, &per_org("rate = \"10/s\"\nburst = 10"));
     let (path, whole) = (path_of(&namespace, 1), path_of(&namespace, 4));
@@ -77,8 +77,9 @@ fn after_a_lowering(programs: &Programs) -> Result<()> {
     Ok(())
 }
 
-/// What the provider has said is known for as long as calls may be settled, however long nobody is refused. It was once forgotten after a
-/// minute: of a bucket that the provider had emptied 460 calls passed nine minutes later that it had counted.
+/// What the provider has said is known for as long as calls may be settled, however long nobody is refused. It was once
+/// forgotten after a minute: of a bucket that the provider had emptied 460 calls passed nine minutes later that it had
+/// counted.
 fn long_after_a_lowering(programs: &Programs) -> Result<()> {
     let mut namespace = Namespace::under(programs, &per_org("rate = \"1/s\"\nburst = 1000"));
     let (path, whole) = (path_of(&namespace, 1), path_of(&namespace, 1_000));
@@ -108,8 +109,9 @@ fn long_after_a_lowering(programs: &Programs) -> Result<()> {
     Ok(())
 }
 
-/// What turns out later of calls from before a refusal says nothing of the pace since: they were refused for that, or others were. A bucket
-/// that nobody asked for was once raised by them. What calls have cost more that were granted since is used up as what they were charged.
+/// What turns out later of calls from before a refusal says nothing of the pace since: they were refused for that, or
+/// others were. A bucket that nobody asked for was once raised by them. What calls have cost more that were granted
+/// since is used up as what they were charged.
 fn more_with_a_pace(programs: &Programs) -> Result<()> {
     let mut namespace = Namespace::under(programs, &per_org("rate = \"10/s\"\nburst = 10"));
     let path = path_of(&namespace, 1);
@@ -131,8 +133,8 @@ fn more_with_a_pace(programs: &Programs) -> Result<()> {
     Ok(())
 }
 
-/// What is corrected too late to be worth anything has used up the pace all the same. It was once taken off what was used, and a bucket
-/// whose calls all cost less than they are charged never came back to its rate.
+/// What is corrected too late to be worth anything has used up the pace all the same. It was once taken off what was
+/// used, and a bucket whose calls all cost less than they are charged never came back to its rate.
 fn late_with_a_pace(programs: &Programs) -> Result<()> {
     let mut namespace = Namespace::under(programs, &per_org("rate = \"10/s\"\nburst = 10"));
     let path = path_of(&namespace, 5);
@@ -158,8 +160,8 @@ fn late_with_a_pace(programs: &Programs) -> Result<()> {
     Ok(())
 }
 
-/// After a loss of state a bucket begins empty by the policy that is in force, whoever corrects what was charged before it. Whoever did not
-/// know of a raise yet once wrote it down as he knew it: of a burst of 100 all passed but one.
+/// After a loss of state a bucket begins empty by the policy that is in force, whoever corrects what was charged before
+/// it. Whoever did not know of a raise yet once wrote it down as he knew it: of a burst of 100 all passed but one.
 fn after_a_loss(programs: &Programs) -> Result<()> {
     let mut namespace = Namespace::under(programs, &per_org("rate = \"1/m\"\nburst = 1"));
     let (old_path, old) = (path_of(&namespace, 1), namespace.policy().clone());

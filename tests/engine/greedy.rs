@@ -30,8 +30,8 @@ fn span_us() -> impl Strategy<Value = u64> {
 }
 
 proptest! {
-    /// After any time, a rate has granted its burst and all that came since, to the last whole token. It takes a burst of
-    /// two, and a token a microsecond at most: what comes between two microseconds needs room to be kept.
+    /// After any time, a rate has granted its burst and all that came since, to the last whole token. It takes a burst
+    /// of two, and a token a microsecond at most: what comes between two microseconds needs room to be kept.
     #[test]
     fn a_rate_grants_its_burst_and_every_token_that_comes(tokens in 1..=500_u64, span_us in span_us(), burst in 2..=100_u64) {
         let tokens = tokens.min(span_us);

@@ -48,7 +48,8 @@ fn as_before(paused_us: u64) -> HoldReply {
     HoldReply { is_changed: false, ..changed(paused_us) }
 }
 
-/// Nothing passes until the end, to the microsecond; a shorter pause changes nothing. The end begins empty, whoever has ended it.
+/// Nothing passes until the end, to the microsecond; a shorter pause changes nothing. The end begins empty, whoever has
+/// ended it.
 pub(crate) fn held(programs: &Programs) -> Result<Namespace> {
     let mut namespace = Namespace::under(programs, LIMITS);
     let (path, other) = (path_of(&namespace, "acme"), path_of(&namespace, "globex"));
@@ -141,9 +142,9 @@ fn counting(what: &str, of_acme: &str) -> String {
     format!("[[limit]]\nname = \"org\"\nper = [\"org\"]\n{what}\n{of_acme}\n")
 }
 
-/// A pause is one of a limit for a key, whatever that counts: a change of the policy, or an override that comes or goes, neither ends it
-/// nor puts it out of reach. Once only what was counted first was paused: a limit that came to count more could not be resumed, and one
-/// that came to count something else let calls pass.
+/// A pause is one of a limit for a key, whatever that counts: a change of the policy, or an override that comes or
+/// goes, neither ends it nor puts it out of reach. Once only what was counted first was paused: a limit that came to
+/// count more could not be resumed, and one that came to count something else let calls pass.
 pub(crate) fn whatever_is_counted(programs: &Programs) -> Result<()> {
     let (in_flight, rate, gap) = ("concurrent = 5", "rate = \"10/s\"", "spacing = \"1ms\"");
     let (both, own) = (format!("{in_flight}\n{rate}"), format!("override.acme = {{ {rate} }}"));
@@ -173,8 +174,8 @@ pub(crate) fn whatever_is_counted(programs: &Programs) -> Result<()> {
     Ok(())
 }
 
-/// A pause by hand says nothing of the provider: what was granted in the window before still tells what it allows. Once it was
-/// forgotten, and the next cut took half.
+/// A pause by hand says nothing of the provider: what was granted in the window before still tells what it allows. Once
+/// it was forgotten, and the next cut took half.
 pub(crate) fn within_a_window(programs: &Programs) -> Result<()> {
     let mut namespace = Namespace::under(programs, LIMITS);
     let path = path_of(&namespace, "acme");

@@ -82,7 +82,8 @@ fn a_lease_ends_once() {
     assert_eq!(take(&mut namespace, 1).0, 0);
 }
 
-/// A permit is taken back and dropped, and its id renewed by somebody else: in one batch, where the call once counted twice.
+/// A permit is taken back and dropped, and its id renewed by somebody else: in one batch, where the call once counted
+/// twice.
 #[test]
 fn a_call_that_is_over_and_renewed_at_once_counts_once() {
     let mut namespace = Namespace::new(LIMITS);
@@ -111,8 +112,8 @@ fn the_dead_are_counted_until_their_lease_runs_out_and_no_longer() {
     assert_eq!(take(&mut namespace, 5).0, 2, "one was renewed");
 }
 
-/// A replica that stood still for longer than a lease sends its calls all the same. They count again as soon as it says so, and
-/// nobody is granted another until enough of all are over.
+/// A replica that stood still for longer than a lease sends its calls all the same. They count again as soon as it says
+/// so, and nobody is granted another until enough of all are over.
 #[test]
 fn a_lease_that_has_run_out_counts_again_when_it_is_renewed() {
     let mut namespace = Namespace::new(LIMITS);
@@ -237,8 +238,8 @@ fn a_lower_limit_waits_for_those_in_flight() {
     assert_eq!(take(&mut namespace, 5).0, 1);
 }
 
-/// Calls that wait for others to be over take turns: whoever came first has the first lease that is free, though another one
-/// asks for it before.
+/// Calls that wait for others to be over take turns: whoever came first has the first lease that is free, though
+/// another one asks for it before.
 #[test]
 fn calls_wait_in_line_for_others_to_be_over() {
     let mut namespace = Namespace::new(LIMITS);
@@ -255,7 +256,8 @@ fn calls_wait_in_line_for_others_to_be_over() {
     assert_eq!(namespace.ask_for(&path, Calls { tickets, ..waiting }).entries[0].granted, 1);
 }
 
-/// The longer calls have been in flight the later whoever waits looks again: from 5 to 250 ms, and not after its deadline.
+/// The longer calls have been in flight the later whoever waits looks again: from 5 to 250 ms, and not after its
+/// deadline.
 #[test]
 fn whoever_waits_looks_again_by_how_long_calls_take() {
     for (age_us, patience_us, expected) in [

@@ -117,7 +117,8 @@ fn live(events: &[Event]) -> Result<Namespace, String> {
     Ok(namespace)
 }
 
-/// No more calls are in flight than may be, nobody is refused a lease that is free, and every server agrees to the byte.
+/// No more calls are in flight than may be, nobody is refused a lease that is free, and every server agrees to the
+/// byte.
 #[test]
 fn calls_in_flight_are_counted_alike_everywhere() -> Result<()> {
     agree_everywhere(HISTORIES, prop::collection::vec(event(), 1..30), live)

@@ -5,17 +5,18 @@
 //!
 //! What it demands of every limit that refuses calls, for every key of it and every pair of grants:
 //!
-//! * The cost granted from the one to the other, both included, is at most the burst in force at the later one, plus the
-//!   fastest refill in force between them times their distance. While nothing changes, that is `burst + refill * t`.
-//!   A change of the policy keeps what is owed, so it is the later burst that bounds what can be there at the end. A loss
-//!   of state keeps nothing: every bucket begins empty, as large as it is then, and where the policy has changed as well,
-//!   it is the largest burst in force between them that counts. A raise of the burst lets the difference pass at once, and what
-//!   was spent before the loss is not there to be set against it: each loss adds as much as bursts differ between them.
+//! * The cost granted from the one to the other, both included, is at most the burst in force at the later one, plus
+//!   the fastest refill in force between them times their distance. While nothing changes, that is
+//!   `burst + refill * t`. A change of the policy keeps what is owed, so it is the later burst that bounds what can be
+//!   there at the end. A loss of state keeps nothing: every bucket begins empty, as large as it is then, and where the
+//!   policy has changed as well, it is the largest burst in force between them that counts. A raise of the burst lets
+//!   the difference pass at once, and what was spent before the loss is not there to be set against it: each loss adds
+//!   as much as bursts differ between them.
 //! * While the same quota of `N` is in force all along, a closed window of its length and slack holds at most `N`.
 //!
-//! A grant counts with what it was charged, or with what it was settled to, where that is less. Grants count wherever they
-//! are kept: those from before a loss of state too. Time is the namespace's; where a loss made it begin again, nothing at
-//! all is taken to have passed, which is the least that can have.
+//! A grant counts with what it was charged, or with what it was settled to, where that is less. Grants count wherever
+//! they are kept: those from before a loss of state too. Time is the namespace's; where a loss made it begin again,
+//! nothing at all is taken to have passed, which is the least that can have.
 
 use std::collections::BTreeMap;
 

@@ -19,17 +19,19 @@ const ORGS: usize = 1_000_000;
 /// Calls in a batch, each of another organisation.
 const BATCH: usize = 250;
 
-/// Fields that a call of the sweep may look at. It asks for 250. A server hands out whole chains of its table, and while it
-/// moves to a smaller one all that will share a place: Redis comes to 265, Valkey 9 to 1,200. A script could name 7,999.
+/// Fields that a call of the sweep may look at. It asks for 250. A server hands out whole chains of its table, and
+/// while it moves to a smaller one all that will share a place: Redis comes to 265, Valkey 9 to 1,200. A script could
+/// name 7,999.
 const LOOKED_MOST: u64 = 2_000;
 
-/// Ordinary days after everybody has gone. Each batch looks 250 times into the hash, and with each look a server moves at
-/// least ten places of a table that it leaves; with the deletions of a sweep it finds that the next one is too large, too.
+/// Ordinary days after everybody has gone. Each batch looks 250 times into the hash, and with each look a server moves
+/// at least ten places of a table that it leaves; with the deletions of a sweep it finds that the next one is too
+/// large, too.
 const DAYS: usize = 4;
 const BATCHES_A_DAY: usize = 300;
 
-/// What a server may keep: garbage that its Lua has not collected, and pages that its allocator holds. A million buckets
-/// are 100 MB.
+/// What a server may keep: garbage that its Lua has not collected, and pages that its allocator holds. A million
+/// buckets are 100 MB.
 const KEPT_BYTES: u64 = 1 << 20;
 
 /// Where the scripts run.
@@ -196,8 +198,8 @@ fn come_and_go(store: &mut impl Store, whom: &str) -> Result<()> {
     Ok(())
 }
 
-/// A million organisations, each with a bucket of its own, then all of them full again: a pass of the sweep, in calls that
-/// look at a bounded number of fields each, brings the state and a server's memory back to where they were.
+/// A million organisations, each with a bucket of its own, then all of them full again: a pass of the sweep, in calls
+/// that look at a bounded number of fields each, brings the state and a server's memory back to where they were.
 #[test]
 fn a_million_organisations_leave_nothing_behind_in_redis() -> Result<()> {
     for flavor in Flavor::all_available()? {
@@ -207,15 +209,16 @@ fn a_million_organisations_leave_nothing_behind_in_redis() -> Result<()> {
     Ok(())
 }
 
-/// The same embedded. Its own accounting has the fields, and the memory of the Lua machine; the keyspace is a tree, whose
-/// nodes go with their fields.
+/// The same embedded. Its own accounting has the fields, and the memory of the Lua machine; the keyspace is a tree,
+/// whose nodes go with their fields.
 #[test]
 fn a_million_organisations_leave_nothing_behind_embedded() -> Result<()> {
     come_and_go(&mut Lab::new(Programs::original()), "embedded")
 }
 
-/// Goal: a server that is full, and one that hands out a whole hash at once, are swept like any other. Method: thousands of
-/// organisations have gone, beside thousands that are still there, for whose pages there is nothing to remove; one pass.
+/// Goal: a server that is full, and one that hands out a whole hash at once, are swept like any other. Method:
+/// thousands of organisations have gone, beside thousands that are still there, for whose pages there is nothing to
+/// remove; one pass.
 #[test]
 fn a_full_server_and_one_with_long_lists_are_swept() -> Result<()> {
     const GONE: usize = 6_000;

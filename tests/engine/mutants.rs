@@ -9,8 +9,8 @@ use crate::program::Programs;
 /// What is told of a namespace under some programs.
 pub(crate) type Story = fn(&Programs) -> Result<()>;
 
-/// Complains unless each mutant makes one of the stories come out differently. Of a mutant there is the text that another text
-/// replaces in every script that has it.
+/// Complains unless each mutant makes one of the stories come out differently. Of a mutant there is the text that
+/// another text replaces in every script that has it.
 pub(crate) fn are_found_out(mutants: &[(&str, &str)], stories: &[(&str, Story)]) -> Result<()> {
     for (name, story) in stories {
         story(&Programs::original()).with_context(|| format!("the story {name:?} of no mutant"))?;

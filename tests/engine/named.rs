@@ -12,8 +12,8 @@ const LIMITS: &str = "limit = [\
     { name = \"org\", per = [\"org\"], rate = \"1/m\", burst = 100 }, \
     { name = \"seen\", per = [\"org\"], rate = \"1/m\", burst = 2, mode = \"observe\" }]";
 
-/// An observed limit that had no room for a call has not charged it, and one that had room has, whatever room there is when it is asked for
-/// again. It was once told then that all limits had charged it, and gave back what one had not.
+/// An observed limit that had no room for a call has not charged it, and one that had room has, whatever room there is
+/// when it is asked for again. It was once told then that all limits had charged it, and gave back what one had not.
 fn what_it_was_charged(programs: &Programs) -> Result<()> {
     let mut namespace = Namespace::under(programs, LIMITS);
     let path = namespace.path(&Call::get("/").org("acme"));

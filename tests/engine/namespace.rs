@@ -202,8 +202,8 @@ impl Namespace {
         }
     }
 
-    /// Corrects what a call was charged that was granted at a time, to what it has really cost at each bucket of its path; by
-    /// the terms of any policy.
+    /// Corrects what a call was charged that was granted at a time, to what it has really cost at each bucket of its
+    /// path; by the terms of any policy.
     pub(crate) fn settle(&mut self, path: &Path, policy: &Policy, granted_at_us: u64, costs: &[u32]) {
         let mut batch = SettleBatch::default();
         let given_back = path.charges().zip(costs);

@@ -35,8 +35,8 @@ fn slowed_down_in_a_pause(programs: &Programs) -> Result<(Namespace, Path)> {
     Ok((namespace, path))
 }
 
-/// A pause ends empty, also where the policy was slowed down in it. Its record is as of its end, which is later than the change; so the
-/// sweep took it to have been paid off at the old rate, and all 100 passed ten seconds later.
+/// A pause ends empty, also where the policy was slowed down in it. Its record is as of its end, which is later than
+/// the change; so the sweep took it to have been paid off at the old rate, and all 100 passed ten seconds later.
 fn slowed_down_and_swept(programs: &Programs) -> Result<()> {
     let (mut namespace, path) = slowed_down_in_a_pause(programs)?;
     namespace.clock_us += 35 * SECOND_US;
@@ -73,7 +73,8 @@ fn enlarged_in_a_pause(programs: &Programs) -> Result<(Namespace, Path)> {
     Ok((namespace, path))
 }
 
-/// What it holds more is not there at the end: it is empty then, whether it is swept or not. Once all of a hundred passed.
+/// What it holds more is not there at the end: it is empty then, whether it is swept or not. Once all of a hundred
+/// passed.
 fn enlarged_and_swept(programs: &Programs) -> Result<()> {
     for is_swept in [false, true] {
         let (mut namespace, path) = enlarged_in_a_pause(programs)?;
@@ -98,8 +99,8 @@ fn enlarged_and_corrected(programs: &Programs) -> Result<()> {
     Ok(())
 }
 
-/// Where it holds more only since then, and nobody has asked for it, that has to be earned from the end on as well: when it came to that
-/// is not known of its record.
+/// Where it holds more only since then, and nobody has asked for it, that has to be earned from the end on as well:
+/// when it came to that is not known of its record.
 fn enlarged_after_a_pause(programs: &Programs) -> Result<()> {
     let mut namespace = Namespace::under(programs, &per_org("rate = \"10/s\"\nburst = 10"));
     let path = path_of(&namespace, "acme", 1);
@@ -113,7 +114,8 @@ fn enlarged_after_a_pause(programs: &Programs) -> Result<()> {
     Ok(())
 }
 
-/// What is known of it since the end counts: a call has cost more, so much was owed at that time. What it holds more then is there at once.
+/// What is known of it since the end counts: a call has cost more, so much was owed at that time. What it holds more
+/// then is there at once.
 fn enlarged_after_a_correction(programs: &Programs) -> Result<()> {
     let mut namespace = Namespace::under(programs, &per_org("rate = \"10/s\"\nburst = 10"));
     let (path, policy) = (path_of(&namespace, "acme", 1), namespace.policy().clone());
@@ -128,8 +130,8 @@ fn enlarged_after_a_correction(programs: &Programs) -> Result<()> {
     Ok(())
 }
 
-/// A pause that outlasts the server process ends empty, whether it is swept or not. It was once removed as soon as it was over, and
-/// a bucket without a record is full so long after a loss: 1,000 passed.
+/// A pause that outlasts the server process ends empty, whether it is swept or not. It was once removed as soon as it
+/// was over, and a bucket without a record is full so long after a loss: 1,000 passed.
 fn restarted_in_a_pause(programs: &Programs) -> Result<()> {
     for is_swept in [false, true] {
         let mut namespace = Namespace::under(programs, &per_org("rate = \"10/s\"\nburst = 1000"));
@@ -160,7 +162,8 @@ fn spent_and_slowed_down(programs: &Programs) -> Result<(Namespace, u64)> {
     Ok((namespace, granted_at_us))
 }
 
-/// A second change, that of another limit, pays nothing off. It once did, at the rate from before the first: all 1,000 passed.
+/// A second change, that of another limit, pays nothing off. It once did, at the rate from before the first: all 1,000
+/// passed.
 fn changed_again(programs: &Programs) -> Result<()> {
     for is_corrected in [false, true] {
         let (mut namespace, granted_at_us) = spent_and_slowed_down(programs)?;
@@ -179,7 +182,8 @@ fn changed_again(programs: &Programs) -> Result<()> {
     Ok(())
 }
 
-/// What was earned before the first change is earned at the rate of then: a bucket that was idle for a while is not held to the new one.
+/// What was earned before the first change is earned at the rate of then: a bucket that was idle for a while is not
+/// held to the new one.
 fn earned_before_the_change(programs: &Programs) -> Result<()> {
     let mut namespace = Namespace::under(programs, &per_org("rate = \"100/s\"\nburst = 1000"));
     let path = path_of(&namespace, "acme", 1);
@@ -210,8 +214,8 @@ fn raised_after_another_change(programs: &Programs) -> Result<()> {
     Ok(())
 }
 
-/// Calls were granted by a clock that was an hour ahead; then the state was lost, and the time with it. Of those that were on their way together
-/// one refusal is news. Each once was, as later than any refusal that could be taken up.
+/// Calls were granted by a clock that was an hour ahead; then the state was lost, and the time with it. Of those that
+/// were on their way together one refusal is news. Each once was, as later than any refusal that could be taken up.
 fn refused_ahead_of_its_time(programs: &Programs) -> Result<()> {
     let mut namespace = Namespace::under(programs, &per_org("rate = \"10/s\"\nburst = 10"));
     let path = path_of(&namespace, "acme", 1);

@@ -46,7 +46,8 @@ fn a_shorter_wait_is_told_later(programs: &Programs) -> Result<()> {
     Ok(())
 }
 
-/// The provider's window is as long as the longest wait that it has told, and no shorter because it tells a shorter one then.
+/// The provider's window is as long as the longest wait that it has told, and no shorter because it tells a shorter one
+/// then.
 fn a_window_is_the_longest_wait(programs: &Programs) -> Result<()> {
     let mut namespace = Namespace::under(programs, LIMITS);
     let path = path_of(&namespace, "acme");
@@ -77,8 +78,8 @@ fn a_window_begins_with_the_first_refusal(programs: &Programs) -> Result<()> {
     Ok(())
 }
 
-/// A minute after it has recovered the next refusal is a first one again: it takes a tenth, whatever was granted before it. What it says of
-/// calls that are settled late is known for longer.
+/// A minute after it has recovered the next refusal is a first one again: it takes a tenth, whatever was granted before
+/// it. What it says of calls that are settled late is known for longer.
 fn a_recovered_pace_is_cut_as_the_first_time(programs: &Programs) -> Result<()> {
     let mut namespace = Namespace::under(programs, LIMITS);
     let path = path_of(&namespace, "acme");

@@ -26,8 +26,8 @@ return #ARGV";
 /// The name of the program that puts a hash back.
 pub(crate) const REPLACED: &str = "replace";
 
-/// Makes a stream hold exactly what the arguments say: the id given out last, then of each entry its id, the number of its texts,
-/// and these. Where that id is none it is gone.
+/// Makes a stream hold exactly what the arguments say: the id given out last, then of each entry its id, the number of
+/// its texts, and these. Where that id is none it is gone.
 const RESTREAM: &str = "redis.call('DEL', KEYS[1])
 if ARGV[1] == '' then return 0 end
 local a = 2
@@ -57,7 +57,8 @@ impl Drop for Rule {
 }
 
 impl Programs {
-    /// Those under which a story runs that does not say it: the scripts as they are, but where a test tells it of mutants.
+    /// Those under which a story runs that does not say it: the scripts as they are, but where a test tells it of
+    /// mutants.
     pub(crate) fn in_force() -> Self {
         IN_FORCE.with_borrow(Clone::clone).unwrap_or_else(Self::original)
     }

@@ -16,8 +16,8 @@ pub(crate) fn runner(seed: Seed, mut config: Config) -> TestRunner {
     TestRunner::new_with_rng(config, TestRng::from_seed(RngAlgorithm::ChaCha, &seed.bytes()))
 }
 
-/// Draws as many histories as were chosen. `live` lives through one, and says which answer should have been another; then every server
-/// has to agree with what it saw, to the byte.
+/// Draws as many histories as were chosen. `live` lives through one, and says which answer should have been another;
+/// then every server has to agree with what it saw, to the byte.
 pub(crate) fn agree_everywhere<E: Clone + Debug + Send + Sync + 'static>(
     histories: Sizes<u32>,
     events: impl Strategy<Value = Vec<E>>,

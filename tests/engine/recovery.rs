@@ -30,7 +30,8 @@ fn use_up(namespace: &mut Namespace, path: &Path, time_us: u64) {
     }
 }
 
-/// A bucket that is used up window after window is back at its rate in the third; that is told once, however often it is swept.
+/// A bucket that is used up window after window is back at its rate in the third; that is told once, however often it
+/// is swept.
 pub(crate) fn by_use(programs: &Programs) -> Result<()> {
     recovered(programs).map(drop)
 }
@@ -84,7 +85,8 @@ pub(crate) fn by_disuse(programs: &Programs) -> Result<()> {
     Ok(())
 }
 
-/// A bucket that counts so long a time that its pace can't be told from the full one is paused, but not cut: there is nothing to recover from.
+/// A bucket that counts so long a time that its pace can't be told from the full one is paused, but not cut: there is
+/// nothing to recover from.
 pub(crate) fn without_a_cut(programs: &Programs) -> Result<()> {
     let limits = LIMITS.replace("rate = \"10/s\", burst = 10", "rate = \"1/d\", burst = 52124");
     let mut namespace = Namespace::under(programs, &limits);

@@ -1,4 +1,5 @@
-//! What the provider refuses: the bucket that explains it is paused, begins empty, and goes at a pace that it has to earn back.
+//! What the provider refuses: the bucket that explains it is paused, begins empty, and goes at a pace that it has to
+//! earn back.
 
 use std::time::Duration;
 
@@ -140,8 +141,8 @@ pub(crate) fn an_old_refusal_pauses_nothing_again() {
     assert!(granted(&mut namespace, &path, 20) >= 8, "what was earned since is there");
 }
 
-/// What was granted since the last cut when the provider refuses again is what it allows: the pace goes there at once, and
-/// not tenth by tenth. Once a window, and by half at the most.
+/// What was granted since the last cut when the provider refuses again is what it allows: the pace goes there at once,
+/// and not tenth by tenth. Once a window, and by half at the most.
 #[test]
 pub(crate) fn a_second_cut_goes_by_what_was_granted() {
     let mut namespace = Namespace::new(LIMITS);

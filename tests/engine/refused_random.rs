@@ -1,4 +1,5 @@
-//! Random histories of calls that the provider refuses, judged by a list of pauses and grants, and repeated on every server.
+//! Random histories of calls that the provider refuses, judged by a list of pauses and grants, and repeated on every
+//! server.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -196,7 +197,8 @@ pub(crate) fn traces(seed: Seed, count: usize) -> Vec<Trace> {
         .collect()
 }
 
-/// Nothing passes in a pause, nothing is ever over, no more passes than the provider says is left, and every server agrees to the byte.
+/// Nothing passes in a pause, nothing is ever over, no more passes than the provider says is left, and every server
+/// agrees to the byte.
 #[test]
 fn refusals_are_taken_up_alike_everywhere() -> Result<()> {
     agree_everywhere(HISTORIES, prop::collection::vec(event(), 1..40), live)

@@ -40,8 +40,8 @@ fn late_correction() -> History {
     history(secondly(), events)
 }
 
-/// A raise counts from the moment it is made. It once counted only from the first grant after it: until then a bucket in
-/// debt earned at its old rate, and calls were told to come back when they were refused again.
+/// A raise counts from the moment it is made. It once counted only from the first grant after it: until then a bucket
+/// in debt earned at its old rate, and calls were told to come back when they were refused again.
 #[test]
 fn a_raise_reaches_a_bucket_that_is_in_debt() {
     live(raise);
@@ -64,8 +64,8 @@ fn cut() -> History {
     history(secondly(), [&before[..], &after].concat())
 }
 
-/// A replica that has not heard of a raise gives back by its old terms. Its slow rate once made more of what it gave back
-/// than the bucket had left to earn by its fast one.
+/// A replica that has not heard of a raise gives back by its old terms. Its slow rate once made more of what it gave
+/// back than the bucket had left to earn by its fast one.
 #[test]
 fn a_replica_that_missed_a_raise_gives_back_no_more_than_is_owed() {
     live(missed_raise);
@@ -88,8 +88,9 @@ fn missed_cut() -> History {
     history(shared(2, 10, 4), events)
 }
 
-/// Two failovers in a row, the second to a copy from before the first, do not begin the same epoch. They once did, and what
-/// was given back in the first was given back again in the second, when the correction was repeated for want of an answer.
+/// Two failovers in a row, the second to a copy from before the first, do not begin the same epoch. They once did, and
+/// what was given back in the first was given back again in the second, when the correction was repeated for want of an
+/// answer.
 #[test]
 fn two_failovers_begin_two_epochs() {
     live(two_failovers);
@@ -114,8 +115,8 @@ fn two_failovers() -> History {
     history(secondly(), [&first[..], &second].concat())
 }
 
-/// A burst that is cut before a loss and raised after it lets the difference pass at once, on top of what passed before the
-/// loss. The judge once took that for too much.
+/// A burst that is cut before a loss and raised after it lets the difference pass at once, on top of what passed before
+/// the loss. The judge once took that for too much.
 #[test]
 fn a_raise_after_a_loss_lets_the_difference_pass() {
     live(raise_after_a_loss);
@@ -128,8 +129,8 @@ fn raise_after_a_loss() -> History {
     history(fast(4), [&before[..], &after].concat())
 }
 
-/// A call that was granted under a name and is asked for again 10 minutes later is not given back as if it had been charged
-/// then. It once was, where the name was swept in between: the time of its grant was known from nowhere else.
+/// A call that was granted under a name and is asked for again 10 minutes later is not given back as if it had been
+/// charged then. It once was, where the name was swept in between: the time of its grant was known from nowhere else.
 #[test]
 fn a_name_that_is_asked_for_late_is_not_given_back_late() {
     live(old_name);
@@ -142,8 +143,8 @@ fn old_name() -> History {
     history(secondly(), events)
 }
 
-/// A permit that was settled is used up, and its name free for the next call. Settling the first once more does not give back
-/// what the next one was charged.
+/// A permit that was settled is used up, and its name free for the next call. Settling the first once more does not
+/// give back what the next one was charged.
 #[test]
 fn a_permit_that_is_used_up_gives_back_nothing_of_the_next_one() {
     live(name_used_again);

@@ -35,8 +35,8 @@ fn lower_by(namespace: &mut Namespace, path: &Path, granted_at_us: u64, quotas: 
     }
 }
 
-/// A provider that says that less is left than the bucket holds is believed, one that says that more is left is not. Calls that
-/// were granted meanwhile have not been counted there yet.
+/// A provider that says that less is left than the bucket holds is believed, one that says that more is left is not.
+/// Calls that were granted meanwhile have not been counted there yet.
 #[test]
 fn what_remains_only_lowers_less_what_is_on_its_way() {
     let mut namespace = Namespace::new(LIMITS);
@@ -66,8 +66,8 @@ fn what_remains_has_to_do_until_the_reset() {
     assert_eq!(use_up(&mut namespace, &path, SECOND_US), 10);
 }
 
-/// Of several quotas that one bucket stands for the one counts by which it owes most, in whatever order they are told. A reset that is
-/// further away than a day is none that counts for more.
+/// Of several quotas that one bucket stands for the one counts by which it owes most, in whatever order they are told.
+/// A reset that is further away than a day is none that counts for more.
 fn several_quotas(programs: &Programs) -> Result<()> {
     let days = |days: u64| Some(Duration::from_secs(days * 86_400));
     let soon = (9, Some(Duration::from_secs(1)));
@@ -95,8 +95,8 @@ fn several_quotas(programs: &Programs) -> Result<()> {
     Ok(())
 }
 
-/// A bucket that is full and was swept hears it like any other, if its limit may have one more. It once let ten pass at once, and ten a second
-/// then, of a quota of which the provider had said that nothing was left for half a minute.
+/// A bucket that is full and was swept hears it like any other, if its limit may have one more. It once let ten pass at
+/// once, and ten a second then, of a quota of which the provider had said that nothing was left for half a minute.
 fn a_swept_bucket(programs: &Programs) -> Result<()> {
     let limits = LIMITS.replace("burst = 10 }", "burst = 10, max_keys = 1 }");
     let mut namespace = Namespace::under(programs, &limits);
@@ -140,8 +140,8 @@ fn wait_us(namespace: &mut Namespace, path: &Path) -> u64 {
     namespace.acquire_on(path, 1).entries[0].wait_us
 }
 
-/// A reset is a time, whatever the rate becomes until then. It was once kept as what is earned until then: a rate of a tenth made ten
-/// hours of an hour, and the fastest one minutes.
+/// A reset is a time, whatever the rate becomes until then. It was once kept as what is earned until then: a rate of a
+/// tenth made ten hours of an hour, and the fastest one minutes.
 fn the_rate_changes(programs: &Programs) -> Result<()> {
     for (rate, token_us) in [("1/s", SECOND_US), ("1/m", 60 * SECOND_US), ("100/s", SECOND_US / 100)] {
         let (mut namespace, path) = used_up_for_an_hour(programs);
@@ -154,7 +154,8 @@ fn the_rate_changes(programs: &Programs) -> Result<()> {
     Ok(())
 }
 
-/// It is a pause like others: a cut moves it no more than the rate does, an operator who knows better ends it, and it is counted.
+/// It is a pause like others: a cut moves it no more than the rate does, an operator who knows better ends it, and it
+/// is counted.
 fn a_pause_like_others(programs: &Programs) -> Result<()> {
     let (mut namespace, path) = used_up_for_an_hour(programs);
     let tally = format!("t:{}:org:app/acme", namespace.clock_us / (60 * SECOND_US));
@@ -175,8 +176,8 @@ fn a_pause_like_others(programs: &Programs) -> Result<()> {
     Ok(())
 }
 
-/// A quota of a day that is used up four hours into it. It was once counted in credits, of which a bucket has no room for so many: what was to
-/// last for 20 hours lasted for eleven.
+/// A quota of a day that is used up four hours into it. It was once counted in credits, of which a bucket has no room
+/// for so many: what was to last for 20 hours lasted for eleven.
 fn a_reset_far_away(programs: &Programs) -> Result<()> {
     for quota in ["100000/1d\", burst = 10000", "1000000/1d\", burst = 52000"] {
         let limits = LIMITS.replace("rate = \"10/s\", burst = 10", &format!("quota = \"{quota}"));

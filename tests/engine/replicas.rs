@@ -101,7 +101,8 @@ fn forgotten(programs: &Programs) -> Result<()> {
     Ok(())
 }
 
-/// More than a field takes: the others are not noted, and it is told that there may be some. There is room again when some have gone.
+/// More than a field takes: the others are not noted, and it is told that there may be some. There is room again when
+/// some have gone.
 fn bounded(programs: &Programs) -> Result<()> {
     let mut namespace = Namespace::under(programs, LIMITS);
     for replica in 0..130 {

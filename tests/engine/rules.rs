@@ -1,4 +1,5 @@
-//! The rules of a namespace as the tests draw them: plain figures, from which the document is written and the judge judges.
+//! The rules of a namespace as the tests draw them: plain figures, from which the document is written and the judge
+//! judges.
 
 use std::fmt::{self, Write};
 

@@ -10,12 +10,13 @@ use crate::parity::SHRINKS;
 use crate::program::Programs;
 use crate::trace::Trace;
 
-/// Lives through random histories twice, with their sweeps and without: every answer to a caller is the same, by its bytes.
+/// Lives through random histories twice, with their sweeps and without: every answer to a caller is the same, by its
+/// bytes.
 ///
-/// The histories have one policy, one server and a clock that goes forward, and are shorter than answers and permits are
-/// kept. Beyond that the sweep may be noticed: a name that was swept is charged again; after a cut, a bucket in debt may be
-/// swept as soon as the rate of its record has paid it off; and a sweep writes down the time, which a clock that steps back
-/// does not go below then.
+/// The histories have one policy, one server and a clock that goes forward, and are shorter than answers and permits
+/// are kept. Beyond that the sweep may be noticed: a name that was swept is charged again; after a cut, a bucket in
+/// debt may be swept as soon as the rate of its record has paid it off; and a sweep writes down the time, which a clock
+/// that steps back does not go below then.
 #[test]
 fn no_answer_depends_on_whether_somebody_swept() -> Result<()> {
     let campaign = Campaign {

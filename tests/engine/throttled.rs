@@ -1,4 +1,5 @@
-//! What the audit trail tells of calls: each refusal of the provider once, in a stream of its own that is read as one with the other.
+//! What the audit trail tells of calls: each refusal of the provider once, in a stream of its own that is read as one
+//! with the other.
 
 use std::time::Duration;
 
@@ -135,7 +136,8 @@ fn one_order(programs: &Programs) -> Result<()> {
     Ok(())
 }
 
-/// However much is told of calls, it takes nothing from what is told of the namespace, and is bounded itself, in number and in time.
+/// However much is told of calls, it takes nothing from what is told of the namespace, and is bounded itself, in number
+/// and in time.
 fn bounds(programs: &Programs) -> Result<()> {
     let mut namespace = Namespace::under(programs, LIMITS);
     namespace.foreign(FILL, Keys::calls, &MOST.to_string());
@@ -177,7 +179,8 @@ pub(crate) fn lose_state(namespace: &mut Namespace) {
     namespace.ask(Script::POLICY, write.encode("server", Begin::Empty));
 }
 
-/// Ids rise from one stream to the other, also where the state is lost and the clock steps back: who follows misses nothing.
+/// Ids rise from one stream to the other, also where the state is lost and the clock steps back: who follows misses
+/// nothing.
 fn after_a_loss(programs: &Programs) -> Result<()> {
     let mut namespace = Namespace::under(programs, LIMITS);
     let granted_at_us = namespace.clock_us;

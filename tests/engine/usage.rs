@@ -58,7 +58,8 @@ pub(crate) fn book(namespace: &mut Namespace, hours: bool) -> Book {
     book
 }
 
-/// Lets the sweep book all that was counted before now. Two passes: what is put aside while one goes on is found by the next.
+/// Lets the sweep book all that was counted before now. Two passes: what is put aside while one goes on is found by the
+/// next.
 pub(crate) fn close(namespace: &mut Namespace) {
     namespace.clock_us += MINUTE_US;
     for _ in 0..3 {
@@ -77,7 +78,8 @@ pub(crate) fn row(book: &Book, period: u64, limit: &str, key: &str) -> UsageCoun
     book.get(&(period, limit.to_owned(), key.to_owned())).copied().unwrap_or_default()
 }
 
-/// Calls and what they cost, in the minute in which they were granted, whether the bucket was charged again later or not.
+/// Calls and what they cost, in the minute in which they were granted, whether the bucket was charged again later or
+/// not.
 pub(crate) fn by_the_minute(programs: &Programs) -> Result<Namespace> {
     let mut namespace = Namespace::under(programs, LIMITS);
     let first = BEGINNING_US / MINUTE_US;
@@ -118,7 +120,8 @@ fn pause(namespace: &mut Namespace, path: &Path, seconds: u64) -> HoldReply {
     }
 }
 
-/// Tokens that are given back are counted when that is told, below nothing if need be; also where the bucket has none any more.
+/// Tokens that are given back are counted when that is told, below nothing if need be; also where the bucket has none
+/// any more.
 pub(crate) fn what_is_given_back(programs: &Programs) -> Result<()> {
     let mut namespace = Namespace::under(programs, LIMITS);
     let first = BEGINNING_US / MINUTE_US;

@@ -9,7 +9,8 @@ use crate::namespace::{BEGINNING_US, Namespace};
 use crate::program::Programs;
 use crate::usage::{HOUR_US, LIMITS, MINUTE_US, SECOND_US, book, close, granted, path_of, read, row};
 
-/// Where nobody has swept for long a call enters no more than a few pages, and nothing is said to be complete before it is.
+/// Where nobody has swept for long a call enters no more than a few pages, and nothing is said to be complete before it
+/// is.
 pub(crate) fn after_a_standstill(programs: &Programs) -> Result<()> {
     let mut namespace = Namespace::under(programs, LIMITS);
     let path = path_of(&namespace, "acme", 1);

@@ -111,7 +111,8 @@ fn live(events: &[Event]) -> Result<Namespace, String> {
                     judge.row(now_us, bucket.name()).tokens += i64::from(cost) - i64::from(charged);
                 }
             }
-            // Of one organisation alone: what is counted of several is told in the order in which a server has found them.
+            // Of one organisation alone: what is counted of several is told in the order in which a server has found
+            // them.
             Event::Refused { grant } if judge.grants.get(grant).is_some_and(Grant::is_of_acme) => {
                 let (path, at_us) = (judge.grants[grant].path.clone(), judge.grants[grant].at_us);
                 let reply = refuse(&mut namespace, &path, &[1], at_us);
@@ -146,8 +147,8 @@ fn live(events: &[Event]) -> Result<Namespace, String> {
     Ok(namespace)
 }
 
-/// Each grant, each correction and each refusal of the provider stands in the books once, in its minute, whoever swept when; every
-/// server agrees.
+/// Each grant, each correction and each refusal of the provider stands in the books once, in its minute, whoever swept
+/// when; every server agrees.
 #[test]
 fn what_was_counted_is_what_was_granted() -> Result<()> {
     agree_everywhere(HISTORIES, prop::collection::vec(event(), 1..40), live)

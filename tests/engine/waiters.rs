@@ -17,7 +17,8 @@ use crate::twin::Twin;
 
 const SECOND_US: u64 = 1_000_000;
 
-/// A token a second for all, two at once; and a limit at which nobody waits. Among those who wait at `exports` is a call in flight.
+/// A token a second for all, two at once; and a limit at which nobody waits. Among those who wait at `exports` is a
+/// call in flight.
 const LIMITS: &str = r#"limit = [
     { name = "all", per = [], rate = "1/s", burst = 2 },
     { name = "org", per = ["org"], rate = "100/s", burst = 100 },

@@ -46,9 +46,9 @@ fn queue_records(fleet: &Fleet) -> BTreeSet<String> {
     records.filter(|record| ["b:", "f:", "n:"].iter().any(|kind| record.starts_with(kind))).collect()
 }
 
-/// Goal: whoever gives up while waiting leaves nothing behind, wherever it does. Method: a bucket is emptied, and an acquire
-/// on it is dropped after every number of polls until it is done before; each time the next token is there for somebody
-/// else as soon as it is earned, and in the end the store is empty.
+/// Goal: whoever gives up while waiting leaves nothing behind, wherever it does. Method: a bucket is emptied, and an
+/// acquire on it is dropped after every number of polls until it is done before; each time the next token is there for
+/// somebody else as soon as it is earned, and in the end the store is empty.
 #[tokio::test(start_paused = true)]
 async fn a_waiting_call_dropped_at_any_await_leaves_tokens_and_queue_as_before() -> Result<()> {
     let fleet = Fleet::start(SLOW, &[Duration::from_millis(20), Duration::ZERO]).await?;
@@ -69,8 +69,9 @@ async fn a_waiting_call_dropped_at_any_await_leaves_tokens_and_queue_as_before()
     Ok(())
 }
 
-/// Goal: a call that gave up holds nobody up. Method: it is first in the queue, and dropped; the one that came behind it on
-/// another replica is granted no later than its told time, and one that comes then takes the turn that was given up.
+/// Goal: a call that gave up holds nobody up. Method: it is first in the queue, and dropped; the one that came behind
+/// it on another replica is granted no later than its told time, and one that comes then takes the turn that was given
+/// up.
 #[tokio::test(start_paused = true)]
 async fn a_turn_that_was_given_up_is_free_for_the_next() -> Result<()> {
     let fleet = Fleet::start(SLOW, &[Duration::ZERO, Duration::ZERO]).await?;

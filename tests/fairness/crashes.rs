@@ -65,8 +65,8 @@ async fn a_dead_replica_costs_the_others_the_time_of_its_tickets() -> Result<()>
     Ok(())
 }
 
-/// Goal: a replica that stands still for a while has its share again as soon as it goes on, and costs the others no more than
-/// a dead one. Method: one of four is held up, for less than its tickets count and for much longer.
+/// Goal: a replica that stands still for a while has its share again as soon as it goes on, and costs the others no
+/// more than a dead one. Method: one of four is held up, for less than its tickets count and for much longer.
 #[tokio::test(start_paused = true)]
 async fn a_replica_that_stood_still_has_its_share_again() -> Result<()> {
     for (held, least) in [(Duration::from_millis(150), 0.95), (Duration::from_secs(5), 0.8)] {

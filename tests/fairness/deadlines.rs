@@ -62,8 +62,8 @@ async fn round(fleet: &Fleet, draw: &mut Draw) -> Result<Vec<Ended>> {
     Ok(ended)
 }
 
-/// Goal: deadlines hold, and refusals say when. Method: calls with random deadlines meet a limit that others saturate; each
-/// must end by its deadline, and who is refused must be told a time past its deadline.
+/// Goal: deadlines hold, and refusals say when. Method: calls with random deadlines meet a limit that others saturate;
+/// each must end by its deadline, and who is refused must be told a time past its deadline.
 #[tokio::test(start_paused = true)]
 async fn nobody_is_late_and_refusals_tell_a_time_that_holds() -> Result<()> {
     let mut draw = Draw::new(Seed::for_this_test()?);
@@ -85,8 +85,8 @@ async fn nobody_is_late_and_refusals_tell_a_time_that_holds() -> Result<()> {
     Ok(())
 }
 
-/// Goal: the time that a refusal tells is one that works. Method: after many calls have come, one more is refused, and they
-/// all go away; it comes back at the time that it was told.
+/// Goal: the time that a refusal tells is one that works. Method: after many calls have come, one more is refused, and
+/// they all go away; it comes back at the time that it was told.
 #[tokio::test(start_paused = true)]
 async fn who_comes_back_at_the_told_time_is_granted() -> Result<()> {
     let mut draw = Draw::new(Seed::for_this_test()?);

@@ -13,7 +13,8 @@ const FAR: Duration = Duration::from_millis(50);
 const SETTLED: Duration = Duration::from_secs(3);
 const MEASURED: Duration = Duration::from_secs(30);
 
-/// A bucket that holds a single token inside one that holds a few: whose turn it is at one often finds none at the other.
+/// A bucket that holds a single token inside one that holds a few: whose turn it is at one often finds none at the
+/// other.
 const SMALL: &str = "
 namespace = 'genesys'
 [[limit]]
@@ -54,9 +55,10 @@ fn demand(replica: usize, org: &str, client: &str, callers: usize) -> Demand {
     }
 }
 
-/// Goal: an organisation on one replica has as much as equal ones on several, also where its calls wait now at one limit, now at
-/// another. Method: two limits with small bursts. Once whoever waited at one of them without a ticket of the other began anew
-/// there, while the others had such tickets in some of their replicas, and kept their turns: it got three quarters of what they did.
+/// Goal: an organisation on one replica has as much as equal ones on several, also where its calls wait now at one
+/// limit, now at another. Method: two limits with small bursts. Once whoever waited at one of them without a ticket of
+/// the other began anew there, while the others had such tickets in some of their replicas, and kept their turns: it
+/// got three quarters of what they did.
 #[tokio::test(start_paused = true)]
 async fn one_replica_that_is_held_up_elsewhere_has_as_much_as_several() -> Result<()> {
     let round_trips = [NEAR, NEAR, NEAR, NEAR, FAR, FAR];
@@ -81,9 +83,9 @@ async fn one_replica_that_is_held_up_elsewhere_has_as_much_as_several() -> Resul
     Ok(())
 }
 
-/// Goal: what could not be had because of one limit is not made up for at another later. Method: an organisation waits at a limit
-/// that it shares with nine others, and has much less of the next than two that are not held up: its arrears there come to
-/// hundreds of calls. Then the nine are gone.
+/// Goal: what could not be had because of one limit is not made up for at another later. Method: an organisation waits
+/// at a limit that it shares with nine others, and has much less of the next than two that are not held up: its arrears
+/// there come to hundreds of calls. Then the nine are gone.
 #[tokio::test(start_paused = true)]
 async fn whoever_was_held_up_has_no_more_than_its_share_afterwards() -> Result<()> {
     const RIVALS: usize = 2;

@@ -1,4 +1,5 @@
-//! Calls in flight, on a fleet of real limiters in virtual time: kept while they last, free when they are over, and shared.
+//! Calls in flight, on a fleet of real limiters in virtual time: kept while they last, free when they are over, and
+//! shared.
 
 use std::collections::BTreeMap;
 use std::future::{Future, IntoFuture};
@@ -39,8 +40,9 @@ async fn take_all(gate: &Tollgate) -> Result<Vec<Permit>> {
     }
 }
 
-/// Goal: a call is in flight for as long as its permit is held, however long that is, and not a moment longer. Method: three
-/// permits are held for an hour, and nobody else is granted one; each is given up in another way, and somebody else has it.
+/// Goal: a call is in flight for as long as its permit is held, however long that is, and not a moment longer. Method:
+/// three permits are held for an hour, and nobody else is granted one; each is given up in another way, and somebody
+/// else has it.
 #[tokio::test(start_paused = true)]
 async fn a_call_is_in_flight_while_its_permit_is_held() -> Result<()> {
     let fleet = Fleet::start(EXPORTS, &[FAR, Duration::ZERO]).await?;
@@ -66,7 +68,8 @@ async fn a_call_is_in_flight_while_its_permit_is_held() -> Result<()> {
     Ok(())
 }
 
-/// Goal: a place that comes free is taken at once by who waits in the same process, and soon by who waits in another one.
+/// Goal: a place that comes free is taken at once by who waits in the same process, and soon by who waits in another
+/// one.
 #[tokio::test(start_paused = true)]
 async fn a_place_that_comes_free_is_taken_soon() -> Result<()> {
     for (replica, most) in [(0, Duration::from_millis(1)), (1, LOOK)] {
@@ -133,9 +136,9 @@ async fn the_places_of_the_dead_are_free_after_their_lease() -> Result<()> {
     Ok(())
 }
 
-/// Goal: a call that is granted after its caller was told that the store does not answer is not in flight for ever. Method: the way
-/// to the store is held up for longer than the store's timeout while calls are asked for, with and without a request id; when
-/// it is open again the calls are granted to nobody.
+/// Goal: a call that is granted after its caller was told that the store does not answer is not in flight for ever.
+/// Method: the way to the store is held up for longer than the store's timeout while calls are asked for, with and
+/// without a request id; when it is open again the calls are granted to nobody.
 #[tokio::test(start_paused = true)]
 async fn a_call_that_is_granted_to_nobody_is_not_in_flight_for_ever() -> Result<()> {
     let fleet = Fleet::start(EXPORTS, &[Duration::ZERO, Duration::ZERO]).await?;
@@ -173,8 +176,9 @@ async fn a_replica_that_stood_still_keeps_its_places() -> Result<()> {
     Ok(())
 }
 
-/// Goal: after a loss of all state no more calls are in flight than may be, and those that are stay so. Method: the store
-/// forgets everything while one of three permits is held; nobody is granted one until a lease has passed, and then two.
+/// Goal: after a loss of all state no more calls are in flight than may be, and those that are stay so. Method: the
+/// store forgets everything while one of three permits is held; nobody is granted one until a lease has passed, and
+/// then two.
 #[tokio::test(start_paused = true)]
 async fn a_loss_of_state_does_not_let_more_calls_fly() -> Result<()> {
     let fleet = Fleet::start(EXPORTS, &[Duration::ZERO, Duration::ZERO]).await?;
@@ -207,9 +211,9 @@ async fn dropped_after(polls: u32, future: impl Future) -> bool {
     false
 }
 
-/// Goal: an acquire dropped at any await leaves nothing in flight. Method: two of three places are taken; an acquire of the
-/// third is dropped after every number of polls until it is done before that, and another one of a fourth place, which waits; each
-/// time there is one place free afterwards.
+/// Goal: an acquire dropped at any await leaves nothing in flight. Method: two of three places are taken; an acquire of
+/// the third is dropped after every number of polls until it is done before that, and another one of a fourth place,
+/// which waits; each time there is one place free afterwards.
 #[tokio::test(start_paused = true)]
 async fn an_acquire_dropped_at_any_await_leaves_nothing_in_flight() -> Result<()> {
     let fleet = Fleet::start(EXPORTS, &[Duration::from_millis(20), Duration::ZERO]).await?;
@@ -234,8 +238,8 @@ async fn an_acquire_dropped_at_any_await_leaves_nothing_in_flight() -> Result<()
     Ok(())
 }
 
-/// Goal: calls in flight are shared fairly, and are as many as may be. Method: four organisations at each of three replicas, one of
-/// which asks for ten times as much, hold 12 places for half a second each, for five minutes.
+/// Goal: calls in flight are shared fairly, and are as many as may be. Method: four organisations at each of three
+/// replicas, one of which asks for ten times as much, hold 12 places for half a second each, for five minutes.
 #[tokio::test(start_paused = true)]
 async fn calls_in_flight_are_shared_fairly() -> Result<()> {
     const PLACES: u32 = 12;

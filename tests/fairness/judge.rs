@@ -83,8 +83,8 @@ impl Judge<'_> {
         Ok(())
     }
 
-    /// Everybody has at one limit on its path at least half of its part of what is granted there. A bucket that is full again
-    /// sooner than its call can come is not kept for long enough to promise that.
+    /// Everybody has at one limit on its path at least half of its part of what is granted there. A bucket that is full
+    /// again sooner than its call can come is not kept for long enough to promise that.
     fn nobody_starves(&self, buckets: &BTreeMap<Bucket, Vec<Granted>>) -> Result<()> {
         for org in self.hungry().filter(|org| self.is_in_reach(org)) {
             let share = tokens(&self.share(org));
@@ -117,8 +117,8 @@ impl Judge<'_> {
         measured(&own.cloned().collect::<Vec<_>>())
     }
 
-    /// Those on the same path with the same weight have the same shares. Nothing is promised to who comes later than its bucket is
-    /// full again.
+    /// Those on the same path with the same weight have the same shares. Nothing is promised to who comes later than
+    /// its bucket is full again.
     fn equal_get_equal(&self) -> Result<()> {
         let mut groups = BTreeMap::<_, Vec<_>>::new();
         for org in self.hungry().filter(|org| self.is_in_reach(org)) {
@@ -144,8 +144,8 @@ fn measured(granted: &[Granted]) -> Vec<Granted> {
     granted.iter().filter(|granted| window.contains(&Duration::from_micros(granted.at_us))).cloned().collect()
 }
 
-/// That no interval holds more than the burst and what is earned in it. The worst interval that ends with a grant is kept track
-/// of: it is the one before with this grant at its end, or begins here.
+/// That no interval holds more than the burst and what is earned in it. The worst interval that ends with a grant is
+/// kept track of: it is the one before with this grant at its end, or begins here.
 fn never_over(limit: &SharedLimit, granted: &[Granted]) -> Result<()> {
     let mut granted: Vec<_> = granted.iter().map(|granted| (granted.at_us, granted.cost)).collect();
     granted.sort_unstable();

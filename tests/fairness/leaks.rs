@@ -42,9 +42,9 @@ async fn free(gate: &Tollgate) -> Result<u64> {
     in_flight.map(|bucket| bucket.remaining).ok_or_else(|| anyhow::anyhow!("{buckets:?}"))
 }
 
-/// Goal: a dry run counts the calls in flight, not those that have been. Method: calls come in fours, of which an observed limit
-/// would refuse some by its rate, others by the number in flight; when all are over none is in flight. Once the leases of those
-/// over the limit were renewed for as long as the process lived.
+/// Goal: a dry run counts the calls in flight, not those that have been. Method: calls come in fours, of which an
+/// observed limit would refuse some by its rate, others by the number in flight; when all are over none is in flight.
+/// Once the leases of those over the limit were renewed for as long as the process lived.
 #[tokio::test(start_paused = true)]
 async fn calls_that_an_observed_limit_would_refuse_are_over_in_the_end() -> Result<()> {
     for rate in ["", "rate = '1/s'\nburst = 1"] {
@@ -87,8 +87,8 @@ async fn a_call_that_two_hold_is_in_flight_until_both_let_go() -> Result<()> {
     Ok(())
 }
 
-/// Goal: nobody renews the lease of a call that somebody else has. Method: a call waits at one replica, is granted under its name at
-/// the other one, and given up at the first.
+/// Goal: nobody renews the lease of a call that somebody else has. Method: a call waits at one replica, is granted
+/// under its name at the other one, and given up at the first.
 #[tokio::test(start_paused = true)]
 async fn a_call_that_was_given_up_is_not_kept_in_flight() -> Result<()> {
     let fleet = Fleet::start(EXPORTS, &HERE).await?;
@@ -115,8 +115,8 @@ async fn a_call_that_was_given_up_is_not_kept_in_flight() -> Result<()> {
     Ok(())
 }
 
-/// Goal: a call that is over has no place kept for it. Method: it is over, others take all places, and it is asked for again under
-/// its name: it waits for a place, though it has been paid for.
+/// Goal: a call that is over has no place kept for it. Method: it is over, others take all places, and it is asked for
+/// again under its name: it waits for a place, though it has been paid for.
 #[tokio::test(start_paused = true)]
 async fn a_call_asked_for_again_when_it_is_over_waits_for_a_place() -> Result<()> {
     let fleet = Fleet::start(&format!("{EXPORTS}rate = '1/1h'\nburst = 9\n"), &HERE).await?;
@@ -169,8 +169,8 @@ async fn calls_are_in_flight_when_their_leases_become_shorter() -> Result<()> {
     Ok(())
 }
 
-/// Goal: what is to be renewed does not pile up while the store stands still. Method: five hundred calls are in flight for an
-/// hour, then the store answers again.
+/// Goal: what is to be renewed does not pile up while the store stands still. Method: five hundred calls are in flight
+/// for an hour, then the store answers again.
 #[tokio::test(start_paused = true)]
 async fn renewals_do_not_pile_up_while_the_store_stands_still() -> Result<()> {
     let policy = EXPORTS.replace("30s", "1s").replace("concurrent = 3", "concurrent = 500");

@@ -16,9 +16,9 @@ fn run(seed: Seed) -> Result<()> {
     held.with_context(|| format!("{scenario:#?}"))
 }
 
-/// Goal: whatever fleet there is, nothing goes over, nothing is wasted, nobody starves, all are answered, and nothing is
-/// left behind. Method: fleets drawn from seeds, each with a phase of crashes, cancellations and changes, and one in which
-/// everybody wants more than there is.
+/// Goal: whatever fleet there is, nothing goes over, nothing is wasted, nobody starves, all are answered, and nothing
+/// is left behind. Method: fleets drawn from seeds, each with a phase of crashes, cancellations and changes, and one in
+/// which everybody wants more than there is.
 #[test]
 fn what_must_hold_holds_of_every_fleet() -> Result<()> {
     let mut failures = BTreeMap::new();

@@ -152,8 +152,8 @@ async fn changed_weights_bind_within_a_second() -> Result<()> {
     Ok(())
 }
 
-/// Half of the organisations pass a second shared limit that is tighter for them. The shares are those that water-filling
-/// gives: the tight ones are held by their own limit, the others share what is left.
+/// Half of the organisations pass a second shared limit that is tighter for them. The shares are those that
+/// water-filling gives: the tight ones are held by their own limit, the others share what is left.
 #[tokio::test(start_paused = true)]
 async fn two_shared_limits_give_max_min_shares() -> Result<()> {
     const WIDE: f64 = 300.0;

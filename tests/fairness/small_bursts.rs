@@ -1,4 +1,5 @@
-//! A burst of few tokens beside a replica that is far away: what is granted of the limit, and what the far one has of it.
+//! A burst of few tokens beside a replica that is far away: what is granted of the limit, and what the far one has of
+//! it.
 
 use std::time::Duration;
 
@@ -12,8 +13,8 @@ const SETTLED: Duration = Duration::from_secs(2);
 /// So many tokens are earned while it is measured.
 const MEASURED: f64 = 500.0;
 
-/// What part of a limit of so many tokens a second is granted, and what part of that to the far one of two replicas, each with
-/// so many organisations of its own.
+/// What part of a limit of so many tokens a second is granted, and what part of that to the far one of two replicas,
+/// each with so many organisations of its own.
 async fn shares(rate: u32, burst: u32, far: Duration, orgs: usize) -> Result<(f64, f64)> {
     let policy = format!(
         "namespace = 'genesys'\n[[limit]]\nname = 'token'\nper = ['client']\nrate = '{rate}/s'\nburst = {burst}\n"
@@ -40,8 +41,8 @@ async fn shares(rate: u32, burst: u32, far: Duration, orgs: usize) -> Result<(f6
     Ok((all / MEASURED, tokens(&far) / all))
 }
 
-/// Goal: what small bursts cost is known. Method: two replicas, one of them far, both asked for more than there is. The far one
-/// has its half throughout; nothing is wasted where a bucket holds a token more than is earned in a round trip.
+/// Goal: what small bursts cost is known. Method: two replicas, one of them far, both asked for more than there is. The
+/// far one has its half throughout; nothing is wasted where a bucket holds a token more than is earned in a round trip.
 #[tokio::test(start_paused = true)]
 async fn a_burst_of_a_round_trip_and_a_token_is_used_up() -> Result<()> {
     for (rate, orgs) in [(5, 1), (5, 10), (170, 1), (170, 10)] {

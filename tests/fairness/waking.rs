@@ -16,8 +16,9 @@ const RAISED: &str =
 const REACHED_WITHIN: Duration = Duration::from_millis(250);
 const PHASES: u64 = 30;
 
-/// Goal: a raise reaches sleeping calls in time, wherever they sleep. Method: a call of another replica sleeps for an hour, the
-/// quota is raised at every phase of the watch, and the call is granted; measured is from the raise to its answer.
+/// Goal: a raise reaches sleeping calls in time, wherever they sleep. Method: a call of another replica sleeps for an
+/// hour, the quota is raised at every phase of the watch, and the call is granted; measured is from the raise to its
+/// answer.
 #[tokio::test(start_paused = true)]
 async fn a_raise_reaches_sleepers_within_a_quarter_of_a_second() -> Result<()> {
     for far in [0, 10, 20, 40, 60].map(Duration::from_millis) {

@@ -1,4 +1,5 @@
-//! Operators change the policy while a fleet grants: no change is lost, and no grant is by a policy that was already over.
+//! Operators change the policy while a fleet grants: no change is lost, and no grant is by a policy that was already
+//! over.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -23,8 +24,8 @@ const GRANTS: Sizes<u64> = Sizes { ci: 100_000, long: 1_000_000 };
 const ADMINS: usize = 4;
 const CHANGES_EACH: u64 = 50;
 
-/// Nothing here ever binds. The burst of `stamp` is another one in each version, and each answer tells it: by that a grant says under which
-/// version it was made.
+/// Nothing here ever binds. The burst of `stamp` is another one in each version, and each answer tells it: by that a
+/// grant says under which version it was made.
 const FIRST_STAMP: u64 = 1_000_000;
 
 fn policy() -> String {
@@ -78,8 +79,8 @@ async fn call(http: reqwest::Client, url: String, org: String, ledger: Arc<Ledge
     Ok(())
 }
 
-/// Reads the policy at one replica, changes its own override and the stamp, and puts it at another one; from the start if another
-/// admin was faster.
+/// Reads the policy at one replica, changes its own override and the stamp, and puts it at another one; from the start
+/// if another admin was faster.
 async fn administer(
     http: reqwest::Client,
     urls: Vec<String>,
@@ -113,10 +114,10 @@ async fn administer(
     Ok(())
 }
 
-/// Goal: G8 for changes of the policy, and that none is lost. Method: 64 callers of eight processes ask without pause while four admins change the
-/// same document 200 times, each time at any replica, under the condition that nobody else has changed it. Each grant tells the
-/// version it was made under; that is never older than the last change that was acknowledged before the call was sent. In the end
-/// the policy has all changes, and as many versions.
+/// Goal: G8 for changes of the policy, and that none is lost. Method: 64 callers of eight processes ask without pause
+/// while four admins change the same document 200 times, each time at any replica, under the condition that nobody else
+/// has changed it. Each grant tells the version it was made under; that is never older than the last change that was
+/// acknowledged before the call was sent. In the end the policy has all changes, and as many versions.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn no_change_is_lost_and_no_grant_is_by_an_older_policy() -> Result<()> {
     let fleet = Fleet::start(&policy(), REPLICAS).await?;

@@ -128,7 +128,8 @@ impl Fleet {
         Ok(())
     }
 
-    /// One call under a name of its own, asked for at one replica after the other until there is an answer: it is charged once.
+    /// One call under a name of its own, asked for at one replica after the other until there is an answer: it is
+    /// charged once.
     async fn ask_by_name(&self, caller: usize, org: &str, cost: i64) -> Result<()> {
         let name = format!("call-{}", self.names.fetch_add(1, SeqCst));
         let call = json!({"org": org, "method": "GET", "path": "/"});
@@ -148,11 +149,12 @@ impl Fleet {
     }
 }
 
-/// Goal: G13 and G9 for what is counted. Method: callers ask four replicas without pause; now and then one is killed in the middle of calls, whose
-/// answers are lost, and another one comes up in its place. Calls with a lost answer are asked for again under their names. Some are
-/// settled, an organisation is paused and let go on by operators, and the provider refuses calls of another. In the end the books have for each organisation what
-/// its callers were granted and what that has cost, exactly, and the audit trail has every pause and refusal once, every call
-/// that was turned away in an episode, and of an organisation whose calls are told one by one every call that was granted.
+/// Goal: G13 and G9 for what is counted. Method: callers ask four replicas without pause; now and then one is killed in
+/// the middle of calls, whose answers are lost, and another one comes up in its place. Calls with a lost answer are
+/// asked for again under their names. Some are settled, an organisation is paused and let go on by operators, and the
+/// provider refuses calls of another. In the end the books have for each organisation what its callers were granted and
+/// what that has cost, exactly, and the audit trail has every pause and refusal once, every call that was turned away
+/// in an episode, and of an organisation whose calls are told one by one every call that was granted.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_books_and_the_trail_equal_the_ledger() -> Result<()> {
     let _machine = machine().await;
@@ -287,7 +289,8 @@ impl Operated {
         self.be_turned_away(fleet, kill + REPLICAS - 1).await
     }
 
-    /// Has calls refused by the replica that has come up last, which is the last one to be killed: it has long reported them by then.
+    /// Has calls refused by the replica that has come up last, which is the last one to be killed: it has long reported
+    /// them by then.
     async fn be_turned_away(&mut self, fleet: &Fleet, replica: usize) -> Result<()> {
         let call = json!({"call": {"org": "refused", "method": "GET", "path": "/"}});
         for _ in 0..TURNED_AWAY {

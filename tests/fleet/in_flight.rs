@@ -62,10 +62,10 @@ impl Caller {
     }
 }
 
-/// Goal: what a killed replica holds costs the others no more than the time of its leases, and those who wait there cost them
-/// nothing. Method: twenty of twenty calls in flight were granted by a replica at which a hundred more wait; it is killed. Five of
-/// the twenty are renewed at another replica: their callers live. The places of the others are taken when their leases have
-/// run out, not before, and all of them.
+/// Goal: what a killed replica holds costs the others no more than the time of its leases, and those who wait there
+/// cost them nothing. Method: twenty of twenty calls in flight were granted by a replica at which a hundred more wait;
+/// it is killed. Five of the twenty are renewed at another replica: their callers live. The places of the others are
+/// taken when their leases have run out, not before, and all of them.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_a_killed_replica_holds_is_free_after_its_lease() -> Result<()> {
     let mut fleet = Fleet::start(POLICY, 3).await?;

@@ -13,9 +13,10 @@ fn with_an_idle_client() -> String {
     format!("{SHARED}override.idle = {{ rate = '1000/s', burst = 1000 }}\n")
 }
 
-/// Goal: G5. Method: five interactive calls a second of one org into the saturation. Beside them, on the same replica, go as
-/// many calls of a client whose bucket is full: they take the way from the caller to the replica and on to the store, and
-/// back, and how long that takes on this machine in this minute is the round trip that the promise speaks of.
+/// Goal: G5. Method: five interactive calls a second of one org into the saturation. Beside them, on the same replica,
+/// go as many calls of a client whose bucket is full: they take the way from the caller to the replica and on to the
+/// store, and back, and how long that takes on this machine in this minute is the round trip that the promise speaks
+/// of.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_interactive_call_passes_those_that_can_wait() -> Result<()> {
     let fleet = Fleet::start(&with_an_idle_client(), REPLICAS).await?;

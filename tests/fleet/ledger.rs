@@ -1,4 +1,5 @@
-//! The ledger: every grant with the store's time of it, and what may be said of them. It knows nothing of how they came about.
+//! The ledger: every grant with the store's time of it, and what may be said of them. It knows nothing of how they came
+//! about.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -104,8 +105,9 @@ impl Ledger {
         Ok(())
     }
 
-    /// That no interval, whichever grant it begins and ends with, has more tokens than these terms give: a bucket of them is
-    /// charged with one grant after the other, and must never owe more than its burst. It counts in tokens times microseconds.
+    /// That no interval, whichever grant it begins and ends with, has more tokens than these terms give: a bucket of
+    /// them is charged with one grant after the other, and must never owe more than its burst. It counts in tokens
+    /// times microseconds.
     pub(crate) fn never_over(&self, terms: Terms) -> Result<()> {
         let per_us = terms.per.as_micros();
         let (mut owed, mut at_us) = (0_u128, 0);

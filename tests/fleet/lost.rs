@@ -26,8 +26,9 @@ fn longest_gap(ledger: &Ledger) -> Duration {
     Duration::from_micros(gaps.max().unwrap_or(u64::MAX))
 }
 
-/// Goal: the death of a replica costs the others no more than the time for which its tickets count. Method: a replica with
-/// 118 waiting calls is killed; from a second later on the others are granted everything, and never nothing for a second.
+/// Goal: the death of a replica costs the others no more than the time for which its tickets count. Method: a replica
+/// with 118 waiting calls is killed; from a second later on the others are granted everything, and never nothing for a
+/// second.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_others_take_what_a_killed_replica_leaves() -> Result<()> {
     let mut fleet = Fleet::start(SHARED, REPLICAS).await?;
@@ -47,9 +48,9 @@ async fn the_others_take_what_a_killed_replica_leaves() -> Result<()> {
     Ok(())
 }
 
-/// Goal: whoever is held up for less time than its tickets count loses nothing. Method: a replica is stopped for 150 ms again
-/// and again; it has its share all the same, and nothing is wasted. Replicas take turns in rounds, in which each is granted a
-/// call of each org: between two times that are no ends of rounds one has a round more than another.
+/// Goal: whoever is held up for less time than its tickets count loses nothing. Method: a replica is stopped for 150 ms
+/// again and again; it has its share all the same, and nothing is wasted. Replicas take turns in rounds, in which each
+/// is granted a call of each org: between two times that are no ends of rounds one has a round more than another.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_replica_that_is_held_up_for_a_moment_keeps_its_share() -> Result<()> {
     let fleet = Fleet::start(SHARED, REPLICAS).await?;
@@ -72,10 +73,11 @@ async fn a_replica_that_is_held_up_for_a_moment_keeps_its_share() -> Result<()> 
     Ok(())
 }
 
-/// Holds a replica up for four seconds. The others are granted everything meanwhile. When it comes back, those who wait there,
-/// one of each org, are served before all others: in the time in which so many calls are granted, two round trips, and a
-/// tenth of a second for the machine. In turns with the other replicas it would be eight times as long. Calls that were on
-/// their way when it was stopped have no place to keep: a tenth may be of that kind. All are answered in the end.
+/// Holds a replica up for four seconds. The others are granted everything meanwhile. When it comes back, those who wait
+/// there, one of each org, are served before all others: in the time in which so many calls are granted, two round
+/// trips, and a tenth of a second for the machine. In turns with the other replicas it would be eight times as long.
+/// Calls that were on their way when it was stopped have no place to keep: a tenth may be of that kind. All are
+/// answered in the end.
 async fn hold_up_for_long(fleet: Fleet, victim: usize, round_trip: Duration) -> Result<()> {
     let load = saturate(&fleet).await?;
     let stopped_us = fleet.now_us().await?;
@@ -103,7 +105,8 @@ async fn a_replica_that_was_held_up_for_long_is_served_first() -> Result<()> {
     hold_up_for_long(Fleet::start(SHARED, REPLICAS).await?, VICTIM, Duration::ZERO).await
 }
 
-/// The same of a far one, which has a batch on its way whenever it is stopped, and finds the answer long after its time.
+/// The same of a far one, which has a batch on its way whenever it is stopped, and finds the answer long after its
+/// time.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_far_replica_that_was_held_up_for_long_is_served_first() -> Result<()> {
     let fleet = Fleet::start_with_a_far_one(SHARED, REPLICAS, Some(FAR)).await?;

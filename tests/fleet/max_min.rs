@@ -35,8 +35,8 @@ fn client(org: usize) -> &'static str {
     if org.is_multiple_of(2) { "tight" } else { "wide" }
 }
 
-/// Max-min shares by filling: all rise alike, until a limit is full; then those that pass it stay, and the others rise on.
-/// `limits` are what each gives and who passes it.
+/// Max-min shares by filling: all rise alike, until a limit is full; then those that pass it stay, and the others rise
+/// on. `limits` are what each gives and who passes it.
 fn fill(orgs: usize, limits: &[(f64, Vec<usize>)]) -> Vec<f64> {
     let mut shares = vec![0.0; orgs];
     let mut rising = vec![true; orgs];
@@ -66,8 +66,8 @@ fn those_who_pass_a_full_limit_stay_and_the_others_rise_on() {
     assert_eq!(fill(4, &limits[..1]), [3.0; 4]);
 }
 
-/// Goal: G3 and G4 where two shared limits are on a path: whoever is held up by the tighter one holds no tokens of the other.
-/// Method: half of the orgs pass a second limit that is tighter for them; everybody gets what filling gives.
+/// Goal: G3 and G4 where two shared limits are on a path: whoever is held up by the tighter one holds no tokens of the
+/// other. Method: half of the orgs pass a second limit that is tighter for them; everybody gets what filling gives.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn two_shared_limits_give_max_min_shares() -> Result<()> {
     let fleet = Fleet::start(&policy(), REPLICAS).await?;

@@ -1,5 +1,5 @@
-//! Eight replicas, and organisations of one client that together ask for far more than its quota: everybody gets an equal
-//! share, all of it is granted, and never more.
+//! Eight replicas, and organisations of one client that together ask for far more than its quota: everybody gets an
+//! equal share, all of it is granted, and never more.
 
 use std::time::Duration;
 
@@ -42,8 +42,9 @@ pub(crate) fn batch(replica: usize, org: usize) -> Demand {
     Demand { replica, org: format!("org-{org}"), client, priority, cost: 1, max_wait }
 }
 
-/// A load of all orgs on all replicas, the first org asking ten times as much as each of the others; once it has settled. The
-/// bucket of a namespace that replicas restore from their policy file begins empty: they are saturated from the beginning.
+/// A load of all orgs on all replicas, the first org asking ten times as much as each of the others; once it has
+/// settled. The bucket of a namespace that replicas restore from their policy file begins empty: they are saturated
+/// from the beginning.
 pub(crate) async fn saturate(fleet: &Fleet) -> Result<Load> {
     let mut load = fleet.load();
     for replica in 0..fleet.replicas.len() {
@@ -67,8 +68,8 @@ pub(crate) fn never_over(ledger: &Ledger) -> Result<()> {
     ledger.no_window_holds_more_than(18_000, Duration::from_secs(60))
 }
 
-/// Goal: G1, G3 and G4 of one quota by eight processes, at no more than two calls of the store a grant. Method: 50 orgs are
-/// saturated, one of them ten times; the ledger of the time after everybody waits is judged.
+/// Goal: G1, G3 and G4 of one quota by eight processes, at no more than two calls of the store a grant. Method: 50 orgs
+/// are saturated, one of them ten times; the ledger of the time after everybody waits is judged.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn organisations_get_equal_shares_however_much_they_ask_for() -> Result<()> {
     let fleet = Fleet::start(SHARED, REPLICAS).await?;
@@ -90,8 +91,8 @@ async fn organisations_get_equal_shares_however_much_they_ask_for() -> Result<()
     Ok(())
 }
 
-/// Goal: G4 among replicas. Method: as above, and one replica is 30 ms away from the store, and the store from it: a round
-/// trip takes 60 ms.
+/// Goal: G4 among replicas. Method: as above, and one replica is 30 ms away from the store, and the store from it: a
+/// round trip takes 60 ms.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_far_replica_gets_its_share() -> Result<()> {
     let fleet = Fleet::start_with_a_far_one(SHARED, REPLICAS, Some(FAR)).await?;

@@ -33,9 +33,10 @@ async fn run(policy: &str, orgs: usize) -> Result<Ledger> {
     fleet.end(load).await
 }
 
-/// Goal: G1 and G3 on a quota that all orgs share, over HTTP, by two processes. Method: 128 callers ask for far more than is
-/// allowed; in every window of ten seconds, whichever grant it begins with, are at most 300 grants, and over the whole run
-/// at least 98 % of what the quota refills. It refills 271 in ten seconds: 300 less its burst of 30, and one.
+/// Goal: G1 and G3 on a quota that all orgs share, over HTTP, by two processes. Method: 128 callers ask for far more
+/// than is allowed; in every window of ten seconds, whichever grant it begins with, are at most 300 grants, and over
+/// the whole run at least 98 % of what the quota refills. It refills 271 in ten seconds: 300 less its burst of 30, and
+/// one.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn two_replicas_grant_a_shared_quota_in_full_and_never_more() -> Result<()> {
     let policy = "namespace = 'fleet'

@@ -44,8 +44,8 @@ async fn weights_of_three_to_one_give_three_to_one() -> Result<()> {
     ensure_three_to_one(&ledger.between(from_us, to_us))
 }
 
-/// Goal: a change of weights binds within a second on every replica. Method: the weights come with a policy that is put on
-/// one replica under load; from a second later on they hold, and nothing was wasted meanwhile.
+/// Goal: a change of weights binds within a second on every replica. Method: the weights come with a policy that is put
+/// on one replica under load; from a second later on they hold, and nothing was wasted meanwhile.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn changed_weights_bind_within_a_second() -> Result<()> {
     let fleet = Fleet::start(SHARED, REPLICAS).await?;

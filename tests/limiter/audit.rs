@@ -73,9 +73,10 @@ fn by_trail(trail: &[AuditEntry]) -> BTreeMap<(String, String), (usize, usize)> 
     buckets
 }
 
-/// Goal: G13. Method: three replicas on one Redis have calls granted, are told all at once that the provider has refused them, by
-/// organisations whose names are made to break things, and change the policy in between. The trail has as many pauses and cuts of
-/// each bucket, and as many policies by the same authors, as the replicas were told; whoever did it is named.
+/// Goal: G13. Method: three replicas on one Redis have calls granted, are told all at once that the provider has
+/// refused them, by organisations whose names are made to break things, and change the policy in between. The trail has
+/// as many pauses and cuts of each bucket, and as many policies by the same authors, as the replicas were told; whoever
+/// did it is named.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_trail_equals_what_the_replicas_were_told() -> Result<()> {
     let server = RedisServer::start()?;
@@ -164,7 +165,8 @@ async fn a_storm_of_two_hundred_refusals_is_one_cut() -> Result<()> {
     Ok(())
 }
 
-/// Filters and cursors: every entry comes once, in order, whatever the pages are, and a filter that hardly any passes ends.
+/// Filters and cursors: every entry comes once, in order, whatever the pages are, and a filter that hardly any passes
+/// ends.
 #[tokio::test]
 async fn pages_and_filters_leave_nothing_out() -> Result<()> {
     let gate = Tollgate::embedded(per_org(PLENTY)?).await?;
@@ -205,8 +207,8 @@ async fn pages_and_filters_leave_nothing_out() -> Result<()> {
     Ok(())
 }
 
-/// Goal: who reads on is told what may be missing, and nobody else is. Method: records of calls are written by hand, up to one less than
-/// are held, then more, then they are removed; another one was last there more than 30 days ago.
+/// Goal: who reads on is told what may be missing, and nobody else is. Method: records of calls are written by hand, up
+/// to one less than are held, then more, then they are removed; another one was last there more than 30 days ago.
 #[tokio::test]
 async fn a_gap_is_told_to_who_reads_on_too_late() -> Result<()> {
     let server = RedisServer::start()?;
@@ -254,8 +256,8 @@ async fn a_gap_is_told_to_who_reads_on_too_late() -> Result<()> {
     Ok(())
 }
 
-/// Goal: G11 is told. Method: everything is flushed; the policy that a replica gives back, and the epoch that begins, are the first
-/// entries of the new trail.
+/// Goal: G11 is told. Method: everything is flushed; the policy that a replica gives back, and the epoch that begins,
+/// are the first entries of the new trail.
 #[tokio::test]
 async fn a_loss_of_everything_is_told() -> Result<()> {
     let server = RedisServer::start()?;
@@ -271,8 +273,8 @@ async fn a_loss_of_everything_is_told() -> Result<()> {
     Ok(())
 }
 
-/// Goal: a key that holds something else breaks nothing but what has to be told, and says so. Method: it is a string; calls are
-/// granted, a change of the policy and a refusal are not taken up and leave no trace, until the key is gone.
+/// Goal: a key that holds something else breaks nothing but what has to be told, and says so. Method: it is a string;
+/// calls are granted, a change of the policy and a refusal are not taken up and leave no trace, until the key is gone.
 #[tokio::test]
 async fn a_key_that_holds_no_trail_is_named_and_nothing_is_half_done() -> Result<()> {
     let server = RedisServer::start()?;
@@ -300,8 +302,8 @@ async fn a_key_that_holds_no_trail_is_named_and_nothing_is_half_done() -> Result
     Ok(())
 }
 
-/// Goal: what is refused by a server without memory has left no entry. Method: it has none; a refusal is not taken up, and the trail
-/// is as it was. With memory again it is told once.
+/// Goal: what is refused by a server without memory has left no entry. Method: it has none; a refusal is not taken up,
+/// and the trail is as it was. With memory again it is told once.
 #[tokio::test]
 async fn a_server_without_memory_tells_nothing_that_was_not_done() -> Result<()> {
     let server = RedisServer::start()?;

@@ -45,8 +45,8 @@ fn by_route(entries: &[AuditEntry]) -> BTreeMap<(String, String), u64> {
     told
 }
 
-/// Goal: what is told is what was granted, although equal calls of many callers go to the store as one. Method: callers of two
-/// replicas ask at once, by three organisations and three routes, some wait and some are refused.
+/// Goal: what is told is what was granted, although equal calls of many callers go to the store as one. Method: callers
+/// of two replicas ask at once, by three organisations and three routes, some wait and some are refused.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn calls_that_go_together_are_told_as_often_as_they_were_granted() -> Result<()> {
     let server = RedisServer::start()?;
@@ -98,8 +98,8 @@ async fn calls_that_go_together_are_told_as_often_as_they_were_granted() -> Resu
     Ok(())
 }
 
-/// Goal: calls that differ in their routes alone wait as one, and each is told that was granted, also where callers have gone. Method: many
-/// callers wait, each for a route of its own, and some of them give up.
+/// Goal: calls that differ in their routes alone wait as one, and each is told that was granted, also where callers
+/// have gone. Method: many callers wait, each for a route of its own, and some of them give up.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn calls_of_many_routes_wait_as_one() -> Result<()> {
     let server = RedisServer::start()?;
@@ -142,8 +142,8 @@ async fn calls_of_many_routes_wait_as_one() -> Result<()> {
     Ok(())
 }
 
-/// Goal: a call under a name is told once, with the name, at whichever replicas it is asked for. Method: callers of two replicas ask
-/// for the same calls at once, and once more afterwards, by two routes under one name.
+/// Goal: a call under a name is told once, with the name, at whichever replicas it is asked for. Method: callers of two
+/// replicas ask for the same calls at once, and once more afterwards, by two routes under one name.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_call_under_a_name_is_told_once() -> Result<()> {
     let server = RedisServer::start()?;
@@ -180,7 +180,8 @@ async fn a_call_under_a_name_is_told_once() -> Result<()> {
     Ok(())
 }
 
-/// Goal: what is told and what is charged are never without each other. Method: the server is full, and refuses the first write of a script.
+/// Goal: what is told and what is charged are never without each other. Method: the server is full, and refuses the
+/// first write of a script.
 #[tokio::test]
 async fn a_full_server_neither_charges_nor_tells() -> Result<()> {
     let server = RedisServer::start()?;
@@ -216,8 +217,8 @@ async fn an_embedded_store_tells_the_same() -> Result<()> {
     Ok(())
 }
 
-/// Goal: what was charged of calls whose callers have gone while the answer was lost is given back, told or not, and each that was charged is told
-/// once. Method: the answers are swallowed until some of the callers have gone.
+/// Goal: what was charged of calls whose callers have gone while the answer was lost is given back, told or not, and
+/// each that was charged is told once. Method: the answers are swallowed until some of the callers have gone.
 #[tokio::test]
 async fn calls_given_up_while_their_answer_is_lost_are_told_and_given_back() -> Result<()> {
     let server = RedisServer::start()?;
@@ -266,8 +267,9 @@ async fn calls_given_up_while_their_answer_is_lost_are_told_and_given_back() -> 
     Ok(())
 }
 
-/// Goal: a far store that answers fails no call because many calls are told one by one, and they are granted within few round trips. Method:
-/// 3,000 calls, each of a route of its own, for which there is room; they once went by a hundred a round trip, and half of them failed.
+/// Goal: a far store that answers fails no call because many calls are told one by one, and they are granted within few
+/// round trips. Method: 3,000 calls, each of a route of its own, for which there is room; they once went by a hundred a
+/// round trip, and half of them failed.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn calls_of_many_routes_are_granted_in_time_by_a_far_store() -> Result<()> {
     let server = RedisServer::start()?;

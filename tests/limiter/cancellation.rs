@@ -28,8 +28,8 @@ pub(super) async fn dropped_after(polls: u32, future: impl Future) -> bool {
     false
 }
 
-/// Goal: a dropped acquire leaves the bucket as it was. Method: it is dropped after every number of polls, until it is done
-/// before that; each time the bucket is full again afterwards.
+/// Goal: a dropped acquire leaves the bucket as it was. Method: it is dropped after every number of polls, until it is
+/// done before that; each time the bucket is full again afterwards.
 async fn leaves_the_bucket_as_it_was(gate: &Tollgate) -> Result<()> {
     let call = call("acme");
     for polls in 0.. {
@@ -53,8 +53,8 @@ async fn an_acquire_dropped_at_any_await_spends_nothing_on_redis() -> Result<()>
     leaves_the_bucket_as_it_was(&gate(&server.url(), per_org(SCARCE)?).await?).await
 }
 
-/// Goal: no race between the answer and the drop leaks a token. Method: hundreds of acquires are aborted at moments of their
-/// own while they run on several threads; what is left in the bucket is what the finished ones did not take.
+/// Goal: no race between the answer and the drop leaks a token. Method: hundreds of acquires are aborted at moments of
+/// their own while they run on several threads; what is left in the bucket is what the finished ones did not take.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn acquires_aborted_while_they_run_leak_nothing() -> Result<()> {
     let server = RedisServer::start()?;
@@ -77,8 +77,8 @@ async fn acquires_aborted_while_they_run_leak_nothing() -> Result<()> {
     holds(&gate, "acme", 2000 - kept).await
 }
 
-/// Goal: a waiting call that gives up leaves its place to the next. Method: the first of two that wait is dropped; the token
-/// that comes is for the second.
+/// Goal: a waiting call that gives up leaves its place to the next. Method: the first of two that wait is dropped; the
+/// token that comes is for the second.
 #[tokio::test]
 async fn a_call_that_gives_up_leaves_its_place_in_line() -> Result<()> {
     let gate = Tollgate::embedded(per_org("rate = '20/s'\nburst = 1")?).await?;
@@ -94,8 +94,8 @@ async fn a_call_that_gives_up_leaves_its_place_in_line() -> Result<()> {
     Ok(())
 }
 
-/// Goal: a limiter that is dropped leaves no task behind. Method: an acquire that would wait for an hour is given up, then the
-/// limiter; its tasks once lived on until that call was due, looking for a new policy all the while.
+/// Goal: a limiter that is dropped leaves no task behind. Method: an acquire that would wait for an hour is given up,
+/// then the limiter; its tasks once lived on until that call was due, looking for a new policy all the while.
 #[tokio::test]
 async fn a_dropped_limiter_ends_its_tasks_though_a_call_it_had_would_wait_for_hours() -> Result<()> {
     let gate = Tollgate::embedded(per_org("rate = '1/1h'\nburst = 1")?).await?;

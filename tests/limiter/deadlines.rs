@@ -11,8 +11,8 @@ use tollgate_testkit::RedisServer;
 
 use super::{call, gate, granted, per_org};
 
-/// Goal: a call that can't make its deadline is told at once, with the time that could work. Method: the first token comes
-/// in an hour, the deadline is in a minute, the answer must be there within seconds.
+/// Goal: a call that can't make its deadline is told at once, with the time that could work. Method: the first token
+/// comes in an hour, the deadline is in a minute, the answer must be there within seconds.
 #[tokio::test]
 async fn a_call_that_cant_make_its_deadline_is_refused_at_once() -> Result<()> {
     let server = RedisServer::start()?;
@@ -28,8 +28,9 @@ async fn a_call_that_cant_make_its_deadline_is_refused_at_once() -> Result<()> {
     Ok(())
 }
 
-/// Goal: whoever stands behind others is told at once too. Method: a token comes every 400 ms, and four calls come that can
-/// wait for a second: two are granted, and two are told, by how many stand before them, that they would come too late.
+/// Goal: whoever stands behind others is told at once too. Method: a token comes every 400 ms, and four calls come that
+/// can wait for a second: two are granted, and two are told, by how many stand before them, that they would come too
+/// late.
 #[tokio::test]
 async fn a_call_behind_others_knows_when_its_turn_would_be() -> Result<()> {
     let gate = Tollgate::embedded(per_org("rate = '5/2s'\nburst = 1")?).await?;
@@ -47,8 +48,8 @@ async fn a_call_behind_others_knows_when_its_turn_would_be() -> Result<()> {
     Ok(())
 }
 
-/// Goal: the time that a refusal tells is exact. Method: on a clock that the test turns, a microsecond before that time the
-/// call is refused still, and at that time it is granted.
+/// Goal: the time that a refusal tells is exact. Method: on a clock that the test turns, a microsecond before that time
+/// the call is refused still, and at that time it is granted.
 #[tokio::test]
 async fn the_time_that_a_refusal_tells_is_exact() -> Result<()> {
     let clock = ManualClock::at_us(1_700_000_000_000_000);
@@ -71,9 +72,9 @@ async fn the_time_that_a_refusal_tells_is_exact() -> Result<()> {
     Ok(())
 }
 
-/// Goal: with real clocks and a real store too, who can't be served in time is told so in time, with a time past the deadline.
-/// Method: two replicas, calls with deadlines of up to a second at twice what the limit gives; a machine that is busy may
-/// hold up one call in a thousand.
+/// Goal: with real clocks and a real store too, who can't be served in time is told so in time, with a time past the
+/// deadline. Method: two replicas, calls with deadlines of up to a second at twice what the limit gives; a machine that
+/// is busy may hold up one call in a thousand.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn nobody_is_late_by_real_clocks() -> Result<()> {
     const CALLS: u64 = 3_000;

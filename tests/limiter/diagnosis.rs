@@ -152,7 +152,8 @@ async fn pauses_are_told_with_whom_they_are_from() -> Result<()> {
     let slowed = of_kind(&told, FindingKind::Slowed)?;
     ensure!(slowed.since_us.is_some() && slowed.figures.get("pace_percent").is_some_and(|pace| *pace < 100));
 
-    // A pause by hand that was ended says nothing of the next one, and the provider's that ends before one by hand is not in force.
+    // A pause by hand that was ended says nothing of the next one, and the provider's that ends before one by hand is
+    // not in force.
     ensure!(gate.resume("org", "acme", &change).await?);
     ensure!(gate.pause("org", "globex", hour, &change).await? == hour);
     let told = diagnosis(&gate).await?;
@@ -161,7 +162,8 @@ async fn pauses_are_told_with_whom_they_are_from() -> Result<()> {
     Ok(())
 }
 
-/// What is to be known of the policy: a limit that was learned, and an override that ends within a day; one that ends later is none.
+/// What is to be known of the policy: a limit that was learned, and an override that ends within a day; one that ends
+/// later is none.
 #[tokio::test]
 async fn what_is_to_be_known_of_the_policy_is_told() -> Result<()> {
     let server = RedisServer::start()?;
@@ -183,8 +185,8 @@ async fn what_is_to_be_known_of_the_policy_is_told() -> Result<()> {
     Ok(())
 }
 
-/// A new namespace whose buckets begin empty; replicas that are silent or hold another policy, whatever they say of themselves; a replica of
-/// an older version, which says nothing, is no finding.
+/// A new namespace whose buckets begin empty; replicas that are silent or hold another policy, whatever they say of
+/// themselves; a replica of an older version, which says nothing, is no finding.
 #[tokio::test]
 async fn what_is_wrong_with_the_fleet_is_told() -> Result<()> {
     let server = RedisServer::start()?;
@@ -194,7 +196,8 @@ async fn what_is_wrong_with_the_fleet_is_told() -> Result<()> {
     ensure!(kinds(&told) == [FindingKind::EpochBegan], "{told:?}");
     ensure!(of_kind(&told, FindingKind::EpochBegan)?.since_us.is_some());
 
-    // As they would have been written: one 100 s ago, and one that has not taken up the policy long after it was written.
+    // As they would have been written: one 100 s ago, and one that has not taken up the policy long after it was
+    // written.
     let script = "local now = tonumber(ARGV[1]) \
         local row = {'1a', now, now - 100000000, 'web\\27[2J', 7, '0.0.1', ARGV[2], 0, '1b', now, now + 60000000, '', 8, '9', '9-x', 0} \
         redis.call('HSET', KEYS[1], 'r:1', cmsgpack.pack(1, row))";
@@ -230,8 +233,8 @@ async fn an_answer_has_an_end() -> Result<()> {
     Ok(())
 }
 
-/// Many buckets that are used up hide none that is paused, nor one of the organisation that is asked for. Once the first thousand that were found took
-/// the place of all others.
+/// Many buckets that are used up hide none that is paused, nor one of the organisation that is asked for. Once the
+/// first thousand that were found took the place of all others.
 #[tokio::test]
 async fn the_many_hide_neither_a_pause_nor_who_is_asked_for() -> Result<()> {
     let server = RedisServer::start()?;
@@ -257,7 +260,8 @@ async fn the_many_hide_neither_a_pause_nor_who_is_asked_for() -> Result<()> {
     Ok(())
 }
 
-/// A limiter says that it is there, and that it ends; what is left of one that was killed runs out, which the engine's tests show.
+/// A limiter says that it is there, and that it ends; what is left of one that was killed runs out, which the engine's
+/// tests show.
 #[tokio::test]
 async fn a_limiter_is_there_until_it_leaves() -> Result<()> {
     let server = RedisServer::start()?;

@@ -1,4 +1,5 @@
-//! What another policy would change, told before it is in force: by the limits, by the buckets, by the last hour's usage.
+//! What another policy would change, told before it is in force: by the limits, by the buckets, by the last hour's
+//! usage.
 
 use std::time::Duration;
 
@@ -15,7 +16,8 @@ fn policy(limits: &str) -> Result<Policy> {
     Ok(Policy::from_toml(&format!("namespace = 'test'\n{limits}"))?)
 }
 
-/// Writes rows into the books, each of a minute so many minutes ago, a limit, a key and tokens, and that all is in them.
+/// Writes rows into the books, each of a minute so many minutes ago, a limit, a key and tokens, and that all is in
+/// them.
 fn book(server: &RedisServer, rows: &[(u64, &str, &str, u64)]) -> Result<u64> {
     let script = "local function row(tokens) return tokens, tokens, 0, 0, 0, 0, 0, 0 end \
         local field = 'm:' .. ARGV[1] \
@@ -47,8 +49,8 @@ fn told(what_if: &WhatIf) -> Told<'_> {
     rows.map(|row| (row.limit.as_str(), row.key.as_str(), row.over, row.minutes_over, shares(row))).collect()
 }
 
-/// Goal: a dry run says what the change then does, and does nothing itself. Method: buckets are spent to different parts; another quota is
-/// tried out, and then put into force.
+/// Goal: a dry run says what the change then does, and does nothing itself. Method: buckets are spent to different
+/// parts; another quota is tried out, and then put into force.
 #[tokio::test]
 async fn buckets_come_to_what_was_told() -> Result<()> {
     let server = RedisServer::start()?;
@@ -105,7 +107,8 @@ async fn buckets_come_to_what_was_told() -> Result<()> {
     Ok(())
 }
 
-/// Buckets that come and go with the policy are told as such: what is removed has no state then, what calls are in flight no known wait.
+/// Buckets that come and go with the policy are told as such: what is removed has no state then, what calls are in
+/// flight no known wait.
 #[tokio::test]
 async fn buckets_that_come_and_go_are_told() -> Result<()> {
     let now = policy("[[limit]]\nname = 'org'\nper = ['org']\nrate = '1/1h'\nburst = 10\nconcurrent = 2")?;
@@ -121,7 +124,8 @@ async fn buckets_that_come_and_go_are_told() -> Result<()> {
     Ok(())
 }
 
-/// Goal: the last hour's usage is held against the new numbers, and only where they are new. Method: books with known minutes.
+/// Goal: the last hour's usage is held against the new numbers, and only where they are new. Method: books with known
+/// minutes.
 #[tokio::test]
 async fn the_last_hours_usage_is_held_against_the_new_numbers() -> Result<()> {
     let server = RedisServer::start()?;
@@ -188,8 +192,8 @@ async fn the_last_hours_usage_is_held_against_the_new_numbers() -> Result<()> {
     Ok(())
 }
 
-/// Goal: usage is not held against a limit that counted something else then. Method: what a limit is counted per is changed, and changed
-/// back, which leaves no whole minute.
+/// Goal: usage is not held against a limit that counted something else then. Method: what a limit is counted per is
+/// changed, and changed back, which leaves no whole minute.
 #[tokio::test]
 async fn usage_of_what_was_counted_otherwise_is_left_out() -> Result<()> {
     let server = RedisServer::start()?;

@@ -17,8 +17,8 @@ async fn gate_through(proxy: &FaultProxy) -> Result<Tollgate> {
     Ok(builder.begin(Begin::Full).store_timeout(Duration::from_secs(20)).connect().await?)
 }
 
-/// Goal: G9. Method: a proxy swallows the answers of calls of the script while many calls are on their way; all are granted,
-/// and exactly as many tokens are gone.
+/// Goal: G9. Method: a proxy swallows the answers of calls of the script while many calls are on their way; all are
+/// granted, and exactly as many tokens are gone.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn calls_whose_answers_are_lost_are_charged_once() -> Result<()> {
     let server = RedisServer::start()?;
@@ -64,9 +64,9 @@ async fn calls_whose_connections_break_are_charged_once() -> Result<()> {
     spent_exactly(&gate, "acme", 2000).await
 }
 
-/// Goal: what a full observed limit was not charged for a call it is not given back, whoever has the permit. Once it was, where the call had been
-/// asked for again under its request id. Method: a call passes a full observed limit, is asked for again and given back; the limit stays full,
-/// and what was not full is given back.
+/// Goal: what a full observed limit was not charged for a call it is not given back, whoever has the permit. Once it
+/// was, where the call had been asked for again under its request id. Method: a call passes a full observed limit, is
+/// asked for again and given back; the limit stays full, and what was not full is given back.
 #[tokio::test]
 async fn a_request_id_gives_back_what_it_was_charged_and_no_more() -> Result<()> {
     let server = RedisServer::start()?;
@@ -92,8 +92,8 @@ async fn a_request_id_gives_back_what_it_was_charged_and_no_more() -> Result<()>
     Ok(())
 }
 
-/// Goal: a call with a request id is charged once at whichever replica it is asked for. Method: two limiters ask for it, one
-/// after the other and at the same time; another cost under the same id is another call.
+/// Goal: a call with a request id is charged once at whichever replica it is asked for. Method: two limiters ask for
+/// it, one after the other and at the same time; another cost under the same id is another call.
 #[tokio::test]
 async fn a_request_id_is_charged_once_by_all_replicas() -> Result<()> {
     let server = RedisServer::start()?;
@@ -112,8 +112,8 @@ async fn a_request_id_is_charged_once_by_all_replicas() -> Result<()> {
     spent_exactly(&first, "acme", 5).await
 }
 
-/// Goal: a permit that was given back is used up. Method: with one token in all, the call of a request id is granted, given
-/// back, granted again, and then there is nothing left for another call.
+/// Goal: a permit that was given back is used up. Method: with one token in all, the call of a request id is granted,
+/// given back, granted again, and then there is nothing left for another call.
 #[tokio::test]
 async fn a_request_id_whose_permit_was_given_back_is_charged_again() -> Result<()> {
     let gate = Tollgate::embedded(per_org("rate = '1/1h'\nburst = 1")?).await?;

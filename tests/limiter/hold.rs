@@ -26,8 +26,8 @@ fn change() -> Change {
     Change { author: "ops".to_owned(), reason: "maintenance".to_owned() }
 }
 
-/// Goal: G8. Method: one replica pauses an organisation; the other's next call is refused with the time, one with a deadline at once,
-/// and other organisations go on. The end lets it pass again.
+/// Goal: G8. Method: one replica pauses an organisation; the other's next call is refused with the time, one with a
+/// deadline at once, and other organisations go on. The end lets it pass again.
 #[tokio::test]
 async fn a_pause_binds_the_next_call_of_another_replica() -> Result<()> {
     let server = RedisServer::start()?;
@@ -59,9 +59,9 @@ async fn a_pause_binds_the_next_call_of_another_replica() -> Result<()> {
     Ok(())
 }
 
-/// Goal: the end of a pause reaches calls that sleep until a time that no longer holds, within 250 ms. Method: again and again a call of one
-/// replica waits for the end of an hour, and the other replica ends it; measured is from there to the grant. A tenth of them may be
-/// held up by a busy machine.
+/// Goal: the end of a pause reaches calls that sleep until a time that no longer holds, within 250 ms. Method: again
+/// and again a call of one replica waits for the end of an hour, and the other replica ends it; measured is from there
+/// to the grant. A tenth of them may be held up by a busy machine.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_end_of_a_pause_reaches_sleeping_calls_of_another_replica() -> Result<()> {
     let server = RedisServer::start()?;

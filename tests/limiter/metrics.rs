@@ -1,4 +1,5 @@
-//! What is counted is what happened: the counters against the callers' own book, and against what the store says was spent.
+//! What is counted is what happened: the counters against the callers' own book, and against what the store says was
+//! spent.
 
 use std::future::IntoFuture;
 use std::time::Duration;
@@ -103,9 +104,10 @@ impl Book {
     }
 }
 
-/// Goal: G13. Method: hundreds of equal calls, of a few costs and in all priorities, are asked for at once, some with a deadline,
-/// through a proxy that swallows answers and cuts connections, so that batches are repeated and answered from memory; permits are
-/// settled, given back or kept. What the callers know, what the counters say and what the store has spent are the same.
+/// Goal: G13. Method: hundreds of equal calls, of a few costs and in all priorities, are asked for at once, some with a
+/// deadline, through a proxy that swallows answers and cuts connections, so that batches are repeated and answered from
+/// memory; permits are settled, given back or kept. What the callers know, what the counters say and what the store has
+/// spent are the same.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_counters_are_the_callers_own_book() -> Result<()> {
     let server = RedisServer::start()?;
@@ -152,9 +154,9 @@ async fn the_counters_are_the_callers_own_book() -> Result<()> {
     Ok(())
 }
 
-/// Goal: a grant whose caller has gone is no grant. Method: acquires are dropped after every number of polls, until one is done
-/// before that; those that were done count as granted, those that had begun and were not as dropped, and what was charged for them
-/// is told as unclaimed.
+/// Goal: a grant whose caller has gone is no grant. Method: acquires are dropped after every number of polls, until one
+/// is done before that; those that were done count as granted, those that had begun and were not as dropped, and what
+/// was charged for them is told as unclaimed.
 #[tokio::test]
 async fn a_dropped_acquire_is_not_counted_as_granted() -> Result<()> {
     let gate = Tollgate::embedded(per_org("rate = '1/1h'\nburst = 20")?).await?;
@@ -178,8 +180,8 @@ async fn a_dropped_acquire_is_not_counted_as_granted() -> Result<()> {
     Ok(())
 }
 
-/// Goal: a request that is repeated is told for what it is. Method: a call with a request id is asked for three times: it is charged
-/// once, and a permit is handed out each time.
+/// Goal: a request that is repeated is told for what it is. Method: a call with a request id is asked for three times:
+/// it is charged once, and a permit is handed out each time.
 #[tokio::test]
 async fn a_repeated_request_counts_each_permit_that_was_handed_out() -> Result<()> {
     let gate = Tollgate::embedded(per_org("rate = '1/1h'\nburst = 20")?).await?;
@@ -191,8 +193,8 @@ async fn a_repeated_request_counts_each_permit_that_was_handed_out() -> Result<(
     Ok(())
 }
 
-/// Goal: what an observed limit would have done is told, and of each limit only what it counts. Method: calls pass an enforced
-/// limit, an observed one with a burst of 4, one with a spacing alone, and none at all.
+/// Goal: what an observed limit would have done is told, and of each limit only what it counts. Method: calls pass an
+/// enforced limit, an observed one with a burst of 4, one with a spacing alone, and none at all.
 #[tokio::test]
 async fn observed_limits_count_what_they_would_have_refused() -> Result<()> {
     let policy = Policy::from_toml(
@@ -245,8 +247,8 @@ async fn at_once(gate: &Tollgate, calls: Vec<Call>) -> Result<Vec<Decision>> {
     Ok(decisions)
 }
 
-/// Goal: who waits is told while he waits, at the limit that makes him wait. Method: calls of two organisations wait; those of one
-/// are given up, those of the other granted by a raise; nobody is told as waiting then.
+/// Goal: who waits is told while he waits, at the limit that makes him wait. Method: calls of two organisations wait;
+/// those of one are given up, those of the other granted by a raise; nobody is told as waiting then.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn waiting_calls_are_told_while_they_wait() -> Result<()> {
     let server = RedisServer::start()?;
@@ -285,8 +287,8 @@ async fn waiting_calls_are_told_while_they_wait() -> Result<()> {
     Ok(())
 }
 
-/// Goal: what the provider has refused is told as the audit trail tells it, by each replica what it was told itself. Method: two
-/// replicas are told of refusals, news and not, and an operator pauses a bucket at one of them.
+/// Goal: what the provider has refused is told as the audit trail tells it, by each replica what it was told itself.
+/// Method: two replicas are told of refusals, news and not, and an operator pauses a bucket at one of them.
 #[tokio::test]
 async fn refusals_of_the_provider_are_told_as_the_trail_has_them() -> Result<()> {
     let server = RedisServer::start()?;
@@ -330,8 +332,8 @@ async fn refusals_of_the_provider_are_told_as_the_trail_has_them() -> Result<()>
     Ok(())
 }
 
-/// Goal: a replica that is told of no further refusal hears that a pace has recovered. Method: a bucket is refused, and asked for by nobody
-/// until the store has forgotten that.
+/// Goal: a replica that is told of no further refusal hears that a pace has recovered. Method: a bucket is refused, and
+/// asked for by nobody until the store has forgotten that.
 #[tokio::test]
 async fn a_pace_that_recovers_is_told() -> Result<()> {
     let server = RedisServer::start()?;

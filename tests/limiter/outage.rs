@@ -31,8 +31,8 @@ async fn ends_in_time(proxy: &FaultProxy, gate: &Tollgate, what: &str) -> Result
     eventually("a grant after the outage", PATIENCE, async || granted(gate, &call).await.map(drop)).await
 }
 
-/// Goal: the first half of G10. Method: a proxy that accepts and never answers, one that refuses connections, and a server
-/// that stands still.
+/// Goal: the first half of G10. Method: a proxy that accepts and never answers, one that refuses connections, and a
+/// server that stands still.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn no_call_waits_for_a_store_that_is_gone() -> Result<()> {
     let server = RedisServer::start()?;
@@ -57,9 +57,9 @@ async fn ends_with_nothing_owed(gate: &Tollgate) -> Result<()> {
     super::holds(gate, "acme", 1000).await
 }
 
-/// Goal: the error says how long its caller has waited. Bug: a batch that was lost is sent again, and the error told the time
-/// of the last try alone, 500 ms of a second. Method: a store that refuses connections at first, and half a timeout later takes
-/// them and never answers; the error's figure is held against the caller's clock.
+/// Goal: the error says how long its caller has waited. Bug: a batch that was lost is sent again, and the error told
+/// the time of the last try alone, 500 ms of a second. Method: a store that refuses connections at first, and half a
+/// timeout later takes them and never answers; the error's figure is held against the caller's clock.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_timeout_tells_the_time_that_its_caller_waited() -> Result<()> {
     let server = RedisServer::start()?;

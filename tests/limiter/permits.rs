@@ -23,8 +23,8 @@ async fn a_permit_is_settled_for_less_and_for_more() -> Result<()> {
     spent_exactly(&gate, "acme", 39).await
 }
 
-/// Goal: what a call has really cost counts, though the bucket can't bear it. Method: a settlement beyond the burst; the next
-/// call waits for all of it.
+/// Goal: what a call has really cost counts, though the bucket can't bear it. Method: a settlement beyond the burst;
+/// the next call waits for all of it.
 #[tokio::test]
 async fn a_settlement_beyond_the_burst_makes_the_next_call_wait() -> Result<()> {
     let gate = Tollgate::embedded(per_org("rate = '1/1h'\nburst = 10")?).await?;
@@ -37,8 +37,8 @@ async fn a_settlement_beyond_the_burst_makes_the_next_call_wait() -> Result<()> 
     Ok(())
 }
 
-/// Goal: what an observed limit would have refused, and did not charge, is not given back to it. Method: its burst is spent,
-/// then one more call passes and is given back, as a permit and by its id.
+/// Goal: what an observed limit would have refused, and did not charge, is not given back to it. Method: its burst is
+/// spent, then one more call passes and is given back, as a permit and by its id.
 #[tokio::test]
 async fn an_observed_limit_gets_nothing_back_that_it_was_not_charged() -> Result<()> {
     let gate = Tollgate::embedded(per_org("rate = '1/1h'\nburst = 10\nmode = 'observe'")?).await?;
@@ -53,8 +53,8 @@ async fn an_observed_limit_gets_nothing_back_that_it_was_not_charged() -> Result
     Ok(())
 }
 
-/// Goal: any replica can settle a permit, once. Method: ids go from one limiter to another, twice; and to one of another
-/// namespace, cut short, and with a character changed.
+/// Goal: any replica can settle a permit, once. Method: ids go from one limiter to another, twice; and to one of
+/// another namespace, cut short, and with a character changed.
 #[tokio::test]
 async fn a_permit_id_is_settled_once_by_any_replica() -> Result<()> {
     let server = RedisServer::start()?;
@@ -79,9 +79,9 @@ async fn a_permit_id_is_settled_once_by_any_replica() -> Result<()> {
     spent_exactly(&first, "acme", 3).await
 }
 
-/// Goal: a permit from before a change of the policy can be settled, and gives nothing back twice. Method: what it has cost
-/// more is charged by the new terms; what it has cost less stays spent, for what the bucket has earned since is not known;
-/// of a limit that is gone nothing is left to correct.
+/// Goal: a permit from before a change of the policy can be settled, and gives nothing back twice. Method: what it has
+/// cost more is charged by the new terms; what it has cost less stays spent, for what the bucket has earned since is
+/// not known; of a limit that is gone nothing is left to correct.
 #[tokio::test]
 async fn a_permit_outlives_a_change_of_the_policy() -> Result<()> {
     let gate = Tollgate::embedded(per_org(SCARCE)?).await?;

@@ -16,8 +16,8 @@ fn change(reason: &str) -> Change {
     Change { author: "operator".to_owned(), reason: reason.to_owned() }
 }
 
-/// Goal: G8. Method: one replica lowers a burst to what is spent already; the very next call of the other is refused, though
-/// it has never heard of the change. What was spent stays spent when the burst is raised again.
+/// Goal: G8. Method: one replica lowers a burst to what is spent already; the very next call of the other is refused,
+/// though it has never heard of the change. What was spent stays spent when the burst is raised again.
 #[tokio::test]
 async fn a_lower_quota_binds_the_next_call_of_another_replica() -> Result<()> {
     let server = RedisServer::start()?;
@@ -36,9 +36,9 @@ async fn a_lower_quota_binds_the_next_call_of_another_replica() -> Result<()> {
     spent_exactly(&second, "acme", 10).await
 }
 
-/// Goal: G13 right after a change, while the record is still from before it. Method: a bucket that earns a token a millisecond is spent and then
-/// earns next to nothing; it is listed as it stands for the next call. Once it was listed by the terms of its record, as if it had gone on
-/// earning, and one that was made faster as if it had not.
+/// Goal: G13 right after a change, while the record is still from before it. Method: a bucket that earns a token a
+/// millisecond is spent and then earns next to nothing; it is listed as it stands for the next call. Once it was listed
+/// by the terms of its record, as if it had gone on earning, and one that was made faster as if it had not.
 #[tokio::test]
 async fn buckets_are_listed_by_what_holds_now() -> Result<()> {
     let server = RedisServer::start()?;
@@ -54,8 +54,8 @@ async fn buckets_are_listed_by_what_holds_now() -> Result<()> {
     Ok(())
 }
 
-/// Goal: a change binds calls that a replica decides on without its store. Method: one replica puts a limit where there was
-/// none, then raises its burst; the other, which has only calls that are free, or cost too much, hears of both.
+/// Goal: a change binds calls that a replica decides on without its store. Method: one replica puts a limit where there
+/// was none, then raises its burst; the other, which has only calls that are free, or cost too much, hears of both.
 #[tokio::test]
 async fn a_change_reaches_calls_that_the_store_is_not_asked_about() -> Result<()> {
     let server = RedisServer::start()?;
@@ -76,9 +76,9 @@ async fn a_change_reaches_calls_that_the_store_is_not_asked_about() -> Result<()
     eventually("the raise to reach the other replica", PATIENCE, decided).await
 }
 
-/// Goal: a raise reaches calls that sleep until a time that no longer holds, within 250 ms. Method: again and again a call is
-/// told an hour, and another replica raises the quota; measured is from the raise to the grant. A tenth of them may be held
-/// up by a busy machine.
+/// Goal: a raise reaches calls that sleep until a time that no longer holds, within 250 ms. Method: again and again a
+/// call is told an hour, and another replica raises the quota; measured is from the raise to the grant. A tenth of them
+/// may be held up by a busy machine.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_raise_reaches_sleeping_calls_of_another_replica() -> Result<()> {
     let server = RedisServer::start()?;
@@ -112,7 +112,8 @@ fn now() -> Instant {
     Instant::now()
 }
 
-/// Goal: no change is lost. Method: of two changes made on the same version the second is refused, and says what is in force.
+/// Goal: no change is lost. Method: of two changes made on the same version the second is refused, and says what is in
+/// force.
 #[tokio::test]
 async fn of_two_changes_on_one_version_the_second_is_refused() -> Result<()> {
     let server = RedisServer::start()?;
@@ -127,7 +128,8 @@ async fn of_two_changes_on_one_version_the_second_is_refused() -> Result<()> {
     Ok(())
 }
 
-/// Goal: calls in flight get through any number of changes. Method: callers run while the policy changes again and again.
+/// Goal: calls in flight get through any number of changes. Method: callers run while the policy changes again and
+/// again.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn calls_get_through_a_stream_of_changes() -> Result<()> {
     let server = RedisServer::start()?;

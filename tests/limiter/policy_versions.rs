@@ -23,8 +23,8 @@ fn burst(tokens: u64) -> Result<Policy> {
     per_org(&format!("rate = '1/1h'\nburst = {tokens}"))
 }
 
-/// Goal: what a policy was can be seen, and put into force again as the next version. Method: three versions, one replica writes
-/// them, the other one reads them and rolls back; what was spent stays spent.
+/// Goal: what a policy was can be seen, and put into force again as the next version. Method: three versions, one
+/// replica writes them, the other one reads them and rolls back; what was spent stays spent.
 #[tokio::test]
 async fn an_earlier_version_comes_back_as_a_new_one() -> Result<()> {
     let server = RedisServer::start()?;
@@ -72,7 +72,8 @@ async fn the_last_hundred_versions_are_kept() -> Result<()> {
     Ok(())
 }
 
-/// Goal: who changes a policy can't fill its store. Method: texts that are too long, or more than a line; nothing changes.
+/// Goal: who changes a policy can't fill its store. Method: texts that are too long, or more than a line; nothing
+/// changes.
 #[tokio::test]
 async fn a_change_whose_texts_can_not_be_kept_is_refused() -> Result<()> {
     let gate = Tollgate::embedded(burst(1)?).await?;
@@ -107,7 +108,8 @@ async fn after_the_sale(gate: &Tollgate, version: u64) -> Result<()> {
     Ok(())
 }
 
-/// Goal: overrides run out also where a store can't be swept. Method: a record that nobody can read is in the way of every sweep.
+/// Goal: overrides run out also where a store can't be swept. Method: a record that nobody can read is in the way of
+/// every sweep.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_override_ends_where_nothing_can_be_swept() -> Result<()> {
     let server = RedisServer::start()?;
@@ -132,8 +134,9 @@ async fn an_override_whose_time_is_past_is_left_out() -> Result<()> {
     Ok(())
 }
 
-/// Goal: an override ends at its time, for the whole fleet, by a version of the policy that says so. Method: two replicas, an override
-/// for some seconds; until then it binds, afterwards what the limit says does, once, and the trail tells it.
+/// Goal: an override ends at its time, for the whole fleet, by a version of the policy that says so. Method: two
+/// replicas, an override for some seconds; until then it binds, afterwards what the limit says does, once, and the
+/// trail tells it.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_override_ends_at_its_time() -> Result<()> {
     let server = RedisServer::start()?;

@@ -40,9 +40,10 @@ async fn told(gate: &Tollgate, fields: &[(&'static str, &'static str)]) -> Resul
     Ok(())
 }
 
-/// Goal: where nothing is left until a reset nothing passes until then, also where the bucket holds nothing just then: it once earned what the
-/// provider refused. Method: a bucket is used up when the provider says that nothing is left for 30 s; a second later a call is refused
-/// with the time, and at that time there is nothing but what has been earned since.
+/// Goal: where nothing is left until a reset nothing passes until then, also where the bucket holds nothing just then:
+/// it once earned what the provider refused. Method: a bucket is used up when the provider says that nothing is left
+/// for 30 s; a second later a call is refused with the time, and at that time there is nothing but what has been earned
+/// since.
 #[tokio::test(start_paused = true)]
 async fn an_empty_bucket_earns_nothing_where_nothing_is_left() -> Result<()> {
     let gate = gate("provider = 'ietf'").await?;
@@ -59,9 +60,9 @@ async fn an_empty_bucket_earns_nothing_where_nothing_is_left() -> Result<()> {
     Ok(())
 }
 
-/// Goal: of all that an answer tells of a limit what binds it tightest counts, and nothing that is told of another part of it. Once the first
-/// reading counted, whatever it was. Method: the answer tells two things of a bucket that holds nothing; whether a call passes a second later
-/// shows which has counted.
+/// Goal: of all that an answer tells of a limit what binds it tightest counts, and nothing that is told of another part
+/// of it. Once the first reading counted, whatever it was. Method: the answer tells two things of a bucket that holds
+/// nothing; whether a call passes a second later shows which has counted.
 #[tokio::test(start_paused = true)]
 async fn of_what_is_told_of_a_limit_the_tightest_counts() -> Result<()> {
     for (told_of, is_paused) in [
@@ -85,8 +86,9 @@ async fn of_what_is_told_of_a_limit_the_tightest_counts() -> Result<()> {
     Ok(())
 }
 
-/// Goal: a quota that comes back bit by bit is not waited for until it is whole. Method: the provider tells of a bucket of 100 that holds
-/// nothing, then of one that holds one token, and earns ten a second: a tenth of a second later another call passes.
+/// Goal: a quota that comes back bit by bit is not waited for until it is whole. Method: the provider tells of a bucket
+/// of 100 that holds nothing, then of one that holds one token, and earns ten a second: a tenth of a second later
+/// another call passes.
 #[tokio::test(start_paused = true)]
 async fn a_quota_that_refills_evenly_is_not_waited_for_until_it_is_full() -> Result<()> {
     let adapter = "[adapter]\nextends = 'generic'\n[[adapter.quota]]\nname = 'day'\n\

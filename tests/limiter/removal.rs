@@ -15,8 +15,8 @@ fn keys(server: &RedisServer) -> Result<Vec<String>> {
     Ok(redis::cmd("KEYS").arg("*").query(&mut server.connection()?)?)
 }
 
-/// Goal: what is removed is gone, what is another's stays, and a limiter that goes on is as after any loss. Method: a namespace
-/// beside the key of another one is removed, twice, and then asked for a permit.
+/// Goal: what is removed is gone, what is another's stays, and a limiter that goes on is as after any loss. Method: a
+/// namespace beside the key of another one is removed, twice, and then asked for a permit.
 #[tokio::test]
 async fn a_removed_namespace_leaves_no_keys_and_comes_back_with_its_limiter() -> Result<()> {
     let server = RedisServer::start()?;
@@ -46,8 +46,8 @@ async fn a_removed_namespace_leaves_no_keys_and_comes_back_with_its_limiter() ->
     Ok(())
 }
 
-/// Goal: a limiter's rights are not enough to remove what it counts. Method: a user with the documented rights tries it, without
-/// and with the one more that docs/OPERATIONS.md gives.
+/// Goal: a limiter's rights are not enough to remove what it counts. Method: a user with the documented rights tries
+/// it, without and with the one more that docs/OPERATIONS.md gives.
 #[tokio::test]
 async fn removing_takes_a_right_of_its_own() -> Result<()> {
     let document = include_str!("../../docs/OPERATIONS.md");

@@ -94,8 +94,8 @@ async fn a_script_flush_under_load_is_not_noticed() -> Result<()> {
     never_over(&load.finish().await?)
 }
 
-/// Goal: G11. Method: everything is flushed under load, again and again; callers of two replicas see no error, the policy is
-/// back as it was, and though every flush has forgotten what was spent, no interval across it is over.
+/// Goal: G11. Method: everything is flushed under load, again and again; callers of two replicas see no error, the
+/// policy is back as it was, and though every flush has forgotten what was spent, no interval across it is over.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_flush_of_everything_under_load_never_fills_a_bucket() -> Result<()> {
     let server = RedisServer::start()?;
@@ -114,8 +114,8 @@ async fn a_flush_of_everything_under_load_never_fills_a_bucket() -> Result<()> {
     Ok(())
 }
 
-/// Goal: G11 for a server that comes up again with what it had, which may be from earlier. Method: it is restarted with a
-/// snapshot from before the burst was spent; the bucket is empty, not as the snapshot has it.
+/// Goal: G11 for a server that comes up again with what it had, which may be from earlier. Method: it is restarted with
+/// a snapshot from before the burst was spent; the bucket is empty, not as the snapshot has it.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_restart_counts_as_a_loss_of_state() -> Result<()> {
     let mut server = RedisServer::start()?;

@@ -62,15 +62,16 @@ const POLICY: &str = "namespace = 'test'
     rate = '20/s'
     burst = 1";
 
-/// A limiter whose span is known to `tracing` before anybody subscribes. While there is one subscriber, a span that is met first by a thread
-/// without one, as by those of other tests, is taken to interest nobody.
+/// A limiter whose span is known to `tracing` before anybody subscribes. While there is one subscriber, a span that is
+/// met first by a thread without one, as by those of other tests, is taken to interest nobody.
 async fn known_gate() -> Result<Tollgate> {
     let gate = Tollgate::embedded(Policy::from_toml(POLICY)?).await?;
     gate.acquire(&Call::get("/").org("other")).await?;
     Ok(gate)
 }
 
-/// Goal: a trace tells which limit a call was held up by. Method: one call is granted at once, one refused, one waits, one is given up.
+/// Goal: a trace tells which limit a call was held up by. Method: one call is granted at once, one refused, one waits,
+/// one is given up.
 #[tokio::test]
 async fn an_acquire_is_a_span_with_the_limit_that_binds() -> Result<()> {
     let gate = known_gate().await?;
@@ -105,7 +106,8 @@ async fn an_acquire_is_a_span_with_the_limit_that_binds() -> Result<()> {
     Ok(())
 }
 
-/// Goal: whoever logs what is usual is not told of each acquire, and pays nothing for it. Method: nothing below `info` is taken up.
+/// Goal: whoever logs what is usual is not told of each acquire, and pays nothing for it. Method: nothing below `info`
+/// is taken up.
 #[tokio::test]
 async fn at_the_usual_level_there_is_no_span() -> Result<()> {
     let gate = known_gate().await?;

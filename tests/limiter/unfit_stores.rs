@@ -60,8 +60,8 @@ async fn a_missing_permission_is_named() -> Result<()> {
     Ok(())
 }
 
-/// Goal: the rights that docs/OPERATIONS.md gives are enough. Method: a user with no others goes through the life of a permit,
-/// a change of the policy, a flush of the scripts, and the life of an API key.
+/// Goal: the rights that docs/OPERATIONS.md gives are enough. Method: a user with no others goes through the life of a
+/// permit, a change of the policy, a flush of the scripts, and the life of an API key.
 #[tokio::test]
 async fn the_documented_rights_are_enough() -> Result<()> {
     let rights = "-@all +eval +evalsha +info +time +exists +hget +hmget +hset +hdel +hscan +xadd +xtrim +xrange +xrevrange +xinfo";
@@ -107,8 +107,8 @@ async fn swept(server: &RedisServer) -> Result<()> {
     .await
 }
 
-/// Goal: records of another version are refused loudly. Method: the schema number of each kind of record is raised; calls
-/// fail with its name, and the state stays as it was.
+/// Goal: records of another version are refused loudly. Method: the schema number of each kind of record is raised;
+/// calls fail with its name, and the state stays as it was.
 #[tokio::test]
 async fn a_record_of_another_version_is_refused() -> Result<()> {
     let server = RedisServer::start()?;
@@ -138,8 +138,8 @@ async fn a_record_of_another_version_is_refused() -> Result<()> {
     spent_exactly(&gate, "acme", 1).await
 }
 
-/// Goal: a server that takes no writes is named, and used again when it takes them. Method: it becomes a replica of nobody,
-/// then runs out of memory.
+/// Goal: a server that takes no writes is named, and used again when it takes them. Method: it becomes a replica of
+/// nobody, then runs out of memory.
 #[tokio::test]
 async fn a_server_that_takes_no_writes_is_named() -> Result<()> {
     let server = RedisServer::start()?;

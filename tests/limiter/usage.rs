@@ -10,7 +10,8 @@ use tollgate_testkit::{RedisServer, eventually};
 const POLICY: &str =
     "namespace = 'shop'\nlimit = [{ name = 'org', per = ['org'], rate = '20/s', burst = 10 }]";
 
-/// All tallies of a bucket added up: refused, waits, waited. A tally is of one minute, and the clock may have passed into another.
+/// All tallies of a bucket added up: refused, waits, waited. A tally is of one minute, and the clock may have passed
+/// into another.
 fn tallied(server: &RedisServer, bucket: &str) -> Result<(u64, u64, u64)> {
     let script = "local sums = {0, 0, 0} \
         for _, field in ipairs(redis.call('HKEYS', KEYS[1])) do \
@@ -24,7 +25,8 @@ fn tallied(server: &RedisServer, bucket: &str) -> Result<(u64, u64, u64)> {
     Ok(command.query(&mut server.connection()?)?)
 }
 
-/// Every refusal and every wait that a caller was told of is reported within a second or so, also where no call comes afterwards.
+/// Every refusal and every wait that a caller was told of is reported within a second or so, also where no call comes
+/// afterwards.
 #[tokio::test]
 async fn refusals_and_waits_are_reported() -> Result<()> {
     let server = RedisServer::start()?;

@@ -12,8 +12,8 @@ use tollgate_testkit::RedisServer;
 
 use super::{call, gate, granted, per_org};
 
-/// Goal: equal calls of one process are granted in the order they came. Method: callers that came one after another on a
-/// bucket of one token note the store's time of their grants.
+/// Goal: equal calls of one process are granted in the order they came. Method: callers that came one after another on
+/// a bucket of one token note the store's time of their grants.
 #[tokio::test]
 async fn equal_calls_are_granted_in_the_order_they_came() -> Result<()> {
     let server = RedisServer::start()?;
@@ -38,8 +38,8 @@ async fn equal_calls_are_granted_in_the_order_they_came() -> Result<()> {
     Ok(())
 }
 
-/// Goal: a call that waits for its org's tokens keeps nobody else from theirs. Method: with fifty calls of one org in line,
-/// another org's is granted at once.
+/// Goal: a call that waits for its org's tokens keeps nobody else from theirs. Method: with fifty calls of one org in
+/// line, another org's is granted at once.
 #[tokio::test]
 async fn a_blocked_org_blocks_no_other() -> Result<()> {
     let policy = "namespace = 'test'
@@ -71,8 +71,8 @@ async fn a_call_without_limits_is_granted_free_of_charge() -> Result<()> {
     Ok(())
 }
 
-/// Goal: a limit in observe mode reports what it would have refused and refuses nothing. Method: the calls that are over its
-/// burst are marked, no more and no fewer, and an enforced limit beside it still refuses.
+/// Goal: a limit in observe mode reports what it would have refused and refuses nothing. Method: the calls that are
+/// over its burst are marked, no more and no fewer, and an enforced limit beside it still refuses.
 #[tokio::test]
 async fn an_observed_limit_reports_and_never_refuses() -> Result<()> {
     let policy = "namespace = 'test'
@@ -89,8 +89,8 @@ async fn an_observed_limit_reports_and_never_refuses() -> Result<()> {
     Ok(())
 }
 
-/// Goal: a demand that is never met does not pile up. Method: of one organisation and priority three may wait; the fourth is
-/// told so at once, others are not; once one of the three has been given up, the next may wait.
+/// Goal: a demand that is never met does not pile up. Method: of one organisation and priority three may wait; the
+/// fourth is told so at once, others are not; once one of the three has been given up, the next may wait.
 #[tokio::test]
 async fn no_more_calls_wait_than_may() -> Result<()> {
     let policy = per_org("rate = '1/1h'\nburst = 1")?;

@@ -1,5 +1,5 @@
-//! A real Prometheus beside two replicas: it scrapes them, its rules are loaded and tested, an alarm is told, and the dashboard shows
-//! something.
+//! A real Prometheus beside two replicas: it scrapes them, its rules are loaded and tested, an alarm is told, and the
+//! dashboard shows something.
 //!
 //! `cargo xtask test` installs the Debian package. Where there is no Prometheus these tests fail.
 

@@ -41,8 +41,8 @@ fn config(replicas: &[Replica]) -> String {
     .to_string()
 }
 
-/// Has calls granted and refused at both replicas, some permits given back, and a refusal of the provider taken up. How many were
-/// granted.
+/// Has calls granted and refused at both replicas, some permits given back, and a refusal of the provider taken up. How
+/// many were granted.
 async fn traffic(replicas: &[Replica]) -> Result<u64> {
     let http = reqwest::Client::new();
     let mut granted = 0;
@@ -72,10 +72,10 @@ async fn traffic(replicas: &[Replica]) -> Result<u64> {
     Ok(granted)
 }
 
-/// Goal: what operators are told is true and can be shown. Method: Prometheus scrapes two replicas of one service while calls are granted
-/// and refused. It comes to as many grants as the callers had; every metric that a rule or a panel names is there; every line of
-/// the dashboard shows something; no alarm is told. Then the store stands still: the alarm for that is told of both replicas, and ends
-/// when the store goes on.
+/// Goal: what operators are told is true and can be shown. Method: Prometheus scrapes two replicas of one service while
+/// calls are granted and refused. It comes to as many grants as the callers had; every metric that a rule or a panel
+/// names is there; every line of the dashboard shows something; no alarm is told. Then the store stands still: the
+/// alarm for that is told of both replicas, and ends when the store goes on.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn two_replicas_are_scraped_and_an_alarm_is_told() -> Result<()> {
     let server = RedisServer::start()?;

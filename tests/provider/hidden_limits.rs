@@ -1,4 +1,5 @@
-//! Limits that the policy does not know: one refusal teaches the fleet, at the scope of the limit, and it stays close below.
+//! Limits that the policy does not know: one refusal teaches the fleet, at the scope of the limit, and it stays close
+//! below.
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -127,9 +128,9 @@ impl Caller {
     }
 }
 
-/// Goal: after the first refusal no replica sends a call of that scope until the pause ends, and other scopes never stop. Method:
-/// eight replicas call a family of paths with a limit that nobody knows; from the first refusal's pause on the provider's
-/// ledger has no call of it that was not on its way, and goes on having calls of the other family.
+/// Goal: after the first refusal no replica sends a call of that scope until the pause ends, and other scopes never
+/// stop. Method: eight replicas call a family of paths with a limit that nobody knows; from the first refusal's pause
+/// on the provider's ledger has no call of it that was not on its way, and goes on having calls of the other family.
 async fn the_first_refusal_teaches_all(said: Said) -> Result<()> {
     let mut scene = Scene::start(said, "", Seed::for_this_test()?).await?;
     scene.run(1).await?;
@@ -159,8 +160,9 @@ async fn the_first_refusal_by_a_limit_without_a_name_teaches_all() -> Result<()>
     the_first_refusal_teaches_all(Said::No).await
 }
 
-/// Goal: the fleet comes close to a limit that it does not know and stays there. Method: nobody is told how much it lets pass;
-/// after ten windows it must be used to nine tenths for twenty, with no more than one refusal in a window that could have been known.
+/// Goal: the fleet comes close to a limit that it does not know and stays there. Method: nobody is told how much it
+/// lets pass; after ten windows it must be used to nine tenths for twenty, with no more than one refusal in a window
+/// that could have been known.
 #[tokio::test(start_paused = true)]
 async fn the_fleet_stays_close_below_a_hidden_limit() -> Result<()> {
     let mut scene = Scene::start(Said::No, "", Seed::for_this_test()?).await?;
@@ -176,7 +178,8 @@ async fn the_fleet_stays_close_below_a_hidden_limit() -> Result<()> {
 }
 
 /// Goal: a limit that changes is followed. Method: after fifteen windows the hidden limit is cut by three tenths, after
-/// another fifteen raised again; it is used to nine tenths within three and within ten windows, with no more than one refusal in a window.
+/// another fifteen raised again; it is used to nine tenths within three and within ten windows, with no more than one
+/// refusal in a window.
 #[tokio::test(start_paused = true)]
 async fn a_cut_and_a_raise_of_a_hidden_limit_are_followed() -> Result<()> {
     let change = |window: u64, value: u64| {

@@ -18,9 +18,9 @@ const POLICY: &str = "namespace = 'genesys'\nprovider = 'genesys-cloud'\n\
     [[limit]]\nname = 'daily'\nnames = ['task.management/workitems.per.day']\nper = ['org']\n\
     when = { path = '/api/v2/taskmanagement/**' }\nrate = '10/s'\nburst = 100\n";
 
-/// Goal: a wait of hours is a wait of one limit, and nobody waits for it who has no time. Method: a daily limit is used up at two
-/// in the morning; callers of it with a deadline are refused in no time, at every replica, with the time that is left, others go on.
-/// At the end of the day it goes on.
+/// Goal: a wait of hours is a wait of one limit, and nobody waits for it who has no time. Method: a daily limit is used
+/// up at two in the morning; callers of it with a deadline are refused in no time, at every replica, with the time that
+/// is left, others go on. At the end of the day it goes on.
 #[tokio::test(start_paused = true)]
 async fn a_pause_of_hours_is_told_at_once_and_of_one_limit() -> Result<()> {
     let world = World::new(PROVIDER, Duration::from_millis(10), Seed::for_this_test()?)?;

@@ -56,9 +56,9 @@ async fn measure(disciplines: &[Discipline], seconds: u64, seed: Seed) -> Result
     Ok(Figures { done: done.count(), refused: refused.count(), utilisation, jain: done.jain(&names) })
 }
 
-/// Goal: who knows the limits is never refused, and uses them up. Method: a hundred thousand calls of fifty orgs at eight
-/// replicas, saturated, each up to 200 ms on its way, against windows of a minute that open with the first call; beside them
-/// callers who only wait when they are refused, and callers behind a token bucket in each process.
+/// Goal: who knows the limits is never refused, and uses them up. Method: a hundred thousand calls of fifty orgs at
+/// eight replicas, saturated, each up to 200 ms on its way, against windows of a minute that open with the first call;
+/// beside them callers who only wait when they are refused, and callers behind a token bucket in each process.
 #[tokio::test(start_paused = true)]
 async fn a_known_limit_refuses_nobody_and_is_used_up() -> Result<()> {
     let seed = Seed::for_this_test()?;

@@ -1,4 +1,5 @@
-//! A fleet of real limiters that calls a provider whose limits it does not know, in virtual time: the provider's ledger judges.
+//! A fleet of real limiters that calls a provider whose limits it does not know, in virtual time: the provider's ledger
+//! judges.
 
 mod disciplines;
 mod hidden_limits;

@@ -1,8 +1,9 @@
-//! The API against its own description: schemathesis draws requests from it, right ones and wrong ones, and checks every answer.
+//! The API against its own description: schemathesis draws requests from it, right ones and wrong ones, and checks
+//! every answer.
 //!
-//! All its checks are on, in all its phases: the examples, every boundary and every field left out or of another type once, random
-//! requests, and sequences along the links. `schemathesis.toml` says what may be answered, `hooks.py` what is changed in a request
-//! so that it gets further than 404.
+//! All its checks are on, in all its phases: the examples, every boundary and every field left out or of another type
+//! once, random requests, and sequences along the links. `schemathesis.toml` says what may be answered, `hooks.py` what
+//! is changed in a request so that it gets further than 404.
 //!
 //! `GET /v1/{ns}/audit/stream` never ends. Of it one event is read, or what comes within two seconds.
 

@@ -1,4 +1,5 @@
-//! Keys at work: what is refused tells nothing, what is revoked or expired opens nothing, and who has changed something is told.
+//! Keys at work: what is refused tells nothing, what is revoked or expired opens nothing, and who has changed something
+//! is told.
 
 use std::collections::BTreeSet;
 
@@ -19,7 +20,8 @@ fn bytes_of(answer: &Answer) -> (u16, BTreeSet<String>, String) {
     (answer.status, fields.map(|(name, value)| format!("{name}: {value:?}")).collect(), answer.text.clone())
 }
 
-/// Without a good key every answer is the same, to the byte: whatever is wrong with the key, and whether there is anything.
+/// Without a good key every answer is the same, to the byte: whatever is wrong with the key, and whether there is
+/// anything.
 #[tokio::test]
 async fn who_has_no_key_is_told_nothing() -> Result<()> {
     let replica = Replica::builder().policy(TEN_EACH).argument("--max-bad-logins").argument("1000000");
@@ -85,8 +87,8 @@ async fn who_has_no_key_is_told_nothing() -> Result<()> {
     Ok(())
 }
 
-/// A key made or revoked at one replica is so at another within seconds, at its own at once; so is the end of the last one, which opens
-/// nothing to anybody, also not at a replica that starts then.
+/// A key made or revoked at one replica is so at another within seconds, at its own at once; so is the end of the last
+/// one, which opens nothing to anybody, also not at a replica that starts then.
 #[tokio::test]
 async fn a_key_holds_at_every_replica_and_its_end_too() -> Result<()> {
     let server = RedisServer::start()?;
@@ -132,7 +134,8 @@ async fn a_key_holds_at_every_replica_and_its_end_too() -> Result<()> {
     Ok(())
 }
 
-/// A key is good until its end, by the store's clock, and is listed as it was; one that would end before it began is not made.
+/// A key is good until its end, by the store's clock, and is listed as it was; one that would end before it began is
+/// not made.
 #[tokio::test]
 async fn a_key_is_good_until_its_end() -> Result<()> {
     let api = Api::embedded(TEN_EACH).await?.keyed("shop").await?;
@@ -203,8 +206,8 @@ async fn what_is_no_key_is_told_by_its_field() -> Result<()> {
     Ok(())
 }
 
-/// Goal: the secret of a key is in one answer and nowhere else; what was done with it is told by whose it is. Method: all that a replica logs
-/// and tells, while a key is made, used, used wrongly and revoked.
+/// Goal: the secret of a key is in one answer and nowhere else; what was done with it is told by whose it is. Method:
+/// all that a replica logs and tells, while a key is made, used, used wrongly and revoked.
 #[tokio::test]
 async fn a_secret_is_told_once_and_an_actor_is_told_by_his_key() -> Result<()> {
     let api = Api::start(Replica::builder().policy(TEN_EACH).env("TOLLGATE_LOG", "trace"))
@@ -278,8 +281,8 @@ async fn the_last_use_of_a_key_is_shown() -> Result<()> {
     Ok(())
 }
 
-/// Who tries one key after the other is told to wait, whatever he tries; good keys from the same address pass as ever, and who shows none is
-/// no guesser.
+/// Who tries one key after the other is told to wait, whatever he tries; good keys from the same address pass as ever,
+/// and who shows none is no guesser.
 #[tokio::test]
 async fn who_guesses_is_told_to_wait() -> Result<()> {
     let replica = Replica::builder().policy(TEN_EACH).argument("--max-bad-logins").argument("3");
@@ -303,7 +306,8 @@ async fn who_guesses_is_told_to_wait() -> Result<()> {
     Ok(())
 }
 
-/// Goal: keys are known without the store. Method: it stands still; who has a key is told of the store, and who has none of the key.
+/// Goal: keys are known without the store. Method: it stands still; who has a key is told of the store, and who has
+/// none of the key.
 #[tokio::test]
 async fn keys_are_known_while_the_store_is_away() -> Result<()> {
     let server = RedisServer::start()?;
@@ -347,7 +351,8 @@ async fn who_tells_of_a_refusal_is_told_by_his_key() -> Result<()> {
     Ok(())
 }
 
-/// A page that has its own name lead here has no key: once keys are asked for, a service takes any name that a proxy passes on.
+/// A page that has its own name lead here has no key: once keys are asked for, a service takes any name that a proxy
+/// passes on.
 #[tokio::test]
 async fn with_keys_a_service_answers_to_any_name() -> Result<()> {
     let api = Api::embedded(TEN_EACH).await?;

@@ -87,8 +87,8 @@ async fn what_happened_is_read_page_by_page() -> Result<()> {
     Ok(())
 }
 
-/// Each granted call of an organisation that the policy names is there to be read, of it alone, as JSON, as lines and on the command line; neither
-/// its token nor its query is.
+/// Each granted call of an organisation that the policy names is there to be read, of it alone, as JSON, as lines and
+/// on the command line; neither its token nor its query is.
 #[tokio::test]
 async fn granted_calls_are_told_of_who_wants_it() -> Result<()> {
     let policy = format!("record_calls = [\"acme\"]\n{TEN_EACH}");
@@ -213,8 +213,8 @@ impl Followed {
     }
 }
 
-/// What happens is told to who follows, at another replica than the one it happens at; who comes again goes on where he was; and
-/// the end of the service ends it.
+/// What happens is told to who follows, at another replica than the one it happens at; who comes again goes on where he
+/// was; and the end of the service ends it.
 #[tokio::test]
 async fn who_follows_is_told_and_goes_on_where_he_was() -> Result<()> {
     let server = RedisServer::start()?;
@@ -251,8 +251,8 @@ async fn a_lost_trail_goes_on() -> Result<()> {
     Ok(())
 }
 
-/// Goal: who comes again after more calls were granted than the store holds is told of the gap before what is left, once, and who has
-/// missed nothing is told of none. Method: the records of these calls are written by hand.
+/// Goal: who comes again after more calls were granted than the store holds is told of the gap before what is left,
+/// once, and who has missed nothing is told of none. Method: the records of these calls are written by hand.
 #[tokio::test]
 async fn who_comes_too_late_is_told_of_the_gap() -> Result<()> {
     let server = RedisServer::start()?;

@@ -82,8 +82,8 @@ async fn a_query_that_can_not_be_read_is_told_by_its_field() -> Result<()> {
     Ok(())
 }
 
-/// A parameter that a request does not take, such as one misspelt, is refused at every route, by its name and with those that there
-/// are; and nothing is done. The routes are those of the description, so that none is left out.
+/// A parameter that a request does not take, such as one misspelt, is refused at every route, by its name and with
+/// those that there are; and nothing is done. The routes are those of the description, so that none is left out.
 #[tokio::test]
 async fn an_unknown_query_parameter_is_refused_at_every_route() -> Result<()> {
     let api = Api::embedded(TEN_EACH).await?;

@@ -93,8 +93,8 @@ async fn listed(api: &Api, words: &[&str]) -> Result<(Option<i32>, String, Strin
     Ok((status.code(), String::from_utf8(stdout)?, String::from_utf8(stderr)?))
 }
 
-/// Goal: the command shows all buckets in use, those of a limit or of a key, and says so where it leaves some out. Method: more buckets
-/// than a page has, one of them paused for ten minutes.
+/// Goal: the command shows all buckets in use, those of a limit or of a key, and says so where it leaves some out.
+/// Method: more buckets than a page has, one of them paused for ten minutes.
 #[tokio::test]
 async fn the_command_shows_all_pages_as_a_table_and_in_json() -> Result<()> {
     let server = RedisServer::start()?;

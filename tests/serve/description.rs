@@ -1,4 +1,5 @@
-//! The description of the API: what it says is served, what is served it says, and it can be read and tried in a browser.
+//! The description of the API: what it says is served, what is served it says, and it can be read and tried in a
+//! browser.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -81,7 +82,8 @@ async fn the_table_of_the_readme_has_what_is_described() -> Result<()> {
     Ok(())
 }
 
-/// Names lead somewhere, every operation has a name, a tag and a sentence, and nothing is promised of another version or namespace.
+/// Names lead somewhere, every operation has a name, a tag and a sentence, and nothing is promised of another version
+/// or namespace.
 #[tokio::test]
 async fn the_description_is_whole() -> Result<()> {
     let api = Api::embedded(TEN_EACH).await?;
@@ -138,8 +140,8 @@ async fn the_examples_work_with_the_example_policy() -> Result<()> {
     let api = Api::start(tollgate_testkit::Replica::builder()).await?.keyed("genesys").await?;
     let mut tried = 0;
     let mut operations = Operation::all(&api).await?;
-    // By their paths, so that the policy's comes late: what the other examples are about is in the policy that it replaces. And nothing
-    // is removed that is to be read.
+    // By their paths, so that the policy's comes late: what the other examples are about is in the policy that it
+    // replaces. And nothing is removed that is to be read.
     operations.sort_by_key(|one| (one.path.clone(), one.method == Method::DELETE));
     for operation in operations.iter().filter(|one| one.stands_alone()) {
         let Operation { path, method, said } = operation;

@@ -17,7 +17,8 @@ fn kinds(told: &Value) -> Vec<&str> {
     findings.iter().filter_map(|finding| finding["kind"].as_str()).collect()
 }
 
-/// Nothing is found where nothing is wrong; a pause is, with an exit code of its own, and filters leave what is asked for.
+/// Nothing is found where nothing is wrong; a pause is, with an exit code of its own, and filters leave what is asked
+/// for.
 #[tokio::test]
 async fn what_holds_calls_up_is_told() -> Result<()> {
     let api = Api::embedded(TEN_EACH).await?;

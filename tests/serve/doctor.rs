@@ -233,8 +233,8 @@ async fn a_server_that_keeps_nothing_is_warned_of() -> Result<()> {
     Ok(())
 }
 
-/// Goal: a clock that is off is told, by how much and in which direction. Method: somebody on the way adds seconds to what the server
-/// answers to `TIME`.
+/// Goal: a clock that is off is told, by how much and in which direction. Method: somebody on the way adds seconds to
+/// what the server answers to `TIME`.
 #[tokio::test]
 async fn a_clock_that_is_off() -> Result<()> {
     let server = sound().await?;

@@ -1,4 +1,5 @@
-//! Changes of the policy that are only tried out: what would change, told over HTTP and on the command line, and nothing done.
+//! Changes of the policy that are only tried out: what would change, told over HTTP and on the command line, and
+//! nothing done.
 
 use anyhow::Result;
 use reqwest::{Method, RequestBuilder};
@@ -26,8 +27,8 @@ fn five_each() -> Value {
         {"name": "platform", "per": [], "concurrent": 3}]})
 }
 
-/// What would change is told: of limits, keys and buckets, with what can't be known. The policy stays as it is, and the change then does what
-/// was told.
+/// What would change is told: of limits, keys and buckets, with what can't be known. The policy stays as it is, and the
+/// change then does what was told.
 #[tokio::test]
 async fn what_a_policy_would_change_is_told() -> Result<()> {
     let api = Api::embedded(TEN_EACH).await?;
@@ -61,7 +62,8 @@ async fn what_a_policy_would_change_is_told() -> Result<()> {
     Ok(())
 }
 
-/// Overrides and the way back are tried out as well, under the same conditions and with the same problems as the change itself.
+/// Overrides and the way back are tried out as well, under the same conditions and with the same problems as the change
+/// itself.
 #[tokio::test]
 async fn overrides_and_the_way_back_are_tried_out() -> Result<()> {
     let api = Api::embedded(TEN_EACH).await?;

@@ -119,7 +119,8 @@ async fn bytes_that_are_no_request_do_no_harm() -> Result<()> {
     Ok(())
 }
 
-/// A web page can have its own name lead here and then ask as if this were its own server; but the request carries the name.
+/// A web page can have its own name lead here and then ask as if this were its own server; but the request carries the
+/// name.
 #[tokio::test]
 async fn requests_for_the_host_of_a_stranger_are_refused() -> Result<()> {
     let api = Api::embedded(TEN_EACH).await?;

@@ -29,7 +29,8 @@ async fn done(words: &[&str], variables: &[(&str, &str)]) -> Result<String> {
     Ok(printed.trim_end().to_owned())
 }
 
-/// The first key is made on the store before there is a service, the next ones by it, and each is listed and revoked either way.
+/// The first key is made on the store before there is a service, the next ones by it, and each is listed and revoked
+/// either way.
 #[tokio::test]
 async fn keys_are_made_listed_and_revoked_by_the_service_and_on_the_store() -> Result<()> {
     let server = RedisServer::start()?;
@@ -135,7 +136,8 @@ async fn a_whole_key_is_no_id() -> Result<()> {
     Ok(())
 }
 
-/// Every command shows the key that it is given, never on its own output; without one, or with another, it says what the service says.
+/// Every command shows the key that it is given, never on its own output; without one, or with another, it says what
+/// the service says.
 #[tokio::test]
 async fn commands_show_the_key_to_the_service_alone() -> Result<()> {
     let api = Api::embedded(TEN_EACH).await?.keyed("shop").await?;
@@ -173,8 +175,8 @@ async fn commands_show_the_key_to_the_service_alone() -> Result<()> {
     Ok(())
 }
 
-/// Goal: a port that is open to others is open to nobody without a key, come what may. Method: with a key in the store a replica listens on
-/// all addresses, without one it does not start; then the store loses everything.
+/// Goal: a port that is open to others is open to nobody without a key, come what may. Method: with a key in the store
+/// a replica listens on all addresses, without one it does not start; then the store loses everything.
 #[tokio::test]
 async fn others_than_this_machine_need_a_key_also_when_the_store_has_lost_them() -> Result<()> {
     let server = RedisServer::start()?;
@@ -226,8 +228,9 @@ async fn others_than_this_machine_need_a_key_also_when_the_store_has_lost_them()
     Ok(())
 }
 
-/// Goal: a fleet that has keys lets nobody in because the store has lost them. Method: it loses everything; a replica that starts then, where
-/// it is told that the network keeps strangers out, asks for a key like the one that has run on, and takes the next one that is made on the store.
+/// Goal: a fleet that has keys lets nobody in because the store has lost them. Method: it loses everything; a replica
+/// that starts then, where it is told that the network keeps strangers out, asks for a key like the one that has run
+/// on, and takes the next one that is made on the store.
 #[tokio::test]
 async fn a_replica_that_starts_after_the_store_has_lost_the_keys_asks_for_one() -> Result<()> {
     let server = RedisServer::start()?;
@@ -262,7 +265,8 @@ async fn a_replica_that_starts_after_the_store_has_lost_the_keys_asks_for_one() 
     Ok(())
 }
 
-/// A service that requires keys asks for one before there is any, also on a store that nobody remembers, and listens wherever it is told.
+/// A service that requires keys asks for one before there is any, also on a store that nobody remembers, and listens
+/// wherever it is told.
 #[tokio::test]
 async fn a_required_key_is_asked_for_while_there_is_none() -> Result<()> {
     let server = RedisServer::start()?;

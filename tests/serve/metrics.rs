@@ -1,4 +1,5 @@
-//! `GET /metrics`: what a replica has counted is what its callers were answered, in both formats, and nothing of who they are.
+//! `GET /metrics`: what a replica has counted is what its callers were answered, in both formats, and nothing of who
+//! they are.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -39,8 +40,9 @@ async fn it_is_written_in_the_format_that_is_asked_for() -> Result<()> {
     Ok(())
 }
 
-/// Goal: G13 over HTTP. Method: calls are granted, refused, waited for, given back and settled, asked for with bad input and where there
-/// is nothing; the counters say what the answers said, and the requests are counted by their routes.
+/// Goal: G13 over HTTP. Method: calls are granted, refused, waited for, given back and settled, asked for with bad
+/// input and where there is nothing; the counters say what the answers said, and the requests are counted by their
+/// routes.
 #[tokio::test]
 async fn the_counters_are_what_was_answered() -> Result<()> {
     let server = RedisServer::start()?;

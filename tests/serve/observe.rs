@@ -67,8 +67,8 @@ async fn bucket(api: &Api, limit: &str, key: &str) -> Result<Value> {
     Ok(page["buckets"][0].clone())
 }
 
-/// The answer is exactly the one of the contract; the next call at the other replica is refused for as long as the provider
-/// wants, other keys go on, and the buckets say why.
+/// The answer is exactly the one of the contract; the next call at the other replica is refused for as long as the
+/// provider wants, other keys go on, and the buckets say why.
 #[tokio::test]
 async fn a_refusal_told_to_one_replica_binds_the_other_at_once() -> Result<()> {
     let server = RedisServer::start()?;
@@ -129,8 +129,8 @@ async fn a_refusal_that_was_on_its_way_is_no_news() -> Result<()> {
     Ok(())
 }
 
-/// The limit that the provider names is the one, also where a narrower one is on the path. The seconds stand in the message
-/// alone, and the body may come as JSON or as the text that it was.
+/// The limit that the provider names is the one, also where a narrower one is on the path. The seconds stand in the
+/// message alone, and the body may come as JSON or as the text that it was.
 #[tokio::test]
 async fn a_body_names_the_limit_and_tells_the_wait() -> Result<()> {
     let body =
@@ -160,8 +160,8 @@ async fn a_refusal_without_a_time_waits_as_the_adapter_says() -> Result<()> {
     Ok(())
 }
 
-/// A limit that nobody has written is in the policy once the provider has named it, for all replicas, and holds for its own
-/// family of paths.
+/// A limit that nobody has written is in the policy once the provider has named it, for all replicas, and holds for its
+/// own family of paths.
 #[tokio::test]
 async fn an_unknown_limit_that_the_provider_names_is_learned() -> Result<()> {
     let server = RedisServer::start()?;
@@ -291,8 +291,8 @@ async fn quotas_and_costs_are_told() -> Result<()> {
     Ok(())
 }
 
-/// A pause of hours is told in whole seconds, and whoever can't wait for so long is refused at once: an answer that came at the
-/// end of `max_wait` would come too late for this client.
+/// A pause of hours is told in whole seconds, and whoever can't wait for so long is refused at once: an answer that
+/// came at the end of `max_wait` would come too late for this client.
 #[tokio::test]
 async fn a_long_pause_is_told_at_once_and_in_whole_seconds() -> Result<()> {
     let days_ms = 31 * 24 * HOUR_MS;

@@ -62,7 +62,8 @@ async fn an_observation_that_can_not_be_read_is_told_by_its_field() -> Result<()
     Ok(())
 }
 
-/// Observations that are well written, of calls and permits that there can't be. A call is looked at whatever the answer says.
+/// Observations that are well written, of calls and permits that there can't be. A call is looked at whatever the
+/// answer says.
 #[tokio::test]
 async fn an_observation_that_can_not_be_taken_is_told_by_its_field() -> Result<()> {
     let (api, stranger) = (Api::embedded(TEN_EACH).await?, Api::embedded(TEN_EACH).await?);

@@ -62,8 +62,8 @@ async fn a_weight_is_set_beside_an_override_or_alone() -> Result<()> {
     Ok(())
 }
 
-/// An end that is past by the store's clock is a slip or comes too late: it is told by its field and takes nothing away from what the key has.
-/// Once the override was left out of the next version, and what the key had was gone.
+/// An end that is past by the store's clock is a slip or comes too late: it is told by its field and takes nothing away
+/// from what the key has. Once the override was left out of the next version, and what the key had was gone.
 #[tokio::test]
 async fn an_end_that_is_past_takes_nothing_away() -> Result<()> {
     let api = Api::embedded(TEN_EACH).await?;
@@ -117,8 +117,8 @@ async fn what_can_not_be_an_override_is_told_by_its_field() -> Result<()> {
     Ok(())
 }
 
-/// Goal: no change is lost. Method: four operators at two replicas set overrides of keys of their own at the same time, none of them with
-/// a condition; all are there, each in a version of its own.
+/// Goal: no change is lost. Method: four operators at two replicas set overrides of keys of their own at the same time,
+/// none of them with a condition; all are there, each in a version of its own.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn overrides_of_several_operators_are_all_there() -> Result<()> {
     const EACH: usize = 10;

@@ -140,7 +140,8 @@ async fn beat(api: &Api, id: &str) -> Result<Answer> {
     Answer::of(api.request(Method::POST, &format!("/v1/shop/permits/{id}/heartbeat"))).await
 }
 
-/// A call that is in flight counts until it is settled or given back; the answer says for how long it does without a heartbeat.
+/// A call that is in flight counts until it is settled or given back; the answer says for how long it does without a
+/// heartbeat.
 #[tokio::test]
 async fn a_call_is_in_flight_until_its_permit_is_settled() -> Result<()> {
     let api = Api::embedded(TWO_IN_FLIGHT).await?;
@@ -176,8 +177,8 @@ fn permit_of(answer: &serde_json::Value) -> String {
     answer["permit"].as_str().expect("a permit").to_owned()
 }
 
-/// Heartbeats keep a call in flight beyond its lease, at whichever replica; without one its place is free. Method: of two calls
-/// one has a heartbeat until somebody else has the place of the other.
+/// Heartbeats keep a call in flight beyond its lease, at whichever replica; without one its place is free. Method: of
+/// two calls one has a heartbeat until somebody else has the place of the other.
 #[tokio::test]
 async fn heartbeats_keep_a_call_in_flight() -> Result<()> {
     let api = Api::embedded(TWO_IN_FLIGHT).await?;
@@ -203,7 +204,8 @@ async fn heartbeats_keep_a_call_in_flight() -> Result<()> {
     Ok(())
 }
 
-/// A caller who hangs up before it has its answer leaves nothing in flight; a permit without a lease needs no heartbeat.
+/// A caller who hangs up before it has its answer leaves nothing in flight; a permit without a lease needs no
+/// heartbeat.
 #[tokio::test]
 async fn a_heartbeat_of_a_permit_without_a_lease_is_none() -> Result<()> {
     let api = Api::embedded(TEN_EACH).await?;

@@ -12,7 +12,8 @@ fn twenty_each() -> String {
     TEN_EACH.replace("burst = 10", "burst = 20")
 }
 
-/// What was in force is listed and read, and comes back as the next version under a condition; what was spent stays spent.
+/// What was in force is listed and read, and comes back as the next version under a condition; what was spent stays
+/// spent.
 #[tokio::test]
 async fn an_earlier_version_comes_back_under_a_condition() -> Result<()> {
     let api = Api::embedded(TEN_EACH).await?;

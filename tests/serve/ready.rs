@@ -83,8 +83,8 @@ async fn the_health_command_tells_by_its_exit_code() -> Result<()> {
     Ok(())
 }
 
-/// Goal: G10, no call hangs. A batch whose answer is lost flies on with nobody on board; whoever asks for the same meanwhile
-/// must not wait until it lands, which takes up to a minute.
+/// Goal: G10, no call hangs. A batch whose answer is lost flies on with nobody on board; whoever asks for the same
+/// meanwhile must not wait until it lands, which takes up to a minute.
 #[tokio::test]
 async fn every_call_is_told_in_time_while_a_store_stands_still() -> Result<()> {
     let server = RedisServer::start()?;

@@ -22,7 +22,8 @@ async fn eventually_so_many(api: &Api, count: usize) -> Result<Vec<Value>> {
     .await
 }
 
-/// Two services tell each other; one that is asked to end is gone with its answer, one that is killed is told until it runs out.
+/// Two services tell each other; one that is asked to end is gone with its answer, one that is killed is told until it
+/// runs out.
 #[tokio::test]
 async fn every_process_of_the_fleet_is_told() -> Result<()> {
     let server = RedisServer::start()?;

@@ -10,8 +10,8 @@ use tollgate_testkit::Replica;
 use super::client::{Api, TEN_EACH};
 use super::description::Operation;
 
-/// Who may carry out which operation: the whole table, written down once more and not taken from the description. Of the rest nobody is asked
-/// for anything.
+/// Who may carry out which operation: the whole table, written down once more and not taken from the description. Of
+/// the rest nobody is asked for anything.
 const TABLE: [(&str, &[&str]); 28] = [
     ("acquire", &["acquire", "admin"]),
     ("observe", &["acquire", "admin"]),

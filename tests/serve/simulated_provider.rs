@@ -75,7 +75,8 @@ async fn what_can_not_be_played_is_told() -> Result<()> {
     Ok(())
 }
 
-/// Told that the network keeps strangers out, it would listen anywhere. This address, which is for documents alone, no machine has.
+/// Told that the network keeps strangers out, it would listen anywhere. This address, which is for documents alone, no
+/// machine has.
 #[tokio::test]
 async fn other_addresses_are_listened_on_when_that_is_said() -> Result<()> {
     let mut command = command(&["--config", EXAMPLE, "--listen", "192.0.2.1:0", "--insecure-listen"])?;

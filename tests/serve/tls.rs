@@ -15,8 +15,8 @@ use tollgate_testkit::{RedisServer, Replica, ReplicaBuilder};
 use super::authority::Authority;
 use super::client::{Api, PLENTY, call_of};
 
-/// Puts TLS in front of a server, as `localhost`; with whoever shows no certificate of this authority it does not speak.
-/// Not every build of Redis has TLS of its own. Gives the port.
+/// Puts TLS in front of a server, as `localhost`; with whoever shows no certificate of this authority it does not
+/// speak. Not every build of Redis has TLS of its own. Gives the port.
 pub(crate) async fn guard(authority: &Authority, server: &RedisServer) -> Result<u16> {
     let key = KeyPair::generate()?;
     let certificate =
@@ -53,8 +53,9 @@ async fn refusal(replica: ReplicaBuilder) -> Result<String> {
     Ok(format!("{:#}", started.err().context("a replica that can't use its store must not start")?))
 }
 
-/// Goal: a store with a certificate of a private authority can be used, and is not trusted unasked. Method: TLS that asks for
-/// certificates, in front of a private server; a replica with all files works, and without one of them says why it does not.
+/// Goal: a store with a certificate of a private authority can be used, and is not trusted unasked. Method: TLS that
+/// asks for certificates, in front of a private server; a replica with all files works, and without one of them says
+/// why it does not.
 #[tokio::test]
 async fn a_store_of_a_private_authority_is_trusted_once_it_is_named() -> Result<()> {
     let (authority, stranger) = (Authority::new("ours")?, Authority::new("a stranger")?);

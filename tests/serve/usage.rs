@@ -14,8 +14,8 @@ const USAGE: &str = "/v1/shop/usage";
 /// A minute is in the books when the sweep has been there twice after its end; that is done every ten seconds.
 pub(super) const BOOKED_WITHIN: Duration = Duration::from_secs(60);
 
-/// What is granted, and what it cost, is told by limit and key, by the minute and by the hour, whichever replica is asked, and on the
-/// command line.
+/// What is granted, and what it cost, is told by limit and key, by the minute and by the hour, whichever replica is
+/// asked, and on the command line.
 #[tokio::test]
 async fn what_was_granted_is_told() -> Result<()> {
     let server = RedisServer::start()?;

@@ -29,12 +29,13 @@ use crate::store::StoreError;
 /// # Errors
 /// [`Error::Refused`] at once where the wait would go past its deadline, with the earliest time that could work;
 /// [`Error::Call`] if the call can't be decided on as it is; [`Error::Store`] if the store does not answer within its
-/// timeout, or is not fit; [`Error::Policy`] and [`Error::Conflict`] if another policy has come into force that can't be
-/// taken up; [`Error::TooManyWaiting`] if too many calls of its organisation and priority wait already; [`Error::Closed`] if the runtime of the limiter was shut down.
+/// timeout, or is not fit; [`Error::Policy`] and [`Error::Conflict`] if another policy has come into force that can't
+/// be taken up; [`Error::TooManyWaiting`] if too many calls of its organisation and priority wait already;
+/// [`Error::Closed`] if the runtime of the limiter was shut down.
 ///
 /// # Cancel safety
-/// Dropped before it is done it gives back what it may have been granted meanwhile, and leaves its place in line. Of a call
-/// with a [`request_id`](crate::Call::request_id) the charge is kept, for whoever asks again.
+/// Dropped before it is done it gives back what it may have been granted meanwhile, and leaves its place in line. Of a
+/// call with a [`request_id`](crate::Call::request_id) the charge is kept, for whoever asks again.
 #[derive(Debug)]
 #[must_use = "nothing is asked for until it is awaited"]
 pub struct Acquire<'a> {
@@ -68,8 +69,9 @@ impl<'a> Acquire<'a> {
 
     /// Waits for tokens no longer than `wait` from now; a wait that would take longer is refused at once.
     ///
-    /// An answer of the store that is on its way is waited for, also past the deadline. Where the store falls silent that
-    /// ends when its timeout has passed since the beginning, or a quarter of it since the deadline, whichever is later.
+    /// An answer of the store that is on its way is waited for, also past the deadline. Where the store falls silent
+    /// that ends when its timeout has passed since the beginning, or a quarter of it since the deadline, whichever is
+    /// later.
     pub fn within(mut self, wait: Duration) -> Self {
         // Beyond what the clock can tell is without end.
         self.patience = clock::now().checked_add(wait).map_or(Patience::Endless, Patience::Until);
@@ -82,7 +84,8 @@ impl<'a> Acquire<'a> {
     /// As for the type, but for [`Error::Refused`].
     pub async fn decide(self) -> Result<Decision, Error> {
         let Self { gate, call, .. } = &self;
-        // Off, it costs a look at a flag. Its fields are of the policy and of this crate: nothing in it tells whose call it was.
+        // Off, it costs a look at a flag. Its fields are of the policy and of this crate: nothing in it tells whose
+        // call it was.
         let span =
             tracing::debug_span!("tollgate.acquire", outcome = Empty, limit = Empty, waited_us = Empty);
         let asking = Asking::begin(&gate.keeper().meters().acquires, call.priority, span.clone());
@@ -176,8 +179,8 @@ impl<'a> Acquire<'a> {
         Grant::new(Arc::new(charge), 0, false)
     }
 
-    /// The dispatcher answers before the deadline, or a round trip later, unless the store stands still. A deadline shorter
-    /// than the store's timeout is no reason to give up a first answer that is on its way.
+    /// The dispatcher answers before the deadline, or a round trip later, unless the store stands still. A deadline
+    /// shorter than the store's timeout is no reason to give up a first answer that is on its way.
     async fn in_time(
         &self,
         began: Instant,
@@ -192,7 +195,8 @@ impl<'a> Acquire<'a> {
     }
 }
 
-/// The name of a call that brings a request id. Another path or other costs under the same id is another call, which is charged.
+/// The name of a call that brings a request id. Another path or other costs under the same id is another call, which is
+/// charged.
 fn permit_name(request_id: &str, path: &Path) -> Box<str> {
     let mut digest = Sha256::new();
     // No name of a bucket and no request id has a control character in it, so the parts can't run into each other.

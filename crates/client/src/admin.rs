@@ -46,7 +46,8 @@ pub struct BucketState {
     pub burst: u64,
     /// Whole tokens in it, or how many more calls may be in flight.
     pub remaining: u64,
-    /// Until it is full again, if nobody comes; where calls in flight are counted at the latest, if no lease is renewed.
+    /// Until it is full again, if nobody comes; where calls in flight are counted at the latest, if no lease is
+    /// renewed.
     pub reset_after: Duration,
     /// Until it earns again, where the provider or an operator has said that nothing may pass for a time; else zero.
     pub paused_for: Duration,
@@ -74,12 +75,12 @@ impl Tollgate {
         stored.map(PolicyVersion::from).ok_or_else(|| Error::NoPolicy { namespace: self.namespace() })
     }
 
-    /// Puts `policy` into force for all replicas, from their next grant on, as the successor of the one with the tag `after`
-    /// (`None`: of whichever is in force). Overrides that have run out by the store's clock are left out.
+    /// Puts `policy` into force for all replicas, from their next grant on, as the successor of the one with the tag
+    /// `after` (`None`: of whichever is in force). Overrides that have run out by the store's clock are left out.
     ///
     /// # Errors
-    /// [`Error::Conflict`] if another one has come into force meanwhile, [`Error::OtherNamespace`], [`Error::Change`] if a text of
-    /// `change` can't be kept, [`Error::Store`].
+    /// [`Error::Conflict`] if another one has come into force meanwhile, [`Error::OtherNamespace`], [`Error::Change`]
+    /// if a text of `change` can't be kept, [`Error::Store`].
     ///
     /// # Cancel safety
     /// Dropped before it is done the policy may be in force or not.
@@ -139,7 +140,8 @@ impl Tollgate {
         Ok((predecessor, unexpired))
     }
 
-    /// The policy without the overrides that have run out already, if it has any that do: those would be in force until the next sweep.
+    /// The policy without the overrides that have run out already, if it has any that do: those would be in force until
+    /// the next sweep.
     async fn unexpired(&self, policy: &Policy) -> Result<Option<Policy>, Error> {
         if policy.next_expiry_us().is_none() {
             return Ok(None);
@@ -148,7 +150,8 @@ impl Tollgate {
         Ok(Some(policy.without_expired(clock_us)?.policy))
     }
 
-    /// What the store's clock shows, in microseconds since 1970: by it overrides run out, whatever the clock of this machine says.
+    /// What the store's clock shows, in microseconds since 1970: by it overrides run out, whatever the clock of this
+    /// machine says.
     ///
     /// # Errors
     /// [`Error::Store`].
@@ -165,8 +168,8 @@ impl Tollgate {
         self.current().load().policy.namespace().to_owned()
     }
 
-    /// The buckets of `limit` for `key` as they stand, one for each of its measures, full if they were never used; none if the
-    /// policy has no such limit, or the limit can't have such a key.
+    /// The buckets of `limit` for `key` as they stand, one for each of its measures, full if they were never used; none
+    /// if the policy has no such limit, or the limit can't have such a key.
     ///
     /// # Errors
     /// [`Error::Store`].
@@ -174,8 +177,8 @@ impl Tollgate {
         self.standing(|policy| policy.buckets_of(limit, key)).await
     }
 
-    /// A page of the buckets that the store holds, of all limits or of one, from `cursor` on (`None`: from the beginning):
-    /// those that are not full, and those that have become full since the last sweep.
+    /// A page of the buckets that the store holds, of all limits or of one, from `cursor` on (`None`: from the
+    /// beginning): those that are not full, and those that have become full since the last sweep.
     ///
     /// # Errors
     /// [`Error::Store`], also for a cursor that no page has given.
@@ -185,7 +188,8 @@ impl Tollgate {
             return Ok(Buckets { buckets: Vec::new(), next: None });
         };
         let mut buckets = Vec::with_capacity(page.buckets.len());
-        // A record may be from before the last change of the policy: how its bucket stands since then is for the script to tell that charges it.
+        // A record may be from before the last change of the policy: how its bucket stands since then is for the script
+        // to tell that charges it.
         for listed in page.buckets.chunks(ASKED_MOST) {
             let names = || listed.iter().filter_map(|listed| listed.name.split_once(':'));
             let known = |policy: &Policy| {

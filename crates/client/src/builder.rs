@@ -101,8 +101,9 @@ impl Builder {
         self
     }
 
-    /// How the buckets of a namespace begin that the store does not know. Default: full in an embedded store, which was empty
-    /// before; empty in a shared one, which may have lost what was spent. A namespace that is known to be new can begin full.
+    /// How the buckets of a namespace begin that the store does not know. Default: full in an embedded store, which was
+    /// empty before; empty in a shared one, which may have lost what was spent. A namespace that is known to be new can
+    /// begin full.
     pub fn begin(mut self, begin: Begin) -> Self {
         self.begin = Some(begin);
         self
@@ -122,8 +123,8 @@ impl Builder {
     /// Most calls of one organisation and priority that wait in this process at once, at least 1; further ones get
     /// [`Error::TooManyWaiting`]. Default: 10,000.
     ///
-    /// It keeps a demand that is never met from filling the memory. Calls of [`Tollgate::try_acquire`] do not wait, and neither
-    /// count nor are turned away. Up to an eighth of those that count may be calls whose futures were dropped.
+    /// It keeps a demand that is never met from filling the memory. Calls of [`Tollgate::try_acquire`] do not wait, and
+    /// neither count nor are turned away. Up to an eighth of those that count may be calls whose futures were dropped.
     pub fn max_waiting(mut self, calls: usize) -> Self {
         self.waiting_most = calls.max(1);
         self
@@ -134,10 +135,10 @@ impl Builder {
     /// Must be called within a tokio runtime, on which the limiter's tasks then run.
     ///
     /// # Errors
-    /// [`Error::Namespace`] if the namespace is no name, [`Error::Address`] if certificates are given for a store without TLS,
-    /// [`Error::Store`] if the store can't be reached or is not fit,
-    /// [`Error::NoPolicy`] if neither the store nor the builder has one, [`Error::Policy`] if the stored one can't be read,
-    /// [`Error::OtherNamespace`] if the given one is for another namespace.
+    /// [`Error::Namespace`] if the namespace is no name, [`Error::Address`] if certificates are given for a store
+    /// without TLS, [`Error::Store`] if the store can't be reached or is not fit, [`Error::NoPolicy`] if neither the
+    /// store nor the builder has one, [`Error::Policy`] if the stored one can't be read, [`Error::OtherNamespace`] if
+    /// the given one is for another namespace.
     ///
     /// # Cancel safety
     /// Dropped before it is done the given policy may have been stored or not.
@@ -151,8 +152,9 @@ impl Builder {
         Ok(Tollgate::start(keeper, current, self.timeout, self.waiting_most))
     }
 
-    /// Removes all that the store has of the namespace: its policy and that one's history, its buckets, who waits at them, its API keys. Whether
-    /// there was anything. For namespaces that were made for a trial; nothing of it can be had back.
+    /// Removes all that the store has of the namespace: its policy and that one's history, its buckets, who waits at
+    /// them, its API keys. Whether there was anything. For namespaces that were made for a trial; nothing of it can be
+    /// had back.
     ///
     /// A replica that goes on with the namespace gives its policy back, as after any loss: end all of them first.
     ///

@@ -182,8 +182,8 @@ impl Call {
         self
     }
 
-    /// How many tokens the call takes from every limit it passes: at least 1, which is the default. A limit with a `cost` of
-    /// its own reads it off the query, where the query says it.
+    /// How many tokens the call takes from every limit it passes: at least 1, which is the default. A limit with a
+    /// `cost` of its own reads it off the query, where the query says it.
     pub fn cost(mut self, cost: u32) -> Call {
         if cost == 0 {
             self.report(CallError::CostZero);
@@ -192,9 +192,9 @@ impl Call {
         self
     }
 
-    /// A name of the caller's own, 1 to 256 bytes: under it this very call is charged once, however often it is asked for
-    /// within 10 minutes, at whichever replica. Where calls in flight are counted it is one call with one lease: it is over
-    /// as soon as one of those who were granted it has done with it.
+    /// A name of the caller's own, 1 to 256 bytes: under it this very call is charged once, however often it is asked
+    /// for within 10 minutes, at whichever replica. Where calls in flight are counted it is one call with one lease: it
+    /// is over as soon as one of those who were granted it has done with it.
     pub fn request_id(mut self, request_id: impl Into<String>) -> Call {
         self.request_id = Some(self.checked("request_id", request_id.into()));
         self

@@ -1,7 +1,7 @@
 //! Who changes a policy, and what for.
 
-/// Who changes a policy, and what for. It is kept with the version, read with it by every replica, and told in the audit trail: short texts of one
-/// line each.
+/// Who changes a policy, and what for. It is kept with the version, read with it by every replica, and told in the
+/// audit trail: short texts of one line each.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Change {
     /// Who makes the change: up to [`Change::AUTHOR_BYTES_MAX`] bytes without control characters.

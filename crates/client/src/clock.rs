@@ -1,4 +1,5 @@
-//! The time of this process: how long to wait, and until when. What counts against limits is the store's time, never this.
+//! The time of this process: how long to wait, and until when. What counts against limits is the store's time, never
+//! this.
 
 use std::future::Future;
 use std::time::Duration;
@@ -21,8 +22,8 @@ pub(crate) async fn sleep_until(at: Instant) {
     tokio::time::sleep_until(at).await;
 }
 
-/// Until when to wait on, at `now`, for what should have come by `due`: after a standstill it may have come, and lie there
-/// unread. `None` where nothing speaks for it.
+/// Until when to wait on, at `now`, for what should have come by `due`: after a standstill it may have come, and lie
+/// there unread. `None` where nothing speaks for it.
 pub(crate) fn respite(due: Instant, now: Instant) -> Option<Instant> {
     (now.saturating_duration_since(due) >= STANDSTILL).then(|| now + TAKEN_UP)
 }

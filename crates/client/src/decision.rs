@@ -30,9 +30,9 @@ pub struct Refused {
     pub measure: Measure,
     /// What there is too little of.
     pub reason: Reason,
-    /// From when the store decided, exact to the microsecond by its clock: decided on one microsecond earlier the call would
-    /// be refused again, at this time granted, if nobody else came. With [`Reason::Buckets`] it is a guess of one second, with
-    /// [`Reason::InFlight`] one of 5 to 250 milliseconds, by how long calls have been in flight so far.
+    /// From when the store decided, exact to the microsecond by its clock: decided on one microsecond earlier the call
+    /// would be refused again, at this time granted, if nobody else came. With [`Reason::Buckets`] it is a guess of one
+    /// second, with [`Reason::InFlight`] one of 5 to 250 milliseconds, by how long calls have been in flight so far.
     pub retry_after: Duration,
 }
 

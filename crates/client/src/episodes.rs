@@ -9,8 +9,8 @@ use crate::policy::Measure;
 
 /// A throttling episode that goes on: callers are refused or made to wait at a bucket, and were within the last minute.
 ///
-/// What it came to when it is over stands in the audit trail as [`AuditEvent::Episode`](crate::AuditEvent::Episode); of one that goes
-/// on for more than an hour that is told once an hour, and counted here is what came since.
+/// What it came to when it is over stands in the audit trail as [`AuditEvent::Episode`](crate::AuditEvent::Episode); of
+/// one that goes on for more than an hour that is told once an hour, and counted here is what came since.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Episode {
@@ -63,8 +63,8 @@ impl From<ListedEpisode> for Episode {
 }
 
 impl Tollgate {
-    /// A page of the throttling episodes that go on, of all limits or of one, from `cursor` on (`None`: from the beginning). A page may be
-    /// empty although there are more.
+    /// A page of the throttling episodes that go on, of all limits or of one, from `cursor` on (`None`: from the
+    /// beginning). A page may be empty although there are more.
     ///
     /// # Errors
     /// [`Error::Store`], also for a cursor that no page has given.

@@ -139,7 +139,8 @@ impl Tollgate {
         Acquire::new(self, call, Patience::Endless)
     }
 
-    /// The name of this replica, made when it was connected: 32 hexadecimal digits. The audit trail tells by it who did what.
+    /// The name of this replica, made when it was connected: 32 hexadecimal digits. The audit trail tells by it who did
+    /// what.
     #[must_use]
     pub fn replica(&self) -> &str {
         &self.keeper().library().replica
@@ -160,8 +161,9 @@ impl Tollgate {
 
     /// Looks whether the policy is still the store's, unless a call has just had that done. Whether it has looked.
     ///
-    /// Calls that the store decides on carry the policy's fence with them. This is for those it is never asked about: they
-    /// would go by a policy that was replaced long ago. Where the store does not answer, the policy at hand has to do.
+    /// Calls that the store decides on carry the policy's fence with them. This is for those it is never asked about:
+    /// they would go by a policy that was replaced long ago. Where the store does not answer, the policy at hand has to
+    /// do.
     pub(crate) async fn look_again(&self) -> bool {
         if !self.keeper().library().store.is_shared() || !self.is_time_to_look() {
             return false;

@@ -9,8 +9,8 @@ pub(crate) type QuickMap<K, V> = HashMap<K, V, BuildHasherDefault<Folding>>;
 /// Odd, with its bits spread evenly: 2^64 divided by the golden ratio.
 const FACTOR: u64 = 0x9e37_79b9_7f4a_7c15;
 
-/// Folds in one word after the other by a wide multiplication, about ten times as fast as the standard hash. It withstands
-/// only who can't choose the words.
+/// Folds in one word after the other by a wide multiplication, about ten times as fast as the standard hash. It
+/// withstands only who can't choose the words.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Folding(u64);
 

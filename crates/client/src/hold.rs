@@ -8,23 +8,26 @@ use crate::error::Error;
 use crate::gate::Tollgate;
 use crate::metrics::PausedBy;
 
-/// A policy that another replica writes at the same moment is met again on the next try; more than a few in a row are none.
+/// A policy that another replica writes at the same moment is met again on the next try; more than a few in a row are
+/// none.
 const TRIES: usize = 5;
 
 /// The shortest pause that is one: the scripts count in microseconds.
 const PAUSE_LEAST: Duration = Duration::from_micros(1);
 
 impl Tollgate {
-    /// Lets nothing pass the bucket of `limit` for `key`, in any replica, for `pause` from now on: a microsecond to 31 days, more or less is
-    /// taken for that. A pause that ends later stays. At its end the bucket is empty, and earns from then on. It is all that the limit counts for
-    /// the key, or will count when the policy or an override has changed. Returns how long it is paused.
+    /// Lets nothing pass the bucket of `limit` for `key`, in any replica, for `pause` from now on: a microsecond to 31
+    /// days, more or less is taken for that. A pause that ends later stays. At its end the bucket is empty, and earns
+    /// from then on. It is all that the limit counts for the key, or will count when the policy or an override has
+    /// changed. Returns how long it is paused.
     ///
-    /// Calls that wait go on waiting; a limit that only observes lets calls pass all the same. Those whose deadline is before the end are refused with the time at which to come. The audit trail
-    /// tells it.
+    /// Calls that wait go on waiting; a limit that only observes lets calls pass all the same. Those whose deadline is
+    /// before the end are refused with the time at which to come. The audit trail tells it.
     ///
     /// # Errors
-    /// [`Error::NoBucket`] if there is no such limit, or it can't have such a key, [`Error::TooManyBuckets`] if the bucket is none of those that
-    /// its limit may have, [`Error::Change`] if a text of `change` can't be kept, [`Error::Store`].
+    /// [`Error::NoBucket`] if there is no such limit, or it can't have such a key, [`Error::TooManyBuckets`] if the
+    /// bucket is none of those that its limit may have, [`Error::Change`] if a text of `change` can't be kept,
+    /// [`Error::Store`].
     ///
     /// # Cancel safety
     /// Dropped before it is done the bucket may be paused or not.
@@ -39,8 +42,8 @@ impl Tollgate {
         Ok(Duration::from_micros(reply.paused_us))
     }
 
-    /// Ends the pause of the bucket of `limit` for `key`, whoever has begun it, the provider too. The bucket is empty then, and earns from now
-    /// on; calls that wait for it ask again within 250 ms. Returns whether it was paused.
+    /// Ends the pause of the bucket of `limit` for `key`, whoever has begun it, the provider too. The bucket is empty
+    /// then, and earns from now on; calls that wait for it ask again within 250 ms. Returns whether it was paused.
     ///
     /// # Errors
     /// As those of [`Tollgate::pause`].

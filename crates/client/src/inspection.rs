@@ -17,8 +17,8 @@ use crate::store::{RefusedCommand, ServerAddress, ServerFacts, ServerVisit, Stor
 
 /// Looks at a store and a namespace, for whoever wants to know why a limiter does not work there.
 ///
-/// Made by [`Builder::inspection`]. Each question is asked by itself, so that one that fails does not hide the others. Nothing is
-/// written: no answer depends on the user's right to.
+/// Made by [`Builder::inspection`]. Each question is asked by itself, so that one that fails does not hide the others.
+/// Nothing is written: no answer depends on the user's right to.
 pub struct Inspection {
     library: Library,
     server: ServerAddress,
@@ -43,8 +43,8 @@ impl Builder {
     /// A look at the store and the namespace. Nothing is connected yet.
     ///
     /// # Errors
-    /// [`Error::Namespace`], and [`Error::Address`] if the store is embedded or certificates are given for one without TLS;
-    /// [`Error::Store`] if certificates can't be used.
+    /// [`Error::Namespace`], and [`Error::Address`] if the store is embedded or certificates are given for one without
+    /// TLS; [`Error::Store`] if certificates can't be used.
     pub fn inspection(self) -> Result<Inspection, Error> {
         let library = self.library()?;
         let (address, tls, timeout) = self.way();
@@ -86,8 +86,8 @@ impl Inspection {
         self.visit()?.facts().await
     }
 
-    /// The commands that are needed and that the user may not run. Each is tried in a way that changes nothing; those that are refused stand
-    /// in the server's `ACL LOG`.
+    /// The commands that are needed and that the user may not run. Each is tried in a way that changes nothing; those
+    /// that are refused stand in the server's `ACL LOG`.
     ///
     /// # Errors
     /// [`StoreError`] if there is no answer.

@@ -14,7 +14,8 @@ use crate::observe::percent;
 use crate::policy::Expired;
 use crate::replicas::Presence;
 
-/// A policy that another replica writes at the same moment is met again on the next try; more than a few in a row are none.
+/// A policy that another replica writes at the same moment is met again on the next try; more than a few in a row are
+/// none.
 const TRIES: usize = 5;
 
 /// Who changes the policy where nobody does.
@@ -74,13 +75,14 @@ impl Keeper {
         self.has_seen_epoch.load(Ordering::Relaxed).then(|| self.epoch.load(Ordering::Relaxed))
     }
 
-    /// The store has said when an operator has last ended a pause. After a loss of its state that may be earlier than was known.
+    /// The store has said when an operator has last ended a pause. After a loss of its state that may be earlier than
+    /// was known.
     pub(crate) fn saw_eased(&self, eased_us: u64) {
         self.eased_us.store(eased_us, Ordering::Relaxed);
     }
 
-    /// When an operator has last ended a pause, as far as is known: where it is another time than before, those who wait may go sooner
-    /// than they were told.
+    /// When an operator has last ended a pause, as far as is known: where it is another time than before, those who
+    /// wait may go sooner than they were told.
     pub(crate) fn eased_us(&self) -> u64 {
         self.eased_us.load(Ordering::Relaxed)
     }
@@ -142,8 +144,8 @@ impl Keeper {
         Err(Error::Conflict { current: self.current.load().fence().to_owned() })
     }
 
-    /// Puts the policy into force without the overrides that have run out by the store's clock. Returns how long it takes until the next
-    /// one does. Of a whole fleet one replica is the first; the others find its policy.
+    /// Puts the policy into force without the overrides that have run out by the store's clock. Returns how long it
+    /// takes until the next one does. Of a whole fleet one replica is the first; the others find its policy.
     pub(crate) async fn expire(&self) -> Result<Option<Duration>, Error> {
         if self.held().policy.next_expiry_us().is_none() {
             return Ok(None);

@@ -1,7 +1,8 @@
 //! Tollgate, a distributed outbound rate limiter: what applications use.
 //!
-//! A [`Call`] passes the limits of a [`Policy`]; a [`Tollgate`] grants it a [`Permit`], charged to all of them at once, or
-//! refuses it and tells when to come back. The counters are in Redis, shared by every replica, or embedded in the process.
+//! A [`Call`] passes the limits of a [`Policy`]; a [`Tollgate`] grants it a [`Permit`], charged to all of them at once,
+//! or refuses it and tells when to come back. The counters are in Redis, shared by every replica, or embedded in the
+//! process.
 
 mod access;
 mod acquire;

@@ -75,8 +75,8 @@ impl Library {
         question.decode(&reply).map_err(|error| StoreError::answer(Script::FORESEE, &error))
     }
 
-    /// Takes up that the provider has refused a call. Told again after a lost answer it may end the pause later, by as much as it
-    /// comes later, and counts as one more refusal in the audit trail; it changes nothing else.
+    /// Takes up that the provider has refused a call. Told again after a lost answer it may end the pause later, by as
+    /// much as it comes later, and counts as one more refusal in the audit trail; it changes nothing else.
     pub(crate) async fn back_off(
         &self,
         refused: &BackOff,
@@ -94,8 +94,8 @@ impl Library {
         Lower::decode(&reply).map_err(|error| StoreError::answer(Script::LOWER, &error))
     }
 
-    /// Pauses a bucket because an operator says so, or ends its pause. Told again after a lost answer it may end the pause later, by as much as
-    /// it comes later, and is told once more in the audit trail.
+    /// Pauses a bucket because an operator says so, or ends its pause. Told again after a lost answer it may end the
+    /// pause later, by as much as it comes later, and is told once more in the audit trail.
     pub(crate) async fn hold(&self, hold: &Hold, in_force: &InForce) -> Result<Reply<HoldReply>, StoreError> {
         let argument = |server: &str| hold.encode(&in_force.policy, in_force.fence(), server);
         let reply = self.ask(Script::PAUSE, argument).await?;
@@ -170,8 +170,8 @@ impl Library {
         }
     }
 
-    /// Writes a policy as the successor of `after`. `begin` is for a namespace without state, `learned` the limit that the policy has
-    /// learned by it, if it has.
+    /// Writes a policy as the successor of `after`. `begin` is for a namespace without state, `learned` the limit that
+    /// the policy has learned by it, if it has.
     pub(crate) async fn put(
         &self,
         policy: &Policy,

@@ -13,8 +13,8 @@ use crate::policy::{Bucket, Measure, Mode, Terms};
 
 /// A grant to send one call.
 ///
-/// Dropping it keeps what was charged: the call is taken to have been sent, and to be over. A call that was not sent gives its
-/// tokens back with [`Permit::give_back`].
+/// Dropping it keeps what was charged: the call is taken to have been sent, and to be over. A call that was not sent
+/// gives its tokens back with [`Permit::give_back`].
 ///
 /// Where a limit counts calls in flight, the call is one of them from its grant until its permit is dropped or settled:
 /// keep the permit until the answer has come. Of a process that has died the call counts until its
@@ -52,8 +52,8 @@ pub struct LimitState {
     pub measure: Measure,
     /// Whole tokens left in the bucket, or how many more calls may be in flight.
     pub remaining: u64,
-    /// Until the bucket is full again, if nobody else comes; where calls in flight are counted at the latest, if no lease is
-    /// renewed.
+    /// Until the bucket is full again, if nobody else comes; where calls in flight are counted at the latest, if no
+    /// lease is renewed.
     pub reset_after: Duration,
     /// What the bucket earns, costs and holds.
     pub terms: Terms,
@@ -98,8 +98,8 @@ impl Permit {
         self.charge().granted_at_us
     }
 
-    /// Tokens that the call costs by its own account, which were charged to every limit that does not read its costs off calls;
-    /// 0 if no limit applies to the call.
+    /// Tokens that the call costs by its own account, which were charged to every limit that does not read its costs
+    /// off calls; 0 if no limit applies to the call.
     #[must_use]
     pub fn cost(&self) -> u32 {
         self.charge().cost
@@ -111,15 +111,16 @@ impl Permit {
         self.grant.is_over()
     }
 
-    /// How long the call counts as in flight unless that is renewed, if a limit on its path counts calls in flight. This process
-    /// renews it as long as it holds the permit; whoever has its id does so with [`Tollgate::heartbeat`](crate::Tollgate::heartbeat).
+    /// How long the call counts as in flight unless that is renewed, if a limit on its path counts calls in flight.
+    /// This process renews it as long as it holds the permit; whoever has its id does so with
+    /// [`Tollgate::heartbeat`](crate::Tollgate::heartbeat).
     #[must_use]
     pub fn lease(&self) -> Option<Duration> {
         self.grant.leases().iter().filter_map(|lease| lease.bucket.terms().lease()).min()
     }
 
-    /// What was counted on the call's path, in the order of the policy, as it stood after the grant; a limit with several
-    /// measures is there with each. None if the permit was taken back by its id, which does not carry them.
+    /// What was counted on the call's path, in the order of the policy, as it stood after the grant; a limit with
+    /// several measures is there with each. None if the permit was taken back by its id, which does not carry them.
     pub fn limits(&self) -> impl Iterator<Item = LimitState> + '_ {
         self.charge()
             .path
@@ -131,17 +132,18 @@ impl Permit {
 
     /// Corrects the charge to what the call has really cost, in tokens, once it is known. The call is over.
     ///
-    /// Where a limit on the path reads its costs off calls, the correction is of such limits alone: the others count calls.
-    /// With a cost of 0 the call was not sent, and counts nowhere.
+    /// Where a limit on the path reads its costs off calls, the correction is of such limits alone: the others count
+    /// calls. With a cost of 0 the call was not sent, and counts nowhere.
     ///
-    /// Less than charged is given back, as far as it has not been earned back since, and only if the policy has not changed
-    /// since. More is charged in addition, even where the limit has no room left: the next calls wait the longer.
+    /// Less than charged is given back, as far as it has not been earned back since, and only if the policy has not
+    /// changed since. More is charged in addition, even where the limit has no room left: the next calls wait the
+    /// longer.
     ///
     /// # Errors
     /// [`Error::Store`] if the store did not answer in time, and the correction may have been made or not;
-    /// [`Error::Permit`] if the permit was settled before or granted more than 10 minutes ago, which only those of a call
-    /// with a [`request_id`](crate::Call::request_id) and those taken back by their id can be told: nothing is corrected
-    /// then, but the call is over; [`Error::Closed`] if the runtime of the limiter was shut down.
+    /// [`Error::Permit`] if the permit was settled before or granted more than 10 minutes ago, which only those of a
+    /// call with a [`request_id`](crate::Call::request_id) and those taken back by their id can be told: nothing is
+    /// corrected then, but the call is over; [`Error::Closed`] if the runtime of the limiter was shut down.
     ///
     /// # Cancel safety
     /// Once polled the correction is on its way, whether or not the future is polled to its end.

@@ -21,10 +21,11 @@ pub struct Replicas {
     pub now_us: u64,
     /// The tag of the policy in force.
     pub policy: String,
-    /// When the counters of the store began empty, in microseconds since 1970 by its clock: after a loss, or because the namespace was new. 0 where
-    /// they began full.
+    /// When the counters of the store began empty, in microseconds since 1970 by its clock: after a loss, or because
+    /// the namespace was new. 0 where they began full.
     pub epoch_began_us: u64,
-    /// Those that have said within five minutes that they live, which they do every 30 s: those that are there longest first.
+    /// Those that have said within five minutes that they live, which they do every 30 s: those that are there longest
+    /// first.
     pub replicas: Vec<ReplicaSeen>,
     /// There may be more: about two thousand are noted.
     pub is_cut: bool,
@@ -36,7 +37,8 @@ pub struct Replicas {
 pub struct ReplicaSeen {
     /// Its name, as in [`Tollgate::replica`].
     pub id: String,
-    /// From when on it has been there, in microseconds since 1970 by the store's clock. After a loss of the store's state from then on.
+    /// From when on it has been there, in microseconds since 1970 by the store's clock. After a loss of the store's
+    /// state from then on.
     pub since_us: u64,
     /// When it has last said so.
     pub seen_us: u64,
@@ -79,8 +81,8 @@ impl Tollgate {
         Ok(Replicas { now_us, policy, epoch_began_us: reply.since_us, replicas, is_cut: reply.is_full })
     }
 
-    /// Has the store forget that this replica is there, for a process that is about to end; without it [`Tollgate::replicas`] tells it for five
-    /// more minutes. Calls are granted as before.
+    /// Has the store forget that this replica is there, for a process that is about to end; without it
+    /// [`Tollgate::replicas`] tells it for five more minutes. Calls are granted as before.
     ///
     /// # Errors
     /// [`Error::Store`].

@@ -1,7 +1,7 @@
 //! Permit ids: permits as text that any replica can take back.
 //!
-//! An id carries the permit itself, sealed with a secret of the namespace, so that nothing has to be stored for the many
-//! permits that nobody ever settles.
+//! An id carries the permit itself, sealed with a secret of the namespace, so that nothing has to be stored for the
+//! many permits that nobody ever settles.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -42,8 +42,8 @@ struct Content {
 }
 
 impl Tollgate {
-    /// Turns a permit into an id, for whoever settles it later, at whichever replica. Its [lease](Permit::lease), if it has
-    /// one, is from here on renewed only by [`Tollgate::heartbeat`].
+    /// Turns a permit into an id, for whoever settles it later, at whichever replica. Its [lease](Permit::lease), if it
+    /// has one, is from here on renewed only by [`Tollgate::heartbeat`].
     #[must_use]
     pub fn hand_over(&self, permit: Permit) -> String {
         let charge = permit.charge();
@@ -69,7 +69,8 @@ impl Tollgate {
         BASE64.encode(bytes)
     }
 
-    /// Takes back a permit by its id. It can be settled once, within 10 minutes of its grant. Dropped, its call is over.
+    /// Takes back a permit by its id. It can be settled once, within 10 minutes of its grant. Dropped, its call is
+    /// over.
     ///
     /// # Errors
     /// [`PermitError::Unknown`] if the id was not given out for this namespace.
@@ -82,12 +83,12 @@ impl Tollgate {
         Ok(Permit::new(grant, Duration::ZERO))
     }
 
-    /// Says that the call of a permit that was handed over is still in flight: its [lease](Permit::lease) begins anew. Without
-    /// a lease nothing is to be said, and nothing is done.
+    /// Says that the call of a permit that was handed over is still in flight: its [lease](Permit::lease) begins anew.
+    /// Without a lease nothing is to be said, and nothing is done.
     ///
     /// # Errors
-    /// [`PermitError::Unknown`] if the id was not given out for this namespace; [`PermitError::SettledBefore`] if the permit
-    /// was settled: its call is over; [`Error::Store`].
+    /// [`PermitError::Unknown`] if the id was not given out for this namespace; [`PermitError::SettledBefore`] if the
+    /// permit was settled: its call is over; [`Error::Store`].
     ///
     /// # Cancel safety
     /// Once polled the renewal is on its way, whether or not the future is polled to its end.

@@ -15,8 +15,9 @@ const PAUSE: Duration = Duration::from_secs(5);
 /// Longest pause, so that a replica takes over soon where another one is gone.
 const PAUSE_LONGEST: Duration = Duration::from_secs(10);
 
-/// Sweeps for as long as it is polled, says now and then that this replica lives, and sees to overrides that run out, whether or not the store can be swept. The store says when there
-/// is work: of a whole fleet one call in its time does it.
+/// Sweeps for as long as it is polled, says now and then that this replica lives, and sees to overrides that run out,
+/// whether or not the store can be swept. The store says when there is work: of a whole fleet one call in its time does
+/// it.
 pub(crate) async fn run(keeper: Arc<Keeper>) {
     let mut announced = None;
     loop {
@@ -36,7 +37,8 @@ pub(crate) async fn run(keeper: Arc<Keeper>) {
     }
 }
 
-/// What passes by itself is told where it is asked for; what somebody has to mend is told here too, as it stays so till then.
+/// What passes by itself is told where it is asked for; what somebody has to mend is told here too, as it stays so till
+/// then.
 fn tell(error: &Error, what: &str) {
     use StoreError::{Forbidden, NoAuditTrail, Schema};
     if matches!(error, Error::Store(Forbidden { .. } | NoAuditTrail { .. } | Schema { .. })) {

@@ -31,8 +31,8 @@ pub enum UsageStep {
 pub struct UsageQuery {
     /// By the minute or by the hour.
     pub step: UsageStep,
-    /// Each minute or hour that begins in this span of time, in microseconds since 1970 by the store's clock. Of one longer than is kept,
-    /// the end.
+    /// Each minute or hour that begins in this span of time, in microseconds since 1970 by the store's clock. Of one
+    /// longer than is kept, the end.
     pub span_us: Range<u64>,
     /// Only this limit.
     pub limit: Option<String>,
@@ -48,8 +48,8 @@ pub struct UsageQuery {
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Usage {
-    /// Up to when all is in it, in microseconds since 1970 by the store's clock: what was granted later may be missing. The end of a
-    /// minute, within about a minute and a half of now while any replica runs; 0 if that is not known yet.
+    /// Up to when all is in it, in microseconds since 1970 by the store's clock: what was granted later may be missing.
+    /// The end of a minute, within about a minute and a half of now while any replica runs; 0 if that is not known yet.
     pub complete_until_us: u64,
     /// By time, limit and key.
     pub rows: Vec<UsageRow>,
@@ -116,7 +116,8 @@ impl Tollgate {
         Ok(Usage { complete_until_us, rows, is_cut })
     }
 
-    /// Has the pages of these minutes or hours taken, in their order, until that is enough. Returns up to when all is in the books.
+    /// Has the pages of these minutes or hours taken, in their order, until that is enough. Returns up to when all is
+    /// in the books.
     pub(crate) async fn read_books(
         &self,
         step: UsageStep,

@@ -53,12 +53,12 @@ impl Tollgate {
         Ok(record.map(PolicyVersion::from))
     }
 
-    /// Puts what an earlier version said into force again, as a new version after the one with the tag `after` (`None`: after
-    /// whichever is in force).
+    /// Puts what an earlier version said into force again, as a new version after the one with the tag `after` (`None`:
+    /// after whichever is in force).
     ///
     /// # Errors
-    /// [`Error::NoSuchVersion`] if the store does not keep it, [`Error::Policy`] if this version of Tollgate can't read it, and those of
-    /// [`Tollgate::put_policy`].
+    /// [`Error::NoSuchVersion`] if the store does not keep it, [`Error::Policy`] if this version of Tollgate can't read
+    /// it, and those of [`Tollgate::put_policy`].
     ///
     /// # Cancel safety
     /// Dropped before it is done it may be in force or not.

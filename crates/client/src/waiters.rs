@@ -36,8 +36,9 @@ pub struct Waiters {
 
 /// A bucket at which somebody waits.
 ///
-/// A *ticket* is a place in its queue. A replica takes no more of them for a flow than may be granted within a fifth of a second, so there
-/// may be fewer than calls that wait; and a ticket whose owner has gone stays until a little after the time at which he would have come.
+/// A *ticket* is a place in its queue. A replica takes no more of them for a flow than may be granted within a fifth of
+/// a second, so there may be fewer than calls that wait; and a ticket whose owner has gone stays until a little after
+/// the time at which he would have come.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct WaitedAt {
@@ -53,14 +54,15 @@ pub struct WaitedAt {
     pub tickets: u64,
     /// The tokens that they want.
     pub tokens: u64,
-    /// Until all of them can have been granted; `None` where calls in flight are counted, as nobody knows when those are over.
+    /// Until all of them can have been granted; `None` where calls in flight are counted, as nobody knows when those
+    /// are over.
     pub expected_in: Option<Duration>,
     /// Until it earns again, if it is paused; else zero.
     pub paused_for: Duration,
     /// At which part of its rate it goes, in hundredths, 2 to 100.
     pub pace_percent: u32,
-    /// Who waits there, as far as it is known: an organisation's calls of one priority of which the last waits, and which have asked in the
-    /// last minute or so. In the order of their turns.
+    /// Who waits there, as far as it is known: an organisation's calls of one priority of which the last waits, and
+    /// which have asked in the last minute or so. In the order of their turns.
     pub orgs: Vec<WaitingOrg>,
 }
 
@@ -83,8 +85,8 @@ pub struct WaitingOrg {
 }
 
 impl Tollgate {
-    /// Who waits where, from `cursor` on (`None`: from the beginning). Of a namespace of some thousand buckets that is all; else the rest
-    /// is asked for with [`Waiters::next`].
+    /// Who waits where, from `cursor` on (`None`: from the beginning). Of a namespace of some thousand buckets that is
+    /// all; else the rest is asked for with [`Waiters::next`].
     ///
     /// # Errors
     /// [`Error::Store`], also for a cursor that no answer has given.
@@ -122,8 +124,8 @@ impl Tollgate {
 type Found = BTreeMap<(String, &'static str, String), WaitedAt>;
 
 impl WaitersQuery {
-    /// Adds a bucket of a page to those that were found, or to the same one of an earlier page who else waits there. One that is none of the
-    /// policy's is left out: nobody waits there any more.
+    /// Adds a bucket of a page to those that were found, or to the same one of an earlier page who else waits there.
+    /// One that is none of the policy's is left out: nobody waits there any more.
     fn take_up(&self, policy: &Policy, waited: &WaitedBucket, found: &mut Found) {
         let Some((counted_as, key)) = waited.name.split_once(':') else { return };
         if self.key.as_ref().is_some_and(|wanted| wanted != key) {

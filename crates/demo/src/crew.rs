@@ -60,8 +60,8 @@ impl Crew {
         clock::since(self.began)
     }
 
-    /// Lets them work for `length`, and then until every click has its answer and every organisation its batch, for at most half as
-    /// long again.
+    /// Lets them work for `length`, and then until every click has its answer and every organisation its batch, for at
+    /// most half as long again.
     pub(crate) async fn work_for(
         &mut self,
         length: Duration,

@@ -16,8 +16,8 @@ use crate::report::{Report, Run, Wait};
 use crate::settings::Settings;
 use crate::traffic::Traffic;
 
-/// The fixed batch, as a part of what the known quota lets pass while a run is judged. With the rest hidden, and one organisation that
-/// asks for ten times as much, every client comes so far.
+/// The fixed batch, as a part of what the known quota lets pass while a run is judged. With the rest hidden, and one
+/// organisation that asks for ten times as much, every client comes so far.
 const BATCH_PERCENT: u64 = 20;
 
 /// A scenario that can be run, and a namespace for it that nobody else has.
@@ -66,7 +66,8 @@ impl Demo {
         (known * BATCH_PERCENT / 100 / *orgs as u64).max(1)
     }
 
-    /// Sets up all limiters and lets them go again, so that a store that is not fit is told before anything else is done.
+    /// Sets up all limiters and lets them go again, so that a store that is not fit is told before anything else is
+    /// done.
     ///
     /// # Errors
     /// [`DemoError::Limiter`] if the store can't be reached or is not fit.
@@ -93,7 +94,8 @@ impl Demo {
         Ok(run)
     }
 
-    /// Removes the namespace from the store. Nobody may use it any more: end the runtime that [`Demo::run`] was run on before.
+    /// Removes the namespace from the store. Nobody may use it any more: end the runtime that [`Demo::run`] was run on
+    /// before.
     ///
     /// # Errors
     /// [`DemoError::Limiter`] if the store can't be reached or refuses it.

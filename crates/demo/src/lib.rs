@@ -1,7 +1,9 @@
-//! What Tollgate is for, shown: a fleet of replicas calls a provider whose limits are partly hidden, in three ways, one after the other.
+//! What Tollgate is for, shown: a fleet of replicas calls a provider whose limits are partly hidden, in three ways, one
+//! after the other.
 //!
-//! The provider is `tollgate-simulator` on a loopback port, in real time; its ledger judges. The three ways ([`Client`]) have the
-//! same callers, drawn from the same seed. `tollgate demo` puts a [`Demo`] on a terminal, and tests run one of its clients at length.
+//! The provider is `tollgate-simulator` on a loopback port, in real time; its ledger judges. The three ways
+//! ([`Client`]) have the same callers, drawn from the same seed. `tollgate demo` puts a [`Demo`] on a terminal, and
+//! tests run one of its clients at length.
 
 mod batch;
 mod bucket;

@@ -12,7 +12,8 @@ pub struct Progress {
     pub client: Option<Client>,
     /// Since its beginning.
     pub passed: Duration,
-    /// How long it is judged. It may go on for half as long again, until every click has its answer and every organisation its batch.
+    /// How long it is judged. It may go on for half as long again, until every click has its answer and every
+    /// organisation its batch.
     pub length: Duration,
     /// Calls that are done.
     pub done: u64,

@@ -32,8 +32,8 @@ pub struct Run {
     pub jain: f64,
     /// How long people waited, from the click to the answer.
     pub interactive_wait_ms: Wait,
-    /// When the last organisation had its batch, in seconds since the beginning. None if that takes more than half as long again as the
-    /// run is judged.
+    /// When the last organisation had its batch, in seconds since the beginning. None if that takes more than half as
+    /// long again as the run is judged.
     pub batch_seconds: Option<f64>,
 }
 

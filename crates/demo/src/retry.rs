@@ -15,10 +15,11 @@ use crate::clock;
 const FIRST: Duration = Duration::from_millis(200);
 const MOST: Duration = Duration::from_secs(10);
 
-/// Sends a refused call again until it is done: after `Retry-After` and up to a tenth more, or else after a back-off that doubles.
+/// Sends a refused call again until it is done: after `Retry-After` and up to a tenth more, or else after a back-off
+/// that doubles.
 ///
-/// Written here, as the crates that retry do not wait for `Retry-After` and add jitter to it, and a baseline that does without would
-/// be beaten too easily.
+/// Written here, as the crates that retry do not wait for `Retry-After` and add jitter to it, and a baseline that does
+/// without would be beaten too easily.
 #[derive(Debug)]
 pub(crate) struct Retry {
     random: Mutex<fastrand::Rng>,

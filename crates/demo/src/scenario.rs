@@ -128,7 +128,8 @@ impl Scenario {
         Some(Self::from_toml(name, built_in.text))
     }
 
-    /// A scenario in TOML; the built-in ones in `crates/demo/scenarios` show every field. The policy's namespace is each demo's own.
+    /// A scenario in TOML; the built-in ones in `crates/demo/scenarios` show every field. The policy's namespace is
+    /// each demo's own.
     pub fn from_toml(name: &str, text: &str) -> Result<Self, ScenarioError> {
         let name = name.to_owned();
         let document: Document = match toml::from_str(text) {

@@ -23,7 +23,8 @@ pub struct Settings {
     pub scenario: Scenario,
     /// What the traffic is drawn from.
     pub seed: u64,
-    /// How long each run is judged, at least three windows of the scenario, at most 3,600. Judged are the whole windows in it.
+    /// How long each run is judged, at least three windows of the scenario, at most 3,600. Judged are the whole windows
+    /// in it.
     pub seconds: u64,
     /// Processes that call, 1 to 32.
     pub replicas: usize,

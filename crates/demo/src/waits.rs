@@ -30,8 +30,8 @@ impl Waits {
         self.lock().iter().all(Option::is_some)
     }
 
-    /// The wait that so many of a hundred did not exceed. Who has no answer yet, so long after the beginning, has waited until now:
-    /// left out, the longest waits would be those that are not counted.
+    /// The wait that so many of a hundred did not exceed. Who has no answer yet, so long after the beginning, has
+    /// waited until now: left out, the longest waits would be those that are not counted.
     pub(crate) fn percentile(&self, percent: usize, now: Duration) -> Duration {
         let mut waits: Vec<_> = self
             .lock()

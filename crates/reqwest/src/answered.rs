@@ -13,8 +13,8 @@ use crate::body::AnswerBody;
 use crate::clock;
 use crate::in_flight::InFlight;
 
-/// How long the beginning of a body is waited for. What says that a call was throttled is short and comes with its head; a
-/// stream that has only just begun must reach the caller.
+/// How long the beginning of a body is waited for. What says that a call was throttled is short and comes with its
+/// head; a stream that has only just begun must reach the caller.
 const BODY_WAIT: Duration = Duration::from_secs(2);
 
 /// Reads `Retry-After` off a 503, whichever the provider's own adapter is.
@@ -111,7 +111,8 @@ fn unavailable_for(answer: &Answer<'_>) -> Option<Duration> {
 
 /// The response as it came.
 fn whole(mut parts: response::Parts, body: AnswerBody, url: Url) -> Response {
-    // The address that was answered goes from one type of response to the other by an extension that has no other way in.
+    // The address that was answered goes from one type of response to the other by an extension that has no other way
+    // in.
     if let Ok(marked) = http::Response::builder().url(url).body(()) {
         parts.extensions.extend(marked.into_parts().0.extensions);
     }

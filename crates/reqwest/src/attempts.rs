@@ -83,7 +83,8 @@ impl<'a> Attempts<'a> {
         }
     }
 
-    /// The call of the next attempt. Under the name that the first one has it would be granted without a charge, though it is sent.
+    /// The call of the next attempt. Under the name that the first one has it would be granted without a charge, though
+    /// it is sent.
     fn charged_anew(&self) -> Cow<'a, Call> {
         if self.sent > 0 && self.call.get_request_id().is_some() {
             Cow::Owned(self.call.clone().without_request_id())

@@ -6,8 +6,8 @@ use std::time::Duration;
 const FIRST: Duration = Duration::from_millis(200);
 const MOST: Duration = Duration::from_secs(10);
 
-/// Where nobody says how long to wait: a random time, up to 200 ms before the first retry and twice as long before each further
-/// one, at most 10 s. A half of it at least, so that a try is never at once.
+/// Where nobody says how long to wait: a random time, up to 200 ms before the first retry and twice as long before each
+/// further one, at most 10 s. A half of it at least, so that a try is never at once.
 pub(crate) fn guessed(tries: u32) -> Duration {
     let most = FIRST.saturating_mul(2_u32.saturating_pow(tries.saturating_sub(1))).min(MOST);
     most / 2 + up_to(most / 2)

@@ -11,8 +11,8 @@ use reqwest::{Body, Error};
 
 use crate::in_flight::InFlight;
 
-/// A body whose beginning may have been read already. Whoever reads it gets every frame once, in order, and an error where one
-/// came.
+/// A body whose beginning may have been read already. Whoever reads it gets every frame once, in order, and an error
+/// where one came.
 #[derive(Debug)]
 pub(crate) struct AnswerBody {
     /// What was read and not passed on yet.

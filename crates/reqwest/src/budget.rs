@@ -13,9 +13,9 @@ const PER_SECOND: u16 = 10;
 
 /// How many requests may be sent again, of all that pass a middleware.
 ///
-/// Retries help against a provider that fails now and then, and make it worse for one that fails all the time. So in any ten
-/// seconds there are at most ten times [`per_second`](Self::per_second) retries, and [`percent`](Self::percent) of the requests
-/// of that time in addition. Once they are used up, answers and errors reach the caller as they came.
+/// Retries help against a provider that fails now and then, and make it worse for one that fails all the time. So in
+/// any ten seconds there are at most ten times [`per_second`](Self::per_second) retries, and [`percent`](Self::percent)
+/// of the requests of that time in addition. Once they are used up, answers and errors reach the caller as they came.
 ///
 /// Clones share one budget, so several clients of a process can have one together.
 ///

@@ -8,8 +8,8 @@ use crate::clock::{self, Instant};
 
 /// How long a request may wait for its limits, its token and its retries: an extension of the request.
 ///
-/// It counts from the moment when the request reaches the first of this crate's middlewares. The time that the provider takes
-/// to answer counts too, but an answer that is late is not cut off: that is for the timeout of `reqwest`.
+/// It counts from the moment when the request reaches the first of this crate's middlewares. The time that the provider
+/// takes to answer counts too, but an answer that is late is not cut off: that is for the timeout of `reqwest`.
 ///
 /// ```
 /// # fn example(http: &reqwest_middleware::ClientWithMiddleware) {

@@ -7,7 +7,8 @@ use crate::oauth::TokenError;
 
 /// Why a request was not sent, or not sent again.
 ///
-/// It reaches the caller inside [`reqwest_middleware::Error::Middleware`]; [`error_in`] and [`refused_in`] find it there.
+/// It reaches the caller inside [`reqwest_middleware::Error::Middleware`]; [`error_in`] and [`refused_in`] find it
+/// there.
 #[derive(Clone, Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {

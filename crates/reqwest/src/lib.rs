@@ -1,8 +1,10 @@
-//! Tollgate in front of `reqwest`: calls wait for their limits, refusals reach the whole fleet, tokens renew themselves.
+//! Tollgate in front of `reqwest`: calls wait for their limits, refusals reach the whole fleet, tokens renew
+//! themselves.
 //!
-//! A [`TollgateMiddleware`] stands in a `reqwest-middleware` client. It has a [`Call`](tollgate::Call) made of each request,
-//! waits for its permit, sends it, reads what the answer says of limits, tells the fleet, and sends again what can safely be
-//! sent again. In front of it an [`OauthMiddleware`](oauth::OauthMiddleware) gives each organisation its own token.
+//! A [`TollgateMiddleware`] stands in a `reqwest-middleware` client. It has a [`Call`](tollgate::Call) made of each
+//! request, waits for its permit, sends it, reads what the answer says of limits, tells the fleet, and sends again what
+//! can safely be sent again. In front of it an [`OauthMiddleware`](oauth::OauthMiddleware) gives each organisation its
+//! own token.
 //!
 //! ```no_run
 //! # async fn example(gate: tollgate::Tollgate) -> Result<(), Box<dyn std::error::Error>> {

@@ -6,6 +6,7 @@ pub enum OnStoreError {
     /// It fails, with [`Error::Limiter`](crate::Error::Limiter), and is not sent.
     #[default]
     Fail,
-    /// It is sent without a permit. Nothing is charged, so the fleet may send more than its limits allow while this lasts.
+    /// It is sent without a permit. Nothing is charged, so the fleet may send more than its limits allow while this
+    /// lasts.
     SendAnyway,
 }

@@ -62,13 +62,15 @@ impl<'a> Outgoing<'a> {
         self.extension::<Org>().map(Org::name)
     }
 
-    /// The call that this request is: method, path and query of its URL, the host as the attribute `host`, and the fingerprint
-    /// of its bearer token where it has one. Who calls, how urgently and at what cost is for the application to add.
+    /// The call that this request is: method, path and query of its URL, the host as the attribute `host`, and the
+    /// fingerprint of its bearer token where it has one. Who calls, how urgently and at what cost is for the
+    /// application to add.
     pub fn call(&self) -> Call {
         self.call_at(self.request.url().path())
     }
 
-    /// The same for another path than the URL's, such as a template (`/users/{id}`) or one without the prefix of a gateway.
+    /// The same for another path than the URL's, such as a template (`/users/{id}`) or one without the prefix of a
+    /// gateway.
     pub fn call_at(&self, path: &str) -> Call {
         let url = self.request.url();
         let target = url.query().map(|query| format!("{path}?{query}"));

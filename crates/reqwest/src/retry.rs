@@ -36,8 +36,8 @@ pub(crate) fn after_answer(method: &Method, answered: &Answered) -> Option<Again
         .then(|| answered.unavailable_for.map_or(Again::Guessed, Again::Told))
 }
 
-/// Whether and when a request is sent again that was not answered. One that has timed out is not: it may still be at work, and
-/// its caller has waited as long as was to be waited.
+/// Whether and when a request is sent again that was not answered. One that has timed out is not: it may still be at
+/// work, and its caller has waited as long as was to be waited.
 pub(crate) fn after_error(method: &Method, error: &reqwest_middleware::Error) -> Option<Again> {
     let reqwest_middleware::Error::Reqwest(error) = error else { return None };
     let is_connection = error.is_connect() || (error.is_request() && !error.is_timeout());

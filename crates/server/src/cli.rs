@@ -75,7 +75,8 @@ mod tests {
         Cli::command().debug_assert();
     }
 
-    /// Text that is broken into lines by hand is broken once more on a terminal that is narrower, in the middle of a sentence.
+    /// Text that is broken into lines by hand is broken once more on a terminal that is narrower, in the middle of a
+    /// sentence.
     #[test]
     fn the_end_of_a_help_fits_a_terminal_of_100_columns() {
         let wide = wide_lines(&Cli::command());

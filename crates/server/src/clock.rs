@@ -1,4 +1,5 @@
-//! The time of this machine: of day, and how much has passed. What counts against limits is the store's time, never this.
+//! The time of this machine: of day, and how much has passed. What counts against limits is the store's time, never
+//! this.
 
 use std::time::SystemTime;
 

@@ -11,29 +11,31 @@ use serde::Deserialize;
 /// Every option, each of them three ways: `--log-format json`, `TOLLGATE_LOG_FORMAT=json`, and in the file
 /// `log_format = "json"`. A flag counts before a variable, a variable before the file, the file before the default.
 ///
-/// All are texts until [`Settings`](crate::settings::Settings) are made from them, so that an error names the option the
-/// same way wherever it was written. The comments are what `--help` shows.
+/// All are texts until [`Settings`](crate::settings::Settings) are made from them, so that an error names the option
+/// the same way wherever it was written. The comments are what `--help` shows.
 #[derive(Args, Clone, Debug, Default, Deserialize, PartialEq, Eq)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Config {
-    /// Where to listen: IP:PORT or localhost:PORT, port 0 takes a free one. Only the loopback, unless the namespace has an API key, which
-    /// `tollgate keys create --store` makes, or --require-keys or --insecure-listen is given [default: 127.0.0.1:8080]
+    /// Where to listen: IP:PORT or localhost:PORT, port 0 takes a free one. Only the loopback, unless the namespace has
+    /// an API key, which `tollgate keys create --store` makes, or --require-keys or --insecure-listen is given
+    /// [default: 127.0.0.1:8080]
     #[arg(long, env = "TOLLGATE_LISTEN", value_name = "IP:PORT")]
     pub(crate) listen: Option<String>,
 
     #[expect(clippy::doc_markdown, reason = "shown by --help, as it is")]
-    /// Where the counters are: redis://host, redis://user:password@host:6379/0, rediss:// for TLS, unix:///path/to/socket,
-    /// or embedded: for none. All replicas on one store share its limits. A password is better given by the variable or
-    /// the file, where `ps` does not show it [default: embedded:]
+    /// Where the counters are: redis://host, redis://user:password@host:6379/0, rediss:// for TLS,
+    /// unix:///path/to/socket, or embedded: for none. All replicas on one store share its limits. A password is better
+    /// given by the variable or the file, where `ps` does not show it [default: embedded:]
     #[arg(long, env = "TOLLGATE_STORE", value_name = "URL", hide_env_values = true)]
     pub(crate) store: Option<StoreUrl>,
 
-    /// The authorities, in PEM, one of which has issued the certificate of a rediss:// store; nobody else is trusted then
-    /// [default: Mozilla's roots]
+    /// The authorities, in PEM, one of which has issued the certificate of a rediss:// store; nobody else is trusted
+    /// then [default: Mozilla's roots]
     #[arg(long, env = "TOLLGATE_STORE_CA", value_name = "FILE")]
     pub(crate) store_ca: Option<String>,
 
-    /// The certificate, in PEM, that is shown to a rediss:// store which asks for one; needs --store-key [default: none]
+    /// The certificate, in PEM, that is shown to a rediss:// store which asks for one; needs --store-key [default:
+    /// none]
     #[arg(long, env = "TOLLGATE_STORE_CERT", value_name = "FILE")]
     pub(crate) store_cert: Option<String>,
 
@@ -41,8 +43,8 @@ pub(crate) struct Config {
     #[arg(long, env = "TOLLGATE_STORE_KEY", value_name = "FILE")]
     pub(crate) store_key: Option<String>,
 
-    /// The policy to begin with, in TOML or JSON, where the namespace has none yet; afterwards the store's counts and is
-    /// changed by PUT /v1/{namespace}/policy [default: the stored one; embedded, a built-in example]
+    /// The policy to begin with, in TOML or JSON, where the namespace has none yet; afterwards the store's counts and
+    /// is changed by PUT /v1/{namespace}/policy [default: the stored one; embedded, a built-in example]
     #[arg(long, env = "TOLLGATE_POLICY", value_name = "FILE")]
     pub(crate) policy: Option<String>,
 
@@ -59,8 +61,8 @@ pub(crate) struct Config {
     #[arg(long, env = "TOLLGATE_STORE_TIMEOUT", value_name = "TIME")]
     pub(crate) store_timeout: Option<String>,
 
-    /// The certificate, in PEM with its issuers behind it, that is shown to callers: with it the port speaks TLS and nothing else. Taken up
-    /// again when the file is renewed; needs --tls-key [default: none]
+    /// The certificate, in PEM with its issuers behind it, that is shown to callers: with it the port speaks TLS and
+    /// nothing else. Taken up again when the file is renewed; needs --tls-key [default: none]
     #[arg(long, env = "TOLLGATE_TLS_CERT", value_name = "FILE")]
     pub(crate) tls_cert: Option<String>,
 
@@ -68,8 +70,8 @@ pub(crate) struct Config {
     #[arg(long, env = "TOLLGATE_TLS_KEY", value_name = "FILE")]
     pub(crate) tls_key: Option<String>,
 
-    /// Most API keys that open nothing from one address in a minute, 1 to 1000000; further ones are answered 429, and good ones as ever
-    /// [default: 30]
+    /// Most API keys that open nothing from one address in a minute, 1 to 1000000; further ones are answered 429, and
+    /// good ones as ever [default: 30]
     #[arg(long, env = "TOLLGATE_MAX_BAD_LOGINS", value_name = "NUMBER")]
     pub(crate) max_bad_logins: Option<String>,
 
@@ -88,9 +90,10 @@ pub(crate) struct Config {
     #[arg(long, env = "TOLLGATE_DRAIN", value_name = "TIME")]
     pub(crate) drain: Option<String>,
 
-    /// Ask for an API key from the start, also while the namespace has none: everything below /v1 and /metrics is then refused until
-    /// `tollgate keys create --store` makes one. Without it nobody is asked before the first key, nor at a replica that starts when the
-    /// store has lost all of them and no replica is left that knew them. Needs a store [default: false]
+    /// Ask for an API key from the start, also while the namespace has none: everything below /v1 and /metrics is then
+    /// refused until `tollgate keys create --store` makes one. Without it nobody is asked before the first key, nor at
+    /// a replica that starts when the store has lost all of them and no replica is left that knew them. Needs a store
+    /// [default: false]
     #[arg(
         long,
         env = "TOLLGATE_REQUIRE_KEYS",
@@ -101,9 +104,9 @@ pub(crate) struct Config {
     )]
     pub(crate) require_keys: Option<String>,
 
-    /// Listen on other addresses than the loopback, and to requests for other hosts than localhost, although the namespace has no API
-    /// key: whoever reaches the port then takes permits and changes the policy. For containers and networks that keep
-    /// strangers out [default: false]
+    /// Listen on other addresses than the loopback, and to requests for other hosts than localhost, although the
+    /// namespace has no API key: whoever reaches the port then takes permits and changes the policy. For containers and
+    /// networks that keep strangers out [default: false]
     #[arg(
         long,
         env = "TOLLGATE_INSECURE_LISTEN",
@@ -186,7 +189,8 @@ impl Config {
     }
 }
 
-/// The first that says anything. An empty text says nothing: it is what compose files make of a variable that is not set.
+/// The first that says anything. An empty text says nothing: it is what compose files make of a variable that is not
+/// set.
 fn first<T: AsRef<str>>(one: Option<T>, other: Option<T>) -> Option<T> {
     let says_anything = |text: &T| !text.as_ref().is_empty();
     one.filter(says_anything).or(other.filter(says_anything))

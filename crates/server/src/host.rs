@@ -23,7 +23,8 @@ pub(crate) enum Hosts {
     Any,
 }
 
-/// Lets requests pass that name this machine. Once callers are asked for keys, which no page of a stranger has, it lets all pass.
+/// Lets requests pass that name this machine. Once callers are asked for keys, which no page of a stranger has, it lets
+/// all pass.
 pub(crate) async fn only_loopback(State(app): State<App>, request: Request, next: Next) -> Response {
     if app.access.is_asking() || is_for_loopback(&request) {
         return next.run(request).await;

@@ -1,7 +1,7 @@
 //! Tollgate, the service: the acquire and admin API over HTTP, and the command line of the binary `tollgate`.
 //!
-//! [`router`] is the API over a limiter of this process, for programs that have a server of their own; [`Server`] is the
-//! whole service: connections, time limits, and an end that answers what is in flight.
+//! [`router`] is the API over a limiter of this process, for programs that have a server of their own; [`Server`] is
+//! the whole service: connections, time limits, and an end that answers what is in flight.
 
 mod access;
 mod api;

@@ -29,8 +29,8 @@ impl<S: Sync, T: DeserializeOwned> FromRequestParts<S> for Query<T> {
     }
 }
 
-/// The query of a request that takes none. Every handler below `/v1/{ns}` takes this or a [`Query`] of its own: a parameter that is
-/// misspelt, or that another version knows, must not look as if it had been heeded.
+/// The query of a request that takes none. Every handler below `/v1/{ns}` takes this or a [`Query`] of its own: a
+/// parameter that is misspelt, or that another version knows, must not look as if it had been heeded.
 pub(crate) type NoQuery = Query<Nothing>;
 
 /// No parameters at all.

@@ -1,10 +1,11 @@
-//! The `RateLimit` and `RateLimit-Policy` fields (draft-ietf-httpapi-ratelimit-headers), for clients that pace themselves.
+//! The `RateLimit` and `RateLimit-Policy` fields (draft-ietf-httpapi-ratelimit-headers), for clients that pace
+//! themselves.
 //!
-//! A bucket is told as the quota `q` it earns in a window of `w` seconds, which is the time it takes to fill, rounded up:
-//! whoever spreads `q` calls evenly over `w` seconds is not refused by it. `r` is what is left, `t` the seconds until there is
-//! more than that to be had: until it is full, or after a refusal until it would be granted. The key is the partition key
-//! `pk`, as bytes in base64, so nothing in it can end a field. Observed limits refuse nothing and are left out, and so are gaps
-//! between calls and calls in flight, of which these fields can't tell.
+//! A bucket is told as the quota `q` it earns in a window of `w` seconds, which is the time it takes to fill, rounded
+//! up: whoever spreads `q` calls evenly over `w` seconds is not refused by it. `r` is what is left, `t` the seconds
+//! until there is more than that to be had: until it is full, or after a refusal until it would be granted. The key is
+//! the partition key `pk`, as bytes in base64, so nothing in it can end a field. Observed limits refuse nothing and are
+//! left out, and so are gaps between calls and calls in flight, of which these fields can't tell.
 
 use std::fmt::Write;
 use std::time::Duration;

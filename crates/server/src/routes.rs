@@ -27,8 +27,9 @@ use crate::{outage_log, params};
 
 /// The API over a limiter, to be served by a server of one's own. Its namespace is the only one that is known.
 ///
-/// From the first API key of the namespace on it asks for one; before, it asks nobody who they are, which is then up to that server. It takes
-/// requests for whichever host. Must be called within a tokio runtime, on which the keys are read again and again.
+/// From the first API key of the namespace on it asks for one; before, it asks nobody who they are, which is then up to
+/// that server. It takes requests for whichever host. Must be called within a tokio runtime, on which the keys are read
+/// again and again.
 ///
 /// # Examples
 /// ```no_run
@@ -69,8 +70,8 @@ pub(crate) fn with_shutdown(gate: Tollgate, shutdown: Shutdown, hosts: Hosts, ru
         .with_state(app)
 }
 
-/// What there is of a namespace. A line takes the handlers of one path, and with them what they say of themselves: a route without a
-/// description can't be written here, nor a description without a route.
+/// What there is of a namespace. A line takes the handlers of one path, and with them what they say of themselves: a
+/// route without a description can't be written here, nor a description without a route.
 fn of_namespace() -> OpenApiRouter<App> {
     OpenApiRouter::new()
         .routes(routes!(acquire::acquire))

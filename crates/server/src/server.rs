@@ -30,8 +30,9 @@ use crate::routes;
 use crate::shutdown::{Shutdown, Stage};
 use crate::tls::Tls;
 
-/// How long a connection may take to send the head of a request, the silence before it included. Longer than the 60 s after
-/// which common load balancers close idle connections: closed from this side, they would lose a request now and then.
+/// How long a connection may take to send the head of a request, the silence before it included. Longer than the 60 s
+/// after which common load balancers close idle connections: closed from this side, they would lose a request now and
+/// then.
 const HEAD_WITHIN: Duration = Duration::from_secs(75);
 
 /// How long what was refused at the very end may take to reach its callers.
@@ -65,8 +66,8 @@ pub struct Server {
 impl Server {
     /// Binds `address`; port 0 takes a free one. Connections are accepted from here on and served by [`Server::run`].
     ///
-    /// From the first API key of the namespace on requests need one; before, nobody is asked who he is. On the loopback, requests must then be for
-    /// `localhost` or an address of the loopback; see [`Server::any_host`].
+    /// From the first API key of the namespace on requests need one; before, nobody is asked who he is. On the
+    /// loopback, requests must then be for `localhost` or an address of the loopback; see [`Server::any_host`].
     ///
     /// # Errors
     /// Those of the operating system, mostly that the port is taken.
@@ -85,8 +86,8 @@ impl Server {
         })
     }
 
-    /// Takes requests for whichever host, as behind a proxy that passes on the name it was asked for. On the loopback a web
-    /// page whose name was made to lead here could then ask for anything.
+    /// Takes requests for whichever host, as behind a proxy that passes on the name it was asked for. On the loopback a
+    /// web page whose name was made to lead here could then ask for anything.
     #[must_use]
     pub fn any_host(mut self) -> Self {
         self.hosts = Hosts::Any;
@@ -100,14 +101,16 @@ impl Server {
         self
     }
 
-    /// Most keys that open nothing from one address in a minute, at least 1; further ones are answered 429. Default: 30.
+    /// Most keys that open nothing from one address in a minute, at least 1; further ones are answered 429. Default:
+    /// 30.
     #[must_use]
     pub fn max_bad_logins(mut self, max_bad_logins: u32) -> Self {
         self.rules.max_bad_logins = max_bad_logins.max(1);
         self
     }
 
-    /// Asks for a key, also while there is none, or if the store loses all of them. By default nobody is asked before the first key is made.
+    /// Asks for a key, also while there is none, or if the store loses all of them. By default nobody is asked before
+    /// the first key is made.
     #[must_use]
     pub fn always_ask(mut self) -> Self {
         self.rules.asks_always = true;
@@ -309,7 +312,8 @@ mod tests {
         Ok(())
     }
 
-    /// A connection that sends its request a byte a minute is closed, and one that sends nothing too. On a turned clock.
+    /// A connection that sends its request a byte a minute is closed, and one that sends nothing too. On a turned
+    /// clock.
     #[tokio::test(start_paused = true)]
     async fn a_head_that_does_not_come_is_not_waited_for() -> Result<(), Box<dyn std::error::Error>> {
         let gate = Tollgate::embedded(Policy::from_toml("namespace = 'n'")?).await?;

@@ -228,7 +228,8 @@ fn begin(text: Option<&str>) -> Result<Option<Begin>, SettingsError> {
     }
 }
 
-/// Whether the store has a key, so that others than this machine may be listened to, is found out when it is connected. An embedded one never has.
+/// Whether the store has a key, so that others than this machine may be listened to, is found out when it is connected.
+/// An embedded one never has.
 fn listen(config: &Config, store: &StoreAddress) -> Result<SocketAddr, SettingsError> {
     let given = insecure(config)?;
     let insecure = if matches!(store, StoreAddress::Embedded) { given } else { Insecure::Allowed };

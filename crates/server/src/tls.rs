@@ -14,7 +14,8 @@ use rustls::sign::CertifiedKey;
 use tokio::time::timeout;
 use tokio_rustls::TlsAcceptor;
 
-/// How often it is looked whether the files are other ones. Whatever renews certificates does so days before they expire.
+/// How often it is looked whether the files are other ones. Whatever renews certificates does so days before they
+/// expire.
 const LOOK_AGAIN: Duration = Duration::from_secs(5);
 
 /// The certificate that is shown, and where it comes from.
@@ -72,8 +73,8 @@ impl Tls {
         Ok(TlsAcceptor::from(Arc::new(config)))
     }
 
-    /// Takes up files that are renewed, without end. Connections that stand keep what they began with. As long as the new files can't be used the
-    /// old certificate is shown, and the log says why.
+    /// Takes up files that are renewed, without end. Connections that stand keep what they began with. As long as the
+    /// new files can't be used the old certificate is shown, and the log says why.
     pub(crate) async fn renew(self) {
         let mut told = String::new();
         loop {
@@ -83,7 +84,8 @@ impl Tls {
                 Ok(false) => told.clear(),
                 Err(error) => {
                     let error = format!("{:#}", anyhow::Error::from(error));
-                    // Once for as long as it is the same: between two files that are written one after the other it is nothing.
+                    // Once for as long as it is the same: between two files that are written one after the other it is
+                    // nothing.
                     if error != told {
                         tracing::warn!(
                             "the renewed certificate can't be used, the old one is shown: {error}"

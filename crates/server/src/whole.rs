@@ -1,6 +1,7 @@
 //! Whole numbers as JSON may write them: `2` is one, and so are `2.0` and `2e0`.
 //!
-//! To JSON, and to its schemas, these are the same number, and languages that know but one kind of number write any of them.
+//! To JSON, and to its schemas, these are the same number, and languages that know but one kind of number write any of
+//! them.
 
 use std::fmt;
 

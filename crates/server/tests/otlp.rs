@@ -55,8 +55,8 @@ async fn collector() -> Result<(Collected, String), Failure> {
     Ok((collected, url))
 }
 
-/// Goal: a trace shows which limit held a call up. Method: calls are granted, refused and waited for at a replica that is told of a
-/// collector; it is ended, which sends what is left.
+/// Goal: a trace shows which limit held a call up. Method: calls are granted, refused and waited for at a replica that
+/// is told of a collector; it is ended, which sends what is left.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn acquires_are_exported_as_spans() -> Result<(), Failure> {
     let (collected, url) = collector().await?;

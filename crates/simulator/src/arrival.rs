@@ -31,8 +31,8 @@ impl Arrival {
         Self::new("POST", target)
     }
 
-    /// Any method. Sent by nobody in particular: limits that are counted per org, client, token or user count such calls
-    /// together.
+    /// Any method. Sent by nobody in particular: limits that are counted per org, client, token or user count such
+    /// calls together.
     #[must_use]
     pub fn new(method: &str, target: &str) -> Self {
         let (path, query) = target.split_once('?').unwrap_or((target, ""));

@@ -1,8 +1,9 @@
 //! A quota-limited provider with hidden limits and a ledger that judges: what a limiter is tried against.
 //!
-//! [`Provider`] is the whole of it without a clock: it is told what arrives when, and answers as a real provider would. So a
-//! test can let hours pass in virtual time, and the same [`Seed`] makes the same run. [`Server`] puts it on a loopback port,
-//! on the real clock. Both keep a [`Ledger`] of every call, which works out by itself whether a true limit was exceeded.
+//! [`Provider`] is the whole of it without a clock: it is told what arrives when, and answers as a real provider would.
+//! So a test can let hours pass in virtual time, and the same [`Seed`] makes the same run. [`Server`] puts it on a
+//! loopback port, on the real clock. Both keep a [`Ledger`] of every call, which works out by itself whether a true
+//! limit was exceeded.
 //!
 //! ```
 //! use tollgate_simulator::{Arrival, Config, Provider, Seed, Time, Verdict};

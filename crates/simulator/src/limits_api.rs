@@ -64,7 +64,8 @@ impl<'a> Question<'a> {
     }
 }
 
-/// The limits that the provider speaks of are what it was configured with: that it allows less under load it tells nobody.
+/// The limits that the provider speaks of are what it was configured with: that it allows less under load it tells
+/// nobody.
 fn effective(limit: &Limit, by: Asker<'_>) -> u64 {
     let key = by.key.only(&limit.per);
     limit.values.of(|| key.text(&limit.per, by.symbols)).at(by.now)

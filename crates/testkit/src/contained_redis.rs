@@ -19,8 +19,8 @@ pub struct ContainedRedis {
 }
 
 impl ContainedRedis {
-    /// Starts one from the image `TOLLGATE_TEST_REDIS_IMAGE`, else `redis:7.4`; nothing where there is no Docker and none is
-    /// required.
+    /// Starts one from the image `TOLLGATE_TEST_REDIS_IMAGE`, else `redis:7.4`; nothing where there is no Docker and
+    /// none is required.
     ///
     /// # Errors
     /// When the container does not start, or Docker must answer and does not.

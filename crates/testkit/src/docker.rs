@@ -7,7 +7,8 @@ use anyhow::{Result, ensure};
 
 use crate::ran_on::record_ran_on;
 
-/// Whether Docker's engine answers. Where it does not, that is written down; with `TOLLGATE_DOCKER=required` it is an error.
+/// Whether Docker's engine answers. Where it does not, that is written down; with `TOLLGATE_DOCKER=required` it is an
+/// error.
 ///
 /// # Errors
 /// When it must answer and does not.

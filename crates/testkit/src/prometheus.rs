@@ -23,8 +23,8 @@ const MISSING: &str = "TOLLGATE_PROMETHEUS_MISSING";
 /// It takes less than a second; a machine busy with compilers may need much longer.
 const START_PATIENCE: Duration = Duration::from_secs(30);
 
-/// A server of its own, on a free port and in a temporary directory, ended when dropped; its last output is shown when the test
-/// fails.
+/// A server of its own, on a free port and in a temporary directory, ended when dropped; its last output is shown when
+/// the test fails.
 #[derive(Debug)]
 pub struct Prometheus {
     // Dropped in this order: the process ends before its port and its directory are given back.
@@ -37,8 +37,8 @@ impl Prometheus {
     /// Starts it on a configuration, with these files beside that, and waits until it is ready.
     ///
     /// # Errors
-    /// When there is no Prometheus, with how to get one: what was not tested must not look as if it had been. When it does not become
-    /// ready, with what it printed.
+    /// When there is no Prometheus, with how to get one: what was not tested must not look as if it had been. When it
+    /// does not become ready, with what it printed.
     pub fn start(config: &str, files: &[(&str, &str)]) -> Result<Self> {
         let program = program()?;
         let port = ReservedPort::new()?;

@@ -172,7 +172,8 @@ fn policy_file(text: &str) -> Result<NamedTempFile> {
     Ok(file)
 }
 
-/// One request by hand: the kit needs no HTTP client for a status line. Where TLS is spoken it has to do that somebody accepts.
+/// One request by hand: the kit needs no HTTP client for a status line. Where TLS is spoken it has to do that somebody
+/// accepts.
 fn is_ready(base_url: &str) -> bool {
     if let Some(address) = base_url.strip_prefix("https://") {
         return TcpStream::connect(address).is_ok();

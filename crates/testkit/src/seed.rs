@@ -33,8 +33,8 @@ impl Seed {
         Ok(seed)
     }
 
-    /// `TOLLGATE_SEED` alone, or `TOLLGATE_SEEDS` different ones, or, without either, `count`. Whoever finds that one fails
-    /// prints its [`replay_command`](Self::replay_command).
+    /// `TOLLGATE_SEED` alone, or `TOLLGATE_SEEDS` different ones, or, without either, `count`. Whoever finds that one
+    /// fails prints its [`replay_command`](Self::replay_command).
     ///
     /// # Errors
     /// When a variable holds no number.

@@ -15,7 +15,8 @@ use tokio_rustls::TlsAcceptor;
 use super::command::Run;
 use super::taking_over::{PROVIDER, SHOP, provider, service};
 
-/// TLS in front of a server, as `localhost`, by an authority of one's own. Gives the port, and the folder with `ca.pem`.
+/// TLS in front of a server, as `localhost`, by an authority of one's own. Gives the port, and the folder with
+/// `ca.pem`.
 async fn guard(server: SocketAddr) -> Result<(u16, TempDir)> {
     let mut params = CertificateParams::new(Vec::new())?;
     params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);

@@ -88,7 +88,8 @@ async fn a_token_endpoint_that_gives_no_token_is_told() -> Result<()> {
     Ok(())
 }
 
-/// What a policy can't hold is skipped with its reason, the rest is taken over, and the exit code says that it is not all.
+/// What a policy can't hold is skipped with its reason, the rest is taken over, and the exit code says that it is not
+/// all.
 #[tokio::test]
 async fn a_value_that_the_policy_can_not_hold_is_skipped() -> Result<()> {
     for value in
@@ -114,7 +115,8 @@ async fn a_value_that_the_policy_can_not_hold_is_skipped() -> Result<()> {
     Ok(())
 }
 
-/// All pages of a list are read, by their numbers: an address in an answer is not followed, nor is a list that never ends.
+/// All pages of a list are read, by their numbers: an address in an answer is not followed, nor is a list that never
+/// ends.
 #[tokio::test]
 async fn lists_in_pages_are_read_to_their_end() -> Result<()> {
     let api = service().await?;
@@ -160,8 +162,8 @@ async fn lists_in_pages_are_read_to_their_end() -> Result<()> {
     Ok(())
 }
 
-/// Goal: what the provider leaves out is not taken for what is not smaller. Method: a limit has two names, of one of which nothing is
-/// told; and a list ends before its last page.
+/// Goal: what the provider leaves out is not taken for what is not smaller. Method: a limit has two names, of one of
+/// which nothing is told; and a list ends before its last page.
 #[tokio::test]
 async fn what_is_left_out_raises_nothing() -> Result<()> {
     let two_names =

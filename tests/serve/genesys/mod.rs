@@ -1,4 +1,5 @@
-//! `tollgate genesys limits`: what the provider says becomes overrides of a running service's policy, or a clear refusal.
+//! `tollgate genesys limits`: what the provider says becomes overrides of a running service's policy, or a clear
+//! refusal.
 
 mod command;
 mod guarded;

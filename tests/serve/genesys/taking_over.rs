@@ -117,7 +117,8 @@ fn statuses(report: &Value) -> BTreeMap<String, String> {
     rows.iter().map(|row| (text(&row["limit"]), text(&row["status"]))).collect()
 }
 
-/// Shown first, then put into force with its author and reason, then nothing: by the second time there is nothing to change.
+/// Shown first, then put into force with its author and reason, then nothing: by the second time there is nothing to
+/// change.
 #[tokio::test]
 async fn what_the_provider_says_is_taken_over_once() -> Result<()> {
     let (api, provider) = (service().await?, provider(PROVIDER).await?);

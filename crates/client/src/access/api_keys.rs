@@ -47,14 +47,16 @@ pub struct ApiKeys {
 pub struct KeysSeen {
     /// The moment, in microseconds since 1970 by the store's clock.
     pub now_us: u64,
-    /// Another one after each change of the keys. "" where the namespace never had a key, [`KeysSeen::LOST`] where the store has lost them.
+    /// Another one after each change of the keys. "" where the namespace never had a key, [`KeysSeen::LOST`] where the
+    /// store has lost them.
     pub tag: String,
     /// All of them; `None` where the tag is the one that is known.
     pub keys: Option<Vec<ApiKey>>,
 }
 
 impl KeysSeen {
-    /// The tag of keys that the store has lost, until the next one is made. Whoever knew some has it written by [`ApiKeys::read`].
+    /// The tag of keys that the store has lost, until the next one is made. Whoever knew some has it written by
+    /// [`ApiKeys::read`].
     pub const LOST: &str = "lost";
 }
 
@@ -70,7 +72,8 @@ impl Builder {
     /// The API keys of the namespace, which needs no policy for that. Nothing is connected yet.
     ///
     /// # Errors
-    /// [`Error::Namespace`] and [`Error::Address`], as [`Builder::connect`], and [`Error::Store`] if certificates can't be used.
+    /// [`Error::Namespace`] and [`Error::Address`], as [`Builder::connect`], and [`Error::Store`] if certificates can't
+    /// be used.
     pub fn api_keys(self) -> Result<ApiKeys, Error> {
         Ok(ApiKeys { library: self.library()? })
     }
@@ -81,14 +84,14 @@ impl ApiKeys {
         Self { library }
     }
 
-    /// Makes a key. Its token is in the answer, and nowhere else. The audit trail tells who made it, for whom and for what.
+    /// Makes a key. Its token is in the answer, and nowhere else. The audit trail tells who made it, for whom and for
+    /// what.
     ///
     /// From the first key on every service of the namespace asks for one, within two seconds. It has to be an admin's.
     ///
     /// # Errors
-    /// [`Error::Key`] if the label can't be kept, there are 1,000 keys already, the first one is no admin's, or its end is past or later than can be
-    /// counted;
-    /// [`Error::Change`] if a text of `change` can't be kept, [`Error::Store`].
+    /// [`Error::Key`] if the label can't be kept, there are 1,000 keys already, the first one is no admin's, or its end
+    /// is past or later than can be counted; [`Error::Change`] if a text of `change` can't be kept, [`Error::Store`].
     ///
     /// # Cancel safety
     /// Dropped before it is done the key may be there, with a token that nobody knows: revoke it then.
@@ -148,12 +151,12 @@ impl ApiKeys {
         Ok(self.read(None).await?.keys.unwrap_or_default())
     }
 
-    /// Revokes a key: every service of the namespace refuses it within two seconds. When the last key is revoked they refuse everybody,
-    /// until another one is made. The audit trail tells it.
+    /// Revokes a key: every service of the namespace refuses it within two seconds. When the last key is revoked they
+    /// refuse everybody, until another one is made. The audit trail tells it.
     ///
     /// # Errors
-    /// [`Error::Key`] if this can be no id, or there is no such key; after a lost answer also if it has just been revoked by this. [`Error::Change`] if a text of
-    /// `change` can't be kept, [`Error::Store`].
+    /// [`Error::Key`] if this can be no id, or there is no such key; after a lost answer also if it has just been
+    /// revoked by this. [`Error::Change`] if a text of `change` can't be kept, [`Error::Store`].
     ///
     /// # Cancel safety
     /// Dropped before it is done the key may be revoked or not.
@@ -172,8 +175,9 @@ impl ApiKeys {
         Err(KeyError::Unknown { id: id.to_owned() }.into())
     }
 
-    /// The keys as they are now, for who checks them; whoever knows those of the tag `known` is not told them again, which makes it cheap
-    /// to ask often. Where the store has lost them it is noted there that there were some: other services ask for a key then too.
+    /// The keys as they are now, for who checks them; whoever knows those of the tag `known` is not told them again,
+    /// which makes it cheap to ask often. Where the store has lost them it is noted there that there were some: other
+    /// services ask for a key then too.
     ///
     /// # Errors
     /// [`Error::Store`].

@@ -35,11 +35,12 @@ pub struct ApiKey {
 pub struct NewKey {
     /// What it is for.
     pub role: Role,
-    /// Whose it is: 1 to [`NewKey::LABEL_BYTES_MAX`] bytes without control characters, marks of writing direction and line separators, and
-    /// not with an end like `(key 0123456789abcdef)`. Changes made with the key are told by it, and such an end behind it.
+    /// Whose it is: 1 to [`NewKey::LABEL_BYTES_MAX`] bytes without control characters, marks of writing direction and
+    /// line separators, and not with an end like `(key 0123456789abcdef)`. Changes made with the key are told by it,
+    /// and such an end behind it.
     pub label: String,
-    /// From when on it is good for nothing, in microseconds since 1970 by the store's clock, at most [`NewKey::EXPIRES_AT_US_MAX`]; `None` for
-    /// never.
+    /// From when on it is good for nothing, in microseconds since 1970 by the store's clock, at most
+    /// [`NewKey::EXPIRES_AT_US_MAX`]; `None` for never.
     pub expires_at_us: Option<u64>,
 }
 
@@ -77,7 +78,8 @@ impl NewKey {
     }
 }
 
-/// What makes a line be read otherwise than it was written, or as two: controls, marks of writing direction and line separators.
+/// What makes a line be read otherwise than it was written, or as two: controls, marks of writing direction and line
+/// separators.
 fn is_misleading(letter: char) -> bool {
     let is_mark = matches!(letter, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
     is_mark || letter.is_control()
@@ -136,8 +138,8 @@ impl fmt::Debug for KeyToken {
     }
 }
 
-/// By what a token is known again. Nobody guesses 256 random bits, however quickly each guess is tried: a slow hash, which is for passwords
-/// that people choose, would protect nothing more and stand in front of every acquire.
+/// By what a token is known again. Nobody guesses 256 random bits, however quickly each guess is tried: a slow hash,
+/// which is for passwords that people choose, would protect nothing more and stand in front of every acquire.
 pub(super) fn digest_of(token: &[u8]) -> String {
     hex(&Sha256::digest(token))
 }

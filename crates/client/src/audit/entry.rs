@@ -134,7 +134,8 @@ pub enum AuditEvent {
         /// The replica whose call was refused.
         replica: String,
     },
-    /// A bucket goes at all of its rate again after a cut. Told within about ten seconds, in a namespace of many buckets later.
+    /// A bucket goes at all of its rate again after a cut. Told within about ten seconds, in a namespace of many
+    /// buckets later.
     Recovered {
         /// The limit's name.
         limit: String,
@@ -144,10 +145,12 @@ pub enum AuditEvent {
         cut_at_us: u64,
         /// At which part of its rate it went from then on, in hundredths.
         from_percent: u32,
-        /// Whether that was because nobody has asked for it for ten of its windows, or a day: else it was used up window after window.
+        /// Whether that was because nobody has asked for it for ten of its windows, or a day: else it was used up
+        /// window after window.
         is_forgotten: bool,
     },
-    /// A bucket held more than the provider said was left, and was lowered. Told once a minute for a bucket, else counted.
+    /// A bucket held more than the provider said was left, and was lowered. Told once a minute for a bucket, else
+    /// counted.
     Lowered {
         /// The limit's name.
         limit: String,
@@ -176,7 +179,8 @@ pub enum AuditEvent {
         refused: u64,
         /// Times that it was lowered, less than a minute after the last time.
         lowered: u64,
-        /// The latest end of a pause that these told, in microseconds since 1970 by the store's clock; 0 if they told none.
+        /// The latest end of a pause that these told, in microseconds since 1970 by the store's clock; 0 if they told
+        /// none.
         until_us: u64,
     },
     /// The provider refused a call, and that was put down to a bucket: told of each, whatever came of it.
@@ -191,8 +195,8 @@ pub enum AuditEvent {
         wait: Duration,
         /// The status of the provider's answer, as HTTP has it; 0 if that is not known.
         status: u16,
-        /// Whether the call was granted after the last refusal had been taken up, and has paused the bucket: those that tell nothing new are
-        /// counted in [`AuditEvent::Repeated`] too.
+        /// Whether the call was granted after the last refusal had been taken up, and has paused the bucket: those that
+        /// tell nothing new are counted in [`AuditEvent::Repeated`] too.
         is_news: bool,
         /// Whose call it was, if that is known.
         org: Option<String>,
@@ -203,8 +207,9 @@ pub enum AuditEvent {
         /// Who has told the replica, where that is known: cut off at 200 bytes.
         author: Option<String>,
     },
-    /// For some time callers were refused or made to wait at a bucket. Told when nobody was for a minute, and of an episode that goes on once
-    /// an hour what has come since; an episode is told as over once, perhaps with nothing that came since.
+    /// For some time callers were refused or made to wait at a bucket. Told when nobody was for a minute, and of an
+    /// episode that goes on once an hour what has come since; an episode is told as over once, perhaps with nothing
+    /// that came since.
     ///
     /// Calls are counted when they are granted or refused, each at the bucket that bound it.
     Episode {
@@ -214,7 +219,8 @@ pub enum AuditEvent {
         measure: Measure,
         /// Which of its buckets.
         key: String,
-        /// When the first call was refused or began to wait, in microseconds since 1970 by the store's clock, to about a second.
+        /// When the first call was refused or began to wait, in microseconds since 1970 by the store's clock, to about
+        /// a second.
         began_us: u64,
         /// When a replica has last reported a call that was refused or had waited.
         last_us: u64,
@@ -229,9 +235,9 @@ pub enum AuditEvent {
         /// Whether it is over.
         is_over: bool,
     },
-    /// Calls were granted of an organisation that the policy names in `record_calls`: told of each that is charged anywhere, once, by what
-    /// has charged it. A call that is refused or waits is not told; of these there are [`AuditEvent::Episode`]s. Nor is what is given back or
-    /// settled later, nor a call that no limit applies to.
+    /// Calls were granted of an organisation that the policy names in `record_calls`: told of each that is charged
+    /// anywhere, once, by what has charged it. A call that is refused or waits is not told; of these there are
+    /// [`AuditEvent::Episode`]s. Nor is what is given back or settled later, nor a call that no limit applies to.
     CallGranted(Box<GrantedCalls>),
     /// An API key was made.
     KeyMade {

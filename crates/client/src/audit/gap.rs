@@ -2,8 +2,8 @@
 
 use super::id::AuditId;
 
-/// Between two ids there may have been entries that were trimmed before they could be read: as many have come since as the trail holds, or
-/// they were too old. Whether there were any, and whether they were wanted, is not known any more.
+/// Between two ids there may have been entries that were trimmed before they could be read: as many have come since as
+/// the trail holds, or they were too old. Whether there were any, and whether they were wanted, is not known any more.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct AuditGap {

@@ -6,7 +6,8 @@ use std::str::FromStr;
 /// Ids in a microsecond.
 const IN_A_MICROSECOND: u64 = 1_000;
 
-/// The id of an entry of the audit trail, written `<milliseconds>-<number>`. Ids rise with every entry, whatever clocks do.
+/// The id of an entry of the audit trail, written `<milliseconds>-<number>`. Ids rise with every entry, whatever clocks
+/// do.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct AuditId {
     ms: u64,

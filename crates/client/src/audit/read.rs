@@ -22,8 +22,8 @@ const ENTRIES_MOST: usize = 1_000;
 
 /// Which entries of the audit trail are wanted.
 ///
-/// Times are those of ids, in microseconds since 1970 by the store's clock. They are not those of entries where that clock has gone
-/// back after a loss of the state.
+/// Times are those of ids, in microseconds since 1970 by the store's clock. They are not those of entries where that
+/// clock has gone back after a loss of the state.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AuditQuery {
     /// From this time on.
@@ -108,8 +108,9 @@ impl AuditQuery {
 impl Tollgate {
     /// A page of the audit trail: what happened to the namespace, who did it, and when.
     ///
-    /// The trail holds the last 10,000 entries about the namespace, the last 50,000 about calls ([`AuditKind::Throttled`],
-    /// [`AuditKind::Episode`]) and the last 50,000 of granted calls ([`AuditKind::Call`]), of the last 30 days. To follow it, ask for those after the last one that was seen.
+    /// The trail holds the last 10,000 entries about the namespace, the last 50,000 about calls
+    /// ([`AuditKind::Throttled`], [`AuditKind::Episode`]) and the last 50,000 of granted calls ([`AuditKind::Call`]),
+    /// of the last 30 days. To follow it, ask for those after the last one that was seen.
     ///
     /// # Errors
     /// [`Error::Store`].

@@ -5,8 +5,8 @@ use serde::{Deserialize, Serialize};
 /// How urgent a call is: by which weight it shares a limit with the calls that wait there.
 ///
 /// The weights are the policy's, by default 128, 8 and 1. A priority that is asked for little waits little: while 50
-/// organisations saturate a limit with calls of the next lower priority, one call waits for about three of its tokens. None
-/// starves: each gets its share of what all want.
+/// organisations saturate a limit with calls of the next lower priority, one call waits for about three of its tokens.
+/// None starves: each gets its share of what all want.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Default, Serialize, Deserialize)]
 #[cfg_attr(
     feature = "openapi",

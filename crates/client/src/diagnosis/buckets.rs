@@ -68,7 +68,8 @@ impl Facts {
         finding.figure("paused_for_ms", paused_us.div_ceil(1_000)).weighing(paused_us)
     }
 
-    /// What the audit trail has of a pause: of those since the last one was ended by hand the one that ends last, which is in force; with when that is.
+    /// What the audit trail has of a pause: of those since the last one was ended by hand the one that ends last, which
+    /// is in force; with when that is.
     fn pause_of(&self, limit: &str, key: &str) -> Option<(u64, &AuditEntry)> {
         let is_it = |other: &str, of: &str| (other, of) == (limit, key);
         let until = |entry: &AuditEntry| match &entry.event {

@@ -80,8 +80,8 @@ impl Facts {
     }
 }
 
-/// Those that are asked for and paused, slow or used up, and whether there are more. Those that are only used up are the many: they must not take
-/// the place of one that is paused, nor of those of the organisation that is asked for.
+/// Those that are asked for and paused, slow or used up, and whether there are more. Those that are only used up are
+/// the many: they must not take the place of one that is paused, nor of those of the organisation that is asked for.
 async fn wrong_buckets(gate: &Tollgate, query: &DiagnosisQuery) -> Result<(Vec<BucketState>, bool), Error> {
     let (mut wrong, mut is_cut, mut cursor) = (BTreeMap::new(), false, None);
     for _ in 0..PAGES_MOST {

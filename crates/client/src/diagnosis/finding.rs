@@ -13,7 +13,8 @@ pub struct Finding {
     pub kind: FindingKind,
     /// The limit it is about, if it is about one.
     pub limit: Option<String>,
-    /// Which of its buckets; `None` where it is about all of them, or about those that have no row of their own in the books.
+    /// Which of its buckets; `None` where it is about all of them, or about those that have no row of their own in the
+    /// books.
     pub key: Option<String>,
     /// What of the limit is counted there.
     pub measure: Option<Measure>,
@@ -78,7 +79,8 @@ pub enum Severity {
     Low,
 }
 
-/// What an organisation has used lately, at the limit by which organisations are counted ([`Policy::counting_per`](crate::Policy::counting_per)).
+/// What an organisation has used lately, at the limit by which organisations are counted
+/// ([`Policy::counting_per`](crate::Policy::counting_per)).
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Busy {

@@ -38,8 +38,8 @@ pub struct Diagnosis {
 }
 
 impl Tollgate {
-    /// Why calls are slow or refused: which buckets are paused, slowed down or used up and who waits there, who was refused lately, and what
-    /// is wrong with the fleet and the policy. Only what the store knows; nothing is guessed.
+    /// Why calls are slow or refused: which buckets are paused, slowed down or used up and who waits there, who was
+    /// refused lately, and what is wrong with the fleet and the policy. Only what the store knows; nothing is guessed.
     ///
     /// Of a namespace of more than some ten thousand buckets it is about a part of them.
     ///

@@ -36,7 +36,8 @@ pub(super) trait Cargo {
     /// Tells everybody who waits for it that the store does not answer.
     fn fail(&mut self, error: &StoreError);
 
-    /// Lets go of what nobody waits for any more; `repeated` if it may have reached the store. Returns whether anything is left to be done for anybody.
+    /// Lets go of what nobody waits for any more; `repeated` if it may have reached the store. Returns whether anything
+    /// is left to be done for anybody.
     fn trim(&mut self, repeated: Repeated) -> bool;
 }
 
@@ -55,7 +56,8 @@ pub(super) struct Landed<C> {
     pub(super) lane: Lane,
     pub(super) cargo: C,
     pub(super) reply: Result<Vec<u8>, StoreError>,
-    /// How long it took, or the first command of its connection if that was sooner; if it was answered at the first try.
+    /// How long it took, or the first command of its connection if that was sooner; if it was answered at the first
+    /// try.
     pub(super) took: Option<Duration>,
 }
 
@@ -70,8 +72,9 @@ impl Lane {
 }
 
 impl Route {
-    /// Carries a batch to the store until it is answered. After `since` + the timeout everybody who waits for it has been
-    /// told; it flies on with nobody on board, because whether it was charged must be known before its lane is used again.
+    /// Carries a batch to the store until it is answered. After `since` + the timeout everybody who waits for it has
+    /// been told; it flies on with nobody on board, because whether it was charged must be known before its lane is
+    /// used again.
     pub(super) async fn fly<C: Cargo>(self, mut lane: Lane, mut cargo: C, since: Instant) -> Landed<C> {
         lane.number += 1;
         let mut repeated = Repeated::No;

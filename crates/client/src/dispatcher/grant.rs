@@ -31,8 +31,8 @@ pub(crate) struct Charge {
     pub(crate) outbox: Outbox,
 }
 
-/// The right to send one call. Dropped before anybody took it - the caller's future was dropped - it is given back. Dropped
-/// later its call is over.
+/// The right to send one call. Dropped before anybody took it - the caller's future was dropped - it is given back.
+/// Dropped later its call is over.
 #[derive(Debug)]
 pub(crate) struct Grant {
     charge: Arc<Charge>,
@@ -89,8 +89,8 @@ impl Grant {
         &self.charge
     }
 
-    /// The buckets that were charged, and what each was: an observed one that had no room may not be among them, and is taken
-    /// not to be.
+    /// The buckets that were charged, and what each was: an observed one that had no room may not be among them, and is
+    /// taken not to be.
     pub(crate) fn charged(&self) -> impl Iterator<Item = (&Bucket, u32)> {
         self.charge.path.charges().filter(|(bucket, _)| self.was_charged(bucket))
     }
@@ -143,8 +143,8 @@ impl Grant {
     }
 }
 
-/// What is told here fails to arrive only when the dispatcher is gone; then the store's refill makes up for it, and leases run
-/// out.
+/// What is told here fails to arrive only when the dispatcher is gone; then the store's refill makes up for it, and
+/// leases run out.
 impl Drop for Grant {
     fn drop(&mut self) {
         let is_named = self.charge.name.is_some();

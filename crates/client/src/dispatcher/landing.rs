@@ -42,7 +42,8 @@ impl Dispatcher {
                     self.land_party(party, index, &cargo, &reply);
                 }
             }
-            // The namespace is gone, and nobody asks for anything that would bring it back: there is nothing to be counted in.
+            // The namespace is gone, and nobody asks for anything that would bring it back: there is nothing to be
+            // counted in.
             Ok(Reply::Lost) if cargo.parties.is_empty() => {}
             // Nothing was charged: the calls are asked for again, under the policy that is in force then.
             Ok(Reply::Stale { .. } | Reply::Lost) => {
@@ -272,9 +273,9 @@ mod tests {
         (Dispatcher::new(setup, ways), current, doors)
     }
 
-    /// Goal: no call is asked for with the buckets of a policy that is no longer in force. Method: a call comes into a line
-    /// while a batch with its calls is on its way, the policy changes, and the batch fails. The call once stood ready
-    /// then, and went with the next batch as if its path were of the new policy.
+    /// Goal: no call is asked for with the buckets of a policy that is no longer in force. Method: a call comes into a
+    /// line while a batch with its calls is on its way, the policy changes, and the batch fails. The call once stood
+    /// ready then, and went with the next batch as if its path were of the new policy.
     #[tokio::test]
     async fn a_call_behind_a_batch_that_fails_is_resolved_anew_after_a_change() {
         let held = in_force(1, "[[limit]]\nname = 'org'\nper = ['org']\nrate = '1/s'");
@@ -311,9 +312,10 @@ mod tests {
         AcquireReply { now_us: 1, epoch: 0, entries: vec![entry], debts: vec![0] }
     }
 
-    /// Goal: G8, the end of a pause reaches also the call whose batch was decided before it and answered after it was heard of: it once slept
-    /// through the whole pause. And ends are told apart by what they are, not by which is later: after a loss of the store's state they are
-    /// earlier. Method: the batch of a call comes back to a dispatcher that hears of ends at the moments that matter.
+    /// Goal: G8, the end of a pause reaches also the call whose batch was decided before it and answered after it was
+    /// heard of: it once slept through the whole pause. And ends are told apart by what they are, not by which is
+    /// later: after a loss of the store's state they are earlier. Method: the batch of a call comes back to a
+    /// dispatcher that hears of ends at the moments that matter.
     #[tokio::test]
     async fn the_end_of_a_pause_reaches_a_call_that_is_on_its_way() {
         let held = in_force(1, "[[limit]]\nname = 'org'\nper = ['org']\nrate = '1/s'");
@@ -346,8 +348,8 @@ mod tests {
     const TOLD: &str =
         "record_calls = ['acme']\n[[limit]]\nname = 'org'\nper = ['org', 'client']\nrate = '1/s'";
 
-    /// Goal: a grant is of the call of which it is told. Method: of three calls that are told one by one the first caller goes while the batch
-    /// is on its way, and may have been granted; two are granted.
+    /// Goal: a grant is of the call of which it is told. Method: of three calls that are told one by one the first
+    /// caller goes while the batch is on its way, and may have been granted; two are granted.
     #[tokio::test]
     async fn a_grant_that_is_told_of_a_caller_who_has_gone_is_nobody_elses() {
         let held = in_force(1, TOLD);
@@ -375,7 +377,8 @@ mod tests {
         );
     }
 
-    /// Goal: what a batch tells has a bound, whatever the lines. Method: lines of many calls that are all told one by one.
+    /// Goal: what a batch tells has a bound, whatever the lines. Method: lines of many calls that are all told one by
+    /// one.
     #[tokio::test]
     async fn a_batch_that_tells_much_takes_no_other_line_along() {
         let held = in_force(1, TOLD);

@@ -5,15 +5,17 @@ use std::time::Duration;
 use super::flight::Lane;
 use crate::clock::Instant;
 
-/// Batches of calls on their way at once to a far store: with a round trip of 0.6 ms, four halve the median wait against one.
+/// Batches of calls on their way at once to a far store: with a round trip of 0.6 ms, four halve the median wait
+/// against one.
 const LANES: usize = 4;
 
-/// A store is near if an answer has come back from it as soon as this. The way there and back then takes less time than the
-/// work on a full batch, and there is nothing to gain from a second batch on the way: calls that wait for the first
+/// A store is near if an answer has come back from it as soon as this. The way there and back then takes less time than
+/// the work on a full batch, and there is nothing to gain from a second batch on the way: calls that wait for the first
 /// one merge into fewer entries. With one in flight a store on the same machine does a fifth more calls than with four.
 const NEAR: Duration = Duration::from_micros(250);
 
-/// A flight that is out for longer than the largest batch takes holds up nobody else: its answer is lost, or the store is slow.
+/// A flight that is out for longer than the largest batch takes holds up nobody else: its answer is lost, or the store
+/// is slow.
 const OVERDUE: Duration = Duration::from_millis(4);
 
 /// The lanes, and what their flights told of the way to the store.
@@ -22,7 +24,8 @@ pub(super) struct Lanes {
     free: Vec<Lane>,
     /// When the flights that are out took off.
     out: Vec<(usize, Instant)>,
-    /// The shortest flight over this connection: no flight is shorter than the way there and back, however busy both ends are.
+    /// The shortest flight over this connection: no flight is shorter than the way there and back, however busy both
+    /// ends are.
     shortest: Option<Duration>,
 }
 
@@ -54,8 +57,8 @@ impl Lanes {
         self.out.iter().map(|(_, took_off)| *took_off + OVERDUE).filter(|overdue| *overdue > now).min()
     }
 
-    /// The lane of a batch that has landed, and how long it was out; `None` if it was sent more than once, and its connection
-    /// is another one now.
+    /// The lane of a batch that has landed, and how long it was out; `None` if it was sent more than once, and its
+    /// connection is another one now.
     pub(super) fn land(&mut self, lane: Lane, took: Option<Duration>) {
         self.shortest = took.map(|took| self.shortest.map_or(took, |known| known.min(took)));
         self.put_back(lane);

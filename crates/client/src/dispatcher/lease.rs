@@ -114,8 +114,8 @@ impl Held {
         taken.into()
     }
 
-    /// Another policy is in force: leases are from now on renewed as often as it says. Those of a limit that is gone wait for it
-    /// to come back.
+    /// Another policy is in force: leases are from now on renewed as often as it says. Those of a limit that is gone
+    /// wait for it to come back.
     pub(super) fn follow(&mut self, policy: &Policy, now: Instant) {
         for (due, mut lease) in std::mem::take(&mut self.due) {
             if let Some(bucket) = policy.bucket(lease.bucket.counted_as(), lease.bucket.key()) {
@@ -182,7 +182,8 @@ mod tests {
         assert!(held.let_go(&lease(1)), "nobody has it");
     }
 
-    /// One that another policy has made shorter is renewed in time; one that it has made longer was granted by the shorter one.
+    /// One that another policy has made shorter is renewed in time; one that it has made longer was granted by the
+    /// shorter one.
     #[test]
     fn a_shorter_lease_is_renewed_sooner() {
         let start = clock::now();

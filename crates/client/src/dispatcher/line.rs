@@ -11,8 +11,8 @@ use crate::clock::Instant;
 use crate::engine::Ticket;
 use crate::metrics::LimitMeter;
 
-/// As many entries of the audit trail are about the calls of a line that has come back with fewer tickets: it is mostly granted what its
-/// tickets are worth, and what goes along about the others goes in vain.
+/// As many entries of the audit trail are about the calls of a line that has come back with fewer tickets: it is mostly
+/// granted what its tickets are worth, and what goes along about the others goes in vain.
 const TOLD_AGAIN: usize = 100;
 
 /// Equal calls, the longest waiting first.
@@ -46,8 +46,8 @@ impl Line {
         Self { key, queue, tickets, state: LineState::Ready, gone: 0, counted: None }
     }
 
-    /// Takes the calls that are to be asked for, but for those whose callers have gone. Where it is told of each what it is, and they
-    /// are very different, the others stay.
+    /// Takes the calls that are to be asked for, but for those whose callers have gone. Where it is told of each what
+    /// it is, and they are very different, the others stay.
     pub(super) fn take_requests(&mut self) -> Vec<Request> {
         // A ticket without a call would be given up.
         let most = if self.tickets.is_empty() { TOLD_MOST } else { self.tickets.len().max(TOLD_AGAIN) };
@@ -89,7 +89,8 @@ impl Line {
         self.tickets = left.tickets;
     }
 
-    /// Has the limit that its calls wait for count them, now that they have come to wait, or do so no more, or are others.
+    /// Has the limit that its calls wait for count them, now that they have come to wait, or do so no more, or are
+    /// others.
     pub(super) fn count_waiting(&mut self) {
         let told = match &self.state {
             LineState::Parked { told, .. } => told.meter(),
@@ -139,8 +140,8 @@ mod tests {
     use crate::dispatcher::Patience;
     use crate::policy::Policy;
 
-    /// How many of 2,000 calls go with a batch, where `recorded` are told one by one and the line has so many tickets: calls of as many routes
-    /// in a row as there are `routes`, and so on.
+    /// How many of 2,000 calls go with a batch, where `recorded` are told one by one and the line has so many tickets:
+    /// calls of as many routes in a row as there are `routes`, and so on.
     fn taken(recorded: &str, tickets: u64, routes: usize) -> usize {
         let document = format!(
             "namespace = 'test'\nrecord_calls = ['{recorded}']\n[[limit]]\nname = 'org'\nper = ['org']\nrate = '1/s'"
@@ -173,7 +174,8 @@ mod tests {
         taken.len()
     }
 
-    /// Goal: what a batch tells of a line has a bound, no ticket is left without a call for it, and calls that are not told all go.
+    /// Goal: what a batch tells of a line has a bound, no ticket is left without a call for it, and calls that are not
+    /// told all go.
     #[test]
     fn no_more_calls_are_told_than_are_likely_to_be_granted() {
         assert_eq!(taken("acme", 0, 2_000), TOLD_MOST);

@@ -49,8 +49,9 @@ use crate::store::Store;
 const ENTRIES_MOST: usize = 250;
 const BUCKETS_MOST: usize = 2_000;
 
-/// A batch that has so many entries for the audit trail takes no other line along, and a line that comes anew has no more of them. With each
-/// the server is busy for three microseconds, with the longest for ten, and a far store is asked for so many of a line in each round trip.
+/// A batch that has so many entries for the audit trail takes no other line along, and a line that comes anew has no
+/// more of them. With each the server is busy for three microseconds, with the longest for ten, and a far store is
+/// asked for so many of a line in each round trip.
 const TOLD_MOST: usize = 500;
 
 /// Buckets of which a batch tells what callers were told, and how long that waits for a batch that goes anyway.
@@ -60,8 +61,9 @@ const REPORT_WITHIN: Duration = Duration::from_secs(1);
 /// Calls that wait to be taken up by the dispatcher.
 const INBOX_SIZE: usize = 16_384;
 
-/// How long after one look at the policy the next follows while calls are parked. A raise that has just missed a look takes
-/// this time and three and a half round trips: to look, to read the policy, to ask. With 60 ms each that is 310 ms.
+/// How long after one look at the policy the next follows while calls are parked. A raise that has just missed a look
+/// takes this time and three and a half round trips: to look, to read the policy, to ask. With 60 ms each that is 310
+/// ms.
 const WATCH_EVERY: Duration = Duration::from_millis(100);
 
 /// What the dispatcher is made from.
@@ -268,8 +270,9 @@ impl Dispatcher {
         }
     }
 
-    /// Renews the leases of the calls that are still in flight, before all corrections: they can wait. While a flight is out
-    /// leases stay due, so that a store that stands still is not asked for the same again and again when it goes on.
+    /// Renews the leases of the calls that are still in flight, before all corrections: they can wait. While a flight
+    /// is out leases stay due, so that a store that stands still is not asked for the same again and again when it goes
+    /// on.
     fn renew_leases(&mut self, now: Instant) {
         if self.settle_lane.is_none() {
             return;

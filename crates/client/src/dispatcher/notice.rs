@@ -117,7 +117,8 @@ impl SettleRequest {
         self.given_back.len() + self.leases.len()
     }
 
-    /// The buckets as they are under `in_force`, and what is given back to each. A limit that is gone has nothing to correct.
+    /// The buckets as they are under `in_force`, and what is given back to each. A limit that is gone has nothing to
+    /// correct.
     pub(super) fn given_back_under(&self, in_force: &InForce) -> Vec<(Cow<'_, Bucket>, i64)> {
         let given_back = self.given_back.iter();
         given_back.filter_map(|(bucket, tokens)| Some((self.under(bucket, in_force)?, *tokens))).collect()

@@ -80,13 +80,15 @@ impl Party {
                 .map(|number| grant(number, number >= granted.saturating_sub(over)))
                 .collect();
         }
-        // All calls of one name are one call: each of its callers has the grant. Where all have gone its drop sees to the rest.
+        // All calls of one name are one call: each of its callers has the grant. Where all have gone its drop sees to
+        // the rest.
         let callers = if granted > 0 { self.callers().max(1) } else { 0 };
         (0..callers).map(|_| grant(0, over > 0)).collect()
     }
 
-    /// Gives grants to the callers who wait longest. More grants than callers - some have gone while the answer was lost - are
-    /// given back by their drop, and so are those of callers who have gone where it is told of each call that it was granted.
+    /// Gives grants to the callers who wait longest. More grants than callers - some have gone while the answer was
+    /// lost - are given back by their drop, and so are those of callers who have gone where it is told of each call
+    /// that it was granted.
     pub(super) fn hand_out(&mut self, grants: Vec<Grant>) {
         let is_told = self.is_told();
         let requests = std::mem::take(&mut self.requests).into_iter();

@@ -1,5 +1,5 @@
-//! What callers were told that the store does not know: which calls were refused, and how long others had waited. It goes with the next
-//! batch, to be counted there.
+//! What callers were told that the store does not know: which calls were refused, and how long others had waited. It
+//! goes with the next batch, to be counted there.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -7,7 +7,8 @@ use std::time::Duration;
 
 use crate::engine::Report;
 
-/// Most buckets that something is kept of. While the store can't be reached there may be more; what they have to tell is lost.
+/// Most buckets that something is kept of. While the store can't be reached there may be more; what they have to tell
+/// is lost.
 const BUCKETS_MOST: usize = 10_000;
 
 /// Of each bucket, by its name, what was not reported yet.
@@ -15,7 +16,8 @@ const BUCKETS_MOST: usize = 10_000;
 pub(crate) struct Reports(Mutex<HashMap<String, Report>>);
 
 impl Reports {
-    /// Notes that a call was refused for a bucket. Whether this is the first thing to tell since the last batch took everything along.
+    /// Notes that a call was refused for a bucket. Whether this is the first thing to tell since the last batch took
+    /// everything along.
     #[must_use]
     pub(crate) fn refused(&self, bucket: &str) -> bool {
         self.note(bucket, |report| report.refused += 1)

@@ -15,7 +15,8 @@ use crate::policy::Path;
 /// The way in for acquires; bounded, so that a store that stands still does not fill the memory.
 pub(crate) type Inbox = mpsc::Sender<Request>;
 
-/// The way in for the news that somebody waits no more; unbounded, because a dropped future can't wait. What waits bounds it.
+/// The way in for the news that somebody waits no more; unbounded, because a dropped future can't wait. What waits
+/// bounds it.
 pub(crate) type GoneOut = mpsc::UnboundedSender<LineKey>;
 
 /// What makes calls equal: they pass the same buckets at the same costs. What is told of them may differ.

@@ -15,8 +15,8 @@ const WAIT_LONGEST: Duration = Duration::from_secs(100 * 366 * 86_400);
 /// Whoever waits for others to be over is told no longer than this, unless nothing passes for a time.
 const LOOK_LONGEST: Duration = Duration::from_millis(250);
 
-/// When the first call of a line has its turn, and the state of the path's buckets; from both the wait of each call in the
-/// line.
+/// When the first call of a line has its turn, and the state of the path's buckets; from both the wait of each call in
+/// the line.
 #[derive(Clone, Debug)]
 pub(super) struct Told {
     pub(super) at: Instant,
@@ -26,8 +26,8 @@ pub(super) struct Told {
     pub(super) by: usize,
     /// How long it makes the first call wait, those included whose turn comes before.
     pub(super) wait: Duration,
-    /// How long the way there and back takes at least: who sets out earlier by so much does not arrive too early, because the
-    /// wait began when the store decided.
+    /// How long the way there and back takes at least: who sets out earlier by so much does not arrive too early,
+    /// because the wait began when the store decided.
     pub(super) way: Duration,
     /// That bucket can't be made because its limit has as many as it may.
     pub(super) crowded: bool,
@@ -76,14 +76,14 @@ impl Told {
         self.meters.limit(self.bucket().limit())
     }
 
-    /// Whether a call with this patience, that has `ahead` equal ones before it, can't be granted in time. Where calls wait
-    /// for others to be over there is hope to the very end.
+    /// Whether a call with this patience, that has `ahead` equal ones before it, can't be granted in time. Where calls
+    /// wait for others to be over there is hope to the very end.
     pub(super) fn is_hopeless(&self, patience: Patience, ahead: usize, now: Instant) -> bool {
         if self.is_open_ended() { patience.is_over(now) } else { patience.ends_before(self.due(ahead)) }
     }
 
-    /// When a call with this patience, that is first in its line, is asked for again at the latest: in time to arrive when it is
-    /// due.
+    /// When a call with this patience, that is first in its line, is asked for again at the latest: in time to arrive
+    /// when it is due.
     pub(super) fn asks_by(&self, patience: Patience) -> Instant {
         let due = match patience {
             Patience::Until(deadline) if self.is_open_ended() => deadline.min(self.due(0)),
@@ -97,8 +97,8 @@ impl Told {
         self.bucket().measure() == Measure::InFlight && !self.crowded && self.wait <= LOOK_LONGEST
     }
 
-    /// The bucket that makes it wait longest, and how long from when this was told: as long as if no other line took turns
-    /// with this one from now on.
+    /// The bucket that makes it wait longest, and how long from when this was told: as long as if no other line took
+    /// turns with this one from now on.
     fn wait(&self, ahead: usize) -> (usize, Duration) {
         if self.crowded {
             return (self.by, self.wait);

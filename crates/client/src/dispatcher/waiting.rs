@@ -1,6 +1,8 @@
-//! The calls that wait in this process: equal calls stand in one line, lines are asked for in the order they became due.
+//! The calls that wait in this process: equal calls stand in one line, lines are asked for in the order they became
+//! due.
 //!
-//! Whose turn it is among the lines of all processes is for the store to say; here each line keeps the tickets that it was given.
+//! Whose turn it is among the lines of all processes is for the store to say; here each line keeps the tickets that it
+//! was given.
 
 use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
@@ -57,8 +59,8 @@ impl Waiting {
         }
     }
 
-    /// Puts a call at the end of its line. One that can't be granted as long as it can wait is refused at once, and so is one
-    /// that is more than may wait.
+    /// Puts a call at the end of its line. One that can't be granted as long as it can wait is refused at once, and so
+    /// is one that is more than may wait.
     pub(super) fn join(&mut self, mut request: Request) {
         // It has left before it came.
         if request.is_abandoned() {
@@ -108,8 +110,8 @@ impl Waiting {
         id
     }
 
-    /// Takes the calls of the next line to ask for. Callers who have gone are left out; if all have, their tickets are given
-    /// up.
+    /// Takes the calls of the next line to ask for. Callers who have gone are left out; if all have, their tickets are
+    /// given up.
     pub(super) fn next_party(&mut self) -> Option<Party> {
         while let Some(id) = self.ready.pop_front() {
             let line = &mut self.lines[id];
@@ -139,7 +141,8 @@ impl Waiting {
         self.parked.insert((due, id));
     }
 
-    /// The calls of a line were granted, or could not be asked for; whoever is `left` or came meanwhile is asked for next.
+    /// The calls of a line were granted, or could not be asked for; whoever is `left` or came meanwhile is asked for
+    /// next.
     pub(super) fn release(&mut self, id: LineId, left: Left) {
         let line = &mut self.lines[id];
         line.put_back(left);
@@ -150,8 +153,8 @@ impl Waiting {
         self.hurry(queued_at);
     }
 
-    /// The store has answered calls of a line that were asked for before the others, because there are so many to be told one by one: those
-    /// are asked for next, and do not wait for a store that does not keep up.
+    /// The store has answered calls of a line that were asked for before the others, because there are so many to be
+    /// told one by one: those are asked for next, and do not wait for a store that does not keep up.
     pub(super) fn goes_on(&mut self, id: LineId) {
         let now = clock::now();
         for request in &mut self.lines[id].queue {
@@ -169,7 +172,8 @@ impl Waiting {
         self.ready.push_back(id);
     }
 
-    /// Somebody in a line waits no more. A parked one is ended once all have gone; any other is gone through soon in any case.
+    /// Somebody in a line waits no more. A parked one is ended once all have gone; any other is gone through soon in
+    /// any case.
     pub(super) fn forget_gone(&mut self, key: &LineKey) {
         let Some(&id) = self.index.get(key) else { return };
         let line = &mut self.lines[id];
@@ -248,8 +252,8 @@ impl Waiting {
         }
     }
 
-    /// Fails the calls whose patience is at its end, though they are not parked: the store does not keep up, or stands still
-    /// with a batch that their line waits for.
+    /// Fails the calls whose patience is at its end, though they are not parked: the store does not keep up, or stands
+    /// still with a batch that their line waits for.
     pub(super) fn expire(&mut self, now: Instant) {
         let Some(expiry) = self.expiry.filter(|expiry| *expiry <= now) else { return };
         if let Some(later) = clock::respite(expiry, now) {
@@ -324,9 +328,9 @@ mod tests {
     use crate::policy::Policy;
     use tokio::sync::oneshot;
 
-    /// Goal: no call is failed because its process stood still. Method: a call stands behind a batch that is on its way when the
-    /// process stops for far longer than the call's patience; when it goes on, the answer of the batch lies there unread. Only
-    /// if nothing comes then either the call is failed.
+    /// Goal: no call is failed because its process stood still. Method: a call stands behind a batch that is on its way
+    /// when the process stops for far longer than the call's patience; when it goes on, the answer of the batch lies
+    /// there unread. Only if nothing comes then either the call is failed.
     #[tokio::test(start_paused = true)]
     async fn a_call_is_not_failed_for_a_standstill_of_its_process() {
         let patience = Duration::from_millis(500);

@@ -14,7 +14,8 @@ use crate::policy::{Bucket, Measure, Mode, Policy};
 /// Most buckets that are told.
 const BUCKETS_MOST: usize = 1_000;
 
-/// Most pages of about 250 fields that are looked at: about 100,000 fields, in a quarter of a second of the server's time.
+/// Most pages of about 250 fields that are looked at: about 100,000 fields, in a quarter of a second of the server's
+/// time.
 const PAGES_MOST: usize = 400;
 
 /// Most buckets that are asked about at once.
@@ -44,8 +45,8 @@ pub struct BucketChange {
     pub now: Option<BucketState>,
     /// As it would stand right after the change, at the same moment; `None` if it would be counted no more.
     pub then: Option<BucketState>,
-    /// For how long a call of one token would have to wait then, zero if it would not; `None` if nobody knows, because all that may be are in
-    /// flight, or if there would be no such bucket.
+    /// For how long a call of one token would have to wait then, zero if it would not; `None` if nobody knows, because
+    /// all that may be are in flight, or if there would be no such bucket.
     pub wait: Option<Duration>,
 }
 

@@ -14,8 +14,8 @@ const MINUTE_US: u64 = 60_000_000;
 const VERSIONS_MOST: usize = 20;
 
 impl Tollgate {
-    /// The first minute, not before `first`, since which each of these limits of the policy in force has counted the same calls per the same
-    /// values. A minute in which that was changed is none.
+    /// The first minute, not before `first`, since which each of these limits of the policy in force has counted the
+    /// same calls per the same values. A minute in which that was changed is none.
     pub(super) async fn counted_since(
         &self,
         in_force: &InForce,

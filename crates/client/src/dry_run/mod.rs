@@ -40,8 +40,8 @@ pub struct DryRun {
 }
 
 impl Tollgate {
-    /// Tells what would change if `policy` came into force now, after the one with the tag `after` (`None`: after whichever is in force), as
-    /// [`Tollgate::put_policy`] would have it. Writes nothing.
+    /// Tells what would change if `policy` came into force now, after the one with the tag `after` (`None`: after
+    /// whichever is in force), as [`Tollgate::put_policy`] would have it. Writes nothing.
     ///
     /// # Errors
     /// Those of [`Tollgate::put_policy`].

@@ -4,14 +4,16 @@ use crate::policy::Terms;
 
 const MINUTE_US: u64 = 60_000_000;
 
-/// A bucket that is given the calls of one minute after the other, and is as well off with each as any bucket of its terms can be: full at
-/// first, and asked within a minute whenever that suits it best. What it can't grant no bucket of these terms could.
+/// A bucket that is given the calls of one minute after the other, and is as well off with each as any bucket of its
+/// terms can be: full at first, and asked within a minute whenever that suits it best. What it can't grant no bucket of
+/// these terms could.
 ///
 /// # Why
-/// In a minute a bucket grants no more than it holds at the beginning and earns meanwhile, and ends it with what is left of these, or full
-/// at most. This one grants all of that if it is asked for, and ends the minute with all of the rest. A token that is granted early is one
-/// less later, and never more than one, so nothing is won by holding back: up to the end of any minute no bucket has granted more of these
-/// calls, each in its minute. What is given back is there at once, and in full.
+/// In a minute a bucket grants no more than it holds at the beginning and earns meanwhile, and ends it with what is
+/// left of these, or full at most. This one grants all of that if it is asked for, and ends the minute with all of the
+/// rest. A token that is granted early is one less later, and never more than one, so nothing is won by holding back:
+/// up to the end of any minute no bucket has granted more of these calls, each in its minute. What is given back is
+/// there at once, and in full.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Replay {
     terms: Terms,
@@ -65,7 +67,8 @@ fn granted_in_a_minute(terms: Terms) -> u64 {
     u64::try_from(credits / u128::from(terms.credit())).unwrap_or(u64::MAX)
 }
 
-/// So many tokens in a minute, in hundredths of what a bucket can grant that begins it full; rounded down, and above 100 where it is more.
+/// So many tokens in a minute, in hundredths of what a bucket can grant that begins it full; rounded down, and above
+/// 100 where it is more.
 pub(super) fn share_percent(terms: Terms, tokens: u64) -> u64 {
     // A bucket holds at least one token.
     let most = granted_in_a_minute(terms).max(1);
@@ -120,7 +123,8 @@ mod tests {
         assert_eq!(share_percent(self::terms("rate = '10/s'\nburst = 1000"), 1_601), 101);
     }
 
-    /// A bucket of these terms, to the microsecond: what it refuses of calls at these times, each with its cost, in tokens and minutes.
+    /// A bucket of these terms, to the microsecond: what it refuses of calls at these times, each with its cost, in
+    /// tokens and minutes.
     fn refused_by_a_bucket(terms: Terms, level: u64, calls: &[(u64, u64)]) -> (u64, u64) {
         let (mut level, mut at, mut refused, mut minutes) = (u128::from(level), 0, 0, Vec::new());
         for &(time, cost) in calls {
@@ -139,8 +143,8 @@ mod tests {
     }
 
     proptest! {
-        /// Whenever the calls come within their minutes, whatever the bucket holds at first: it refuses at least so many tokens, up to the
-        /// end of any minute, and in at least so many minutes.
+        /// Whenever the calls come within their minutes, whatever the bucket holds at first: it refuses at least so
+        /// many tokens, up to the end of any minute, and in at least so many minutes.
         #[test]
         fn no_bucket_refuses_less(
             (limit, mut calls, level) in (

@@ -16,17 +16,20 @@ const MINUTE_US: u64 = 60_000_000;
 /// How far back it goes.
 const MINUTES: u64 = 60;
 
-/// Most keys that are told, and most that are looked at: a minute has up to a hundred of each limit, and the next one may have others.
+/// Most keys that are told, and most that are looked at: a minute has up to a hundred of each limit, and the next one
+/// may have others.
 const ROWS_MOST: usize = 1_000;
 const KEYS_MOST: usize = 20_000;
 
-/// What the last hour's usage would have met under the other policy: of each limit and key that would have other numbers.
+/// What the last hour's usage would have met under the other policy: of each limit and key that would have other
+/// numbers.
 ///
-/// The books have minutes, and not when in its minute a call came. So each key is given the best that can be: a bucket that was full when
-/// the time began, and calls that came whenever in their minutes that suits it best. What even that bucket could not have granted is
-/// [`over`](WhatIfRow::over): a bucket under these numbers would have refused that much of these calls, or had it wait into another minute, at
-/// least. It may have been more; it was not less. Of calls whose true cost was told later (`settle`) the tokens count in the minute of that,
-/// and what is over may then be what such a bucket would have owed.
+/// The books have minutes, and not when in its minute a call came. So each key is given the best that can be: a bucket
+/// that was full when the time began, and calls that came whenever in their minutes that suits it best. What even that
+/// bucket could not have granted is [`over`](WhatIfRow::over): a bucket under these numbers would have refused that
+/// much of these calls, or had it wait into another minute, at least. It may have been more; it was not less. Of calls
+/// whose true cost was told later (`settle`) the tokens count in the minute of that, and what is over may then be what
+/// such a bucket would have owed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct WhatIf {
@@ -34,7 +37,8 @@ pub struct WhatIf {
     pub from_us: u64,
     /// Where it ends: where the books end.
     pub to_us: u64,
-    /// Up to when all is in the books, as [`Usage`](crate::Usage) tells it; 0 if that is not known yet, and the hour ends now.
+    /// Up to when all is in the books, as [`Usage`](crate::Usage) tells it; 0 if that is not known yet, and the hour
+    /// ends now.
     pub complete_until_us: u64,
     /// By limit and key, those with most over first. At most 1,000.
     pub rows: Vec<WhatIfRow>,
@@ -56,9 +60,11 @@ pub struct WhatIfRow {
     pub key: String,
     /// Whether the limit would refuse calls or only count them.
     pub mode: Mode,
-    /// The limit of the policy in force that has counted it: mostly the same, else one that counts the same calls per the same values.
+    /// The limit of the policy in force that has counted it: mostly the same, else one that counts the same calls per
+    /// the same values.
     pub counted_by: String,
-    /// The part of the hour that is judged begins here: later than the hour where the limit counted something else until then.
+    /// The part of the hour that is judged begins here: later than the hour where the limit counted something else
+    /// until then.
     pub from_us: u64,
     /// What was counted in it. Only what was granted is held against the other numbers.
     pub counts: UsageCounts,
@@ -70,8 +76,8 @@ pub struct WhatIfRow {
     pub busiest_at_us: u64,
     /// How many they were.
     pub busiest_tokens: u64,
-    /// They in hundredths of what a bucket under the present numbers can grant in a minute that it begins full; `None` if the limit does not
-    /// count that now.
+    /// They in hundredths of what a bucket under the present numbers can grant in a minute that it begins full; `None`
+    /// if the limit does not count that now.
     pub share_now_percent: Option<u64>,
     /// The same under the other numbers. Above 100 it is a minute over.
     pub share_then_percent: u64,

@@ -32,8 +32,8 @@ local function library(name, functions, allowed)
   return setmetatable({}, { __index = open, __newindex = read_only })
 end
 
--- Redis 7.0 prints numbers with `%.17g`, later ones otherwise: only integers up to 2^53 look the same everywhere, and of
--- these not minus zero.
+-- Redis 7.0 prints numbers with `%.17g`, later ones otherwise: only integers up to 2^53 look the same everywhere, and
+-- of these not minus zero.
 local function printed(number)
   local is_minus_zero = number == 0 and 1 / number < 0
   if number % 1 ~= 0 or number > 2 ^ 53 or number < -2 ^ 53 or is_minus_zero then
@@ -97,8 +97,8 @@ local function collect(...)
   return { count = select("#", ...), ... }
 end
 
--- Leaves as little trace in messages as Redis's `pcall`: called in place of its caller, its level in `error(text, level)`
--- is that of no line, and through `...` what it calls has no name.
+-- Leaves as little trace in messages as Redis's `pcall`: called in place of its caller, its level in
+-- `error(text, level)` is that of no line, and through `...` what it calls has no name.
 local function call_in_place(...)
   return (...)(select(2, ...))
 end

@@ -5,9 +5,10 @@
 //! be set. That is what a store without Redis, the share of a replica during an outage, and simulations in virtual
 //! time stand on.
 //!
-//! It is a host for fifteen commands, not a Redis in process: `TIME`, `HGET`, `HMGET`, `HSET`, `HDEL`, `HLEN`, `HEXISTS`,
-//! `HSCAN`, `DEL`, `EXISTS`, `XADD`, `XTRIM`, `XRANGE`, `XREVRANGE`, `XINFO STREAM`; `redis.call`, `pcall`, `error_reply` and `status_reply`; `cmsgpack.pack` and `unpack`; and
-//! what our scripts use of Lua's own libraries. The suite `tests/engine_host` compares it with a real server.
+//! It is a host for fifteen commands, not a Redis in process: `TIME`, `HGET`, `HMGET`, `HSET`, `HDEL`, `HLEN`,
+//! `HEXISTS`, `HSCAN`, `DEL`, `EXISTS`, `XADD`, `XTRIM`, `XRANGE`, `XREVRANGE`, `XINFO STREAM`; `redis.call`, `pcall`,
+//! `error_reply` and `status_reply`; `cmsgpack.pack` and `unpack`; and what our scripts use of Lua's own libraries. The
+//! suite `tests/engine_host` compares it with a real server.
 //!
 //! # What differs from Redis
 //!
@@ -17,10 +18,10 @@
 //! string or `{err = "CODE text"}`; and going past the [`Limits`].
 //!
 //! Quietly, where a script can hardly tell: `TIME` stands still during a call, as it does from Redis 7.2 on; a large
-//! hash is scanned in an order of its own, which Redis does not promise either; `XINFO STREAM` tells no more than the length and
-//! the last id; `pairs` finds nothing in a library;
-//! `return cmsgpack.unpack(bad)` complains without the line; an error reply comes without the script's digest and line.
-//! Keys don't expire, and what only a server can say (`OOM`, `READONLY`, `NOSCRIPT`, ..) is never said here.
+//! hash is scanned in an order of its own, which Redis does not promise either; `XINFO STREAM` tells no more than the
+//! length and the last id; `pairs` finds nothing in a library; `return cmsgpack.unpack(bad)` complains without the
+//! line; an error reply comes without the script's digest and line. Keys don't expire, and what only a server can say
+//! (`OOM`, `READONLY`, `NOSCRIPT`, ..) is never said here.
 //!
 //! Public for tests and simulations. There is **no stability promise** for anything in here.
 //!

@@ -1,7 +1,7 @@
 //! The commands on streams, as far as our scripts use them: ids are given, and trimming is exact.
 //!
-//! What Redis also takes - ids that it makes itself, trimming that is about right, `LIMIT`, `NOMKSTREAM`, numbers written in other
-//! ways than it prints them - is refused.
+//! What Redis also takes - ids that it makes itself, trimming that is about right, `LIMIT`, `NOMKSTREAM`, numbers
+//! written in other ways than it prints them - is refused.
 
 use super::answer::{Answer, Outcome};
 use super::keyspace::Keyspace;

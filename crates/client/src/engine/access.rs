@@ -1,4 +1,5 @@
-//! The arguments and the replies of the scripts for API keys: `key_make.lua`, `key_revoke.lua`, `keys.lua` and `key_touch.lua`.
+//! The arguments and the replies of the scripts for API keys: `key_make.lua`, `key_revoke.lua`, `keys.lua` and
+//! `key_touch.lua`.
 
 use super::flat::{Malformed, Writer};
 use super::reply::Reply;

@@ -155,8 +155,8 @@ impl AcquireBatch {
         &self.entries
     }
 
-    /// Has the batch ask for `calls` calls of an entry from now on, which are fewer than before. Where it has been sent, the answer may
-    /// be to what it asked for first.
+    /// Has the batch ask for `calls` calls of an entry from now on, which are fewer than before. Where it has been
+    /// sent, the answer may be to what it asked for first.
     pub fn ask_for_fewer(&mut self, entry: usize, calls: u32, repeated: Repeated) {
         let entry = &mut self.entries[entry];
         if repeated == Repeated::Yes {

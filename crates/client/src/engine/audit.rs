@@ -15,7 +15,8 @@ use crate::policy::{CallRecord, Measure};
 
 /// Longest names of buckets, together, that the record of a granted call has.
 const BUCKETS_BYTES_MAX: usize = 1_000;
-/// What it has of each bucket beside its name, at most: what all fields of buckets begin with, how long it is, and a cost.
+/// What it has of each bucket beside its name, at most: what all fields of buckets begin with, how long it is, and a
+/// cost.
 const BUCKET_BYTES: usize = 10;
 
 /// First value of every record.
@@ -255,7 +256,8 @@ fn throttled(row: &mut Reader<'_>) -> Result<AuditEvent, Malformed> {
     })
 }
 
-/// What the record of granted calls has behind how many they are. Each of its texts has a bound, so it has one: about 2 KiB.
+/// What the record of granted calls has behind how many they are. Each of its texts has a bound, so it has one: about 2
+/// KiB.
 pub(super) fn call_row<'b>(
     record: &CallRecord,
     charges: impl Iterator<Item = (&'b str, u32)>,

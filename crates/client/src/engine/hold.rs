@@ -33,8 +33,8 @@ pub struct HoldReply {
 }
 
 impl Hold {
-    /// Pauses buckets for so long from now on, 31 days at most; zero ends their pause. They are all that a limit may count for a key
-    /// ([`Policy::all_buckets_of`]), what it counts first.
+    /// Pauses buckets for so long from now on, 31 days at most; zero ends their pause. They are all that a limit may
+    /// count for a key ([`Policy::all_buckets_of`]), what it counts first.
     #[must_use]
     pub fn new(buckets: &[Bucket], pause: Duration) -> Self {
         let mut table = BucketTable::default();

@@ -69,8 +69,8 @@ impl Keys {
         &self.access
     }
 
-    /// The keys that a script of this name takes, in their order. One that acquires takes more where it tells calls one by one:
-    /// [`AcquireBatch::keys`](super::AcquireBatch::keys).
+    /// The keys that a script of this name takes, in their order. One that acquires takes more where it tells calls one
+    /// by one: [`AcquireBatch::keys`](super::AcquireBatch::keys).
     #[must_use]
     pub fn of_script(&self, name: &str) -> Vec<&str> {
         match name {

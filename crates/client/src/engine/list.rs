@@ -27,7 +27,8 @@ pub struct BucketsReply {
     pub buckets: Vec<ListedBucket>,
 }
 
-/// A bucket as its record has it, which may be from before the last change of the policy: how it stands since then `peek.lua` tells.
+/// A bucket as its record has it, which may be from before the last change of the policy: how it stands since then
+/// `peek.lua` tells.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ListedBucket {
     /// `limit:key`.

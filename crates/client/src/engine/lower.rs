@@ -33,7 +33,8 @@ pub struct QuotaLeft {
 }
 
 impl Lower {
-    /// What the answer says to a call that was granted in this epoch and, in microseconds of the namespace's time, at this time.
+    /// What the answer says to a call that was granted in this epoch and, in microseconds of the namespace's time, at
+    /// this time.
     #[must_use]
     pub fn granted_in(epoch: u64, granted_at_us: u64) -> Self {
         Self {

@@ -6,8 +6,8 @@ use super::flat::{Malformed, Reader, Writer};
 /// Fields that one page looks at. Redis is busy with a page for about as long as with a batch of acquires.
 const LOOKED: u64 = 250;
 
-/// The argument of such a script: from a cursor on, the fields that begin so, all or those of a limit. Names of limits have no
-/// character that means something in a pattern.
+/// The argument of such a script: from a cursor on, the fields that begin so, all or those of a limit. Names of limits
+/// have no character that means something in a pattern.
 pub(super) fn page_from(cursor: &str, kind: &str, limit: Option<&str>) -> Vec<u8> {
     let mut args = Writer::new();
     args.text(cursor);

@@ -29,7 +29,8 @@ pub struct PeekReply {
 /// How a bucket stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Standing {
-    /// Credits not yet earned back, or calls in flight. Of a bucket that is paused or slow as if its whole wait were owed.
+    /// Credits not yet earned back, or calls in flight. Of a bucket that is paused or slow as if its whole wait were
+    /// owed.
     pub debt: u64,
     /// Until it earns again, in microseconds; 0 if it is not paused.
     pub paused_us: u64,

@@ -129,7 +129,8 @@ impl Script {
     }
 }
 
-// What only calls need that have to wait, or are told one by one, is behind what most batches end with: it is not made for the others.
+// What only calls need that have to wait, or are told one by one, is behind what most batches end with: it is not made
+// for the others.
 static ACQUIRE: Script = script!("acquire", before "in_flight", before "named", before "queue", before "tally", before "episode", before "reports",
     within "tell_granted" "audit_trail" and "granted", end "in_turn");
 static SETTLE: Script = script!("settle", after "tally", after "in_flight");

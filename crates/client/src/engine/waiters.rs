@@ -96,8 +96,8 @@ impl WaitedBucket {
         Ok(Self { name, since_us, tickets, tokens, debt, refill, credit, paused_us, share, flows })
     }
 
-    /// How long it takes until so many tokens of its queue can have been granted, in microseconds, where it holds `burst` tokens when full.
-    /// `None` where calls in flight are counted: nobody knows when those are over.
+    /// How long it takes until so many tokens of its queue can have been granted, in microseconds, where it holds
+    /// `burst` tokens when full. `None` where calls in flight are counted: nobody knows when those are over.
     #[must_use]
     pub fn wait_us(&self, tokens: u64, burst: u64) -> Option<u64> {
         let (refill, credit) = (u128::from(self.refill), u128::from(self.credit));

@@ -1,5 +1,5 @@
-//! Every metric of a limiter: its name, what it counts, its labels. No label is chosen by who sends calls: limits are named by the
-//! policy, all else by this crate.
+//! Every metric of a limiter: its name, what it counts, its labels. No label is chosen by who sends calls: limits are
+//! named by the policy, all else by this crate.
 
 use super::family::{Description, MetricKind};
 

@@ -1,4 +1,5 @@
-//! What a limiter has counted, as values that belong to no library: whoever has a registry of his own finds all of it here.
+//! What a limiter has counted, as values that belong to no library: whoever has a registry of his own finds all of it
+//! here.
 
 /// A metric, as it is described.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

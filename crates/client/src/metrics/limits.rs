@@ -12,8 +12,8 @@ use crate::dispatcher::Charge;
 use crate::observe::Pause;
 use crate::policy::{Bucket, Measure, Policy};
 
-/// Most limits that are told, of policies that are in force and of earlier ones. A policy has 256 at most; with room for as many
-/// again none is forgotten between two scrapes that was counted at in between.
+/// Most limits that are told, of policies that are in force and of earlier ones. A policy has 256 at most; with room
+/// for as many again none is forgotten between two scrapes that was counted at in between.
 const KEPT_MOST: usize = 512;
 
 const FULL_PACE: u32 = 100;
@@ -236,9 +236,9 @@ impl PolicyMeters {
     }
 }
 
-/// Whether it was this bucket that would have refused a call, of which it is known that an observed one would. The store tells how
-/// many such calls there are, not at which bucket; with one observed bucket on the path it is that one, with several those that have
-/// no room left.
+/// Whether it was this bucket that would have refused a call, of which it is known that an observed one would. The
+/// store tells how many such calls there are, not at which bucket; with one observed bucket on the path it is that one,
+/// with several those that have no room left.
 fn would_have_refused(charge: &Charge, place: usize) -> bool {
     let is_full = |place: usize| {
         let (bucket, cost) = (&charge.path.buckets()[place], charge.path.costs()[place]);

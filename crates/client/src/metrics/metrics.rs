@@ -9,12 +9,13 @@ use super::limits::LimitMeter;
 use crate::gate::Tollgate;
 use crate::keeper::Keeper;
 
-/// What one limiter of this process has counted: calls granted, refused and waiting at each limit, what the provider has refused,
-/// and how its store does.
+/// What one limiter of this process has counted: calls granted, refused and waiting at each limit, what the provider
+/// has refused, and how its store does.
 ///
-/// Another limiter has numbers of its own. The calls of other replicas are not among them: sum over all replicas. Held, it keeps
-/// no task of the limiter alive. With the feature `prometheus` it is a `Collector` that a registry of `prometheus-client` takes; two
-/// limiters of one namespace in one registry need a label each that tells them apart (`sub_registry_with_label`).
+/// Another limiter has numbers of its own. The calls of other replicas are not among them: sum over all replicas. Held,
+/// it keeps no task of the limiter alive. With the feature `prometheus` it is a `Collector` that a registry of
+/// `prometheus-client` takes; two limiters of one namespace in one registry need a label each that tells them apart
+/// (`sub_registry_with_label`).
 ///
 /// # Examples
 /// ```
@@ -51,8 +52,8 @@ impl Metrics {
         &of::ALL
     }
 
-    /// All metrics with what was counted until now. Values that belong together, such as of calls and of tokens, are read one
-    /// after the other while calls go on.
+    /// All metrics with what was counted until now. Values that belong together, such as of calls and of tokens, are
+    /// read one after the other while calls go on.
     #[must_use]
     pub fn families(&self) -> Vec<Family> {
         let held = self.keeper.held();

@@ -1,4 +1,5 @@
-//! What a limiter counts: an atomic addition for each number, on counters that were found beforehand; read only when somebody asks.
+//! What a limiter counts: an atomic addition for each number, on counters that were found beforehand; read only when
+//! somebody asks.
 
 mod acquires;
 mod catalogue;

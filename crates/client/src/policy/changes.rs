@@ -19,7 +19,8 @@ pub struct PolicyChanges {
     pub overrides: Vec<KeyChange>,
     /// Weights of organisations.
     pub weights: Vec<KeyChange>,
-    /// What is said beside the limits, such as `priority.batch`, and of `limit (order)` the names of those that both have.
+    /// What is said beside the limits, such as `priority.batch`, and of `limit (order)` the names of those that both
+    /// have.
     pub others: Vec<Difference>,
 }
 
@@ -31,7 +32,8 @@ pub struct LimitChange {
     pub limit: String,
     /// What becomes of it.
     pub kind: LimitChangeKind,
-    /// Which fields, such as `rate`, with their defaults filled in: a rate that is changed may change the burst with it.
+    /// Which fields, such as `rate`, with their defaults filled in: a rate that is changed may change the burst with
+    /// it.
     pub fields: Vec<Difference>,
 }
 

@@ -90,8 +90,8 @@ impl Policy {
         self.provider.as_deref()
     }
 
-    /// How the provider's answers are understood: by the adapter that the document describes, or the built-in one that it
-    /// names, or `generic`.
+    /// How the provider's answers are understood: by the adapter that the document describes, or the built-in one that
+    /// it names, or `generic`.
     #[must_use]
     pub fn adapter(&self) -> &Arc<Adapter> {
         &self.adapter
@@ -139,7 +139,8 @@ impl Policy {
         Ok(self.path_where(call, self.patterns.matching(call.path()))?.told(self.recorded.record_of(call)))
     }
 
-    /// The buckets that a faultless call passes, given the limits of which a pattern matches its path. What is told of the call is left out.
+    /// The buckets that a faultless call passes, given the limits of which a pattern matches its path. What is told of
+    /// the call is left out.
     pub(super) fn path_where(&self, call: &Call, by_path: LimitSet) -> Result<Path, CallError> {
         let mut passed = Vec::with_capacity(self.limits.len());
         for (index, limit) in (0_u16..).zip(&self.limits) {
@@ -153,8 +154,8 @@ impl Policy {
         Ok(Path::new(flow(call), call.cost, passed))
     }
 
-    /// A bucket by the parts of its name, `limit` or `limit/measure` and the key, if there is such a limit, it counts that,
-    /// and a call could have that key.
+    /// A bucket by the parts of its name, `limit` or `limit/measure` and the key, if there is such a limit, it counts
+    /// that, and a call could have that key.
     pub(crate) fn bucket(&self, counted_as: &str, key: &str) -> Option<Bucket> {
         let (name, measure) = Measure::split(counted_as);
         let (index, limit) = (0_u16..).zip(&self.limits).find(|(_, known)| known.name() == name)?;
@@ -162,7 +163,8 @@ impl Policy {
         limit.bucket_of(index, measure, key)
     }
 
-    /// The first limit that counts tokens per one thing alone, if need be one that does not apply to every call: by it is told who has used what.
+    /// The first limit that counts tokens per one thing alone, if need be one that does not apply to every call: by it
+    /// is told who has used what.
     #[must_use]
     pub fn counting_per(&self, attribute: &Attribute) -> Option<&Limit> {
         let fits = |limit: &&Limit| limit.per() == std::slice::from_ref(attribute) && limit.burst().is_some();
@@ -176,8 +178,8 @@ impl Policy {
         measures.filter_map(|counted_as| self.bucket(&counted_as, key)).collect()
     }
 
-    /// The buckets of all that a limit may ever count for a key, what it counts now first; none if there is no such limit, or no call
-    /// could have that key.
+    /// The buckets of all that a limit may ever count for a key, what it counts now first; none if there is no such
+    /// limit, or no call could have that key.
     #[must_use]
     pub fn all_buckets_of(&self, limit: &str, key: &str) -> Vec<Bucket> {
         let mut buckets = self.buckets_of(limit, key);

@@ -22,8 +22,8 @@ pub(super) fn check(cost: &Cost, field: &str, problems: &mut Problems) {
     }
 }
 
-/// What a call costs, in tokens, by a limit that reads it off the query: so many items to a token, rounded up, at least 1. A
-/// call that does not say how many items it asks for costs what it says of itself.
+/// What a call costs, in tokens, by a limit that reads it off the query: so many items to a token, rounded up, at least
+/// 1. A call that does not say how many items it asks for costs what it says of itself.
 pub(super) fn of(cost: &Cost, call: &Call) -> u64 {
     let items = call.largest_in_query(&cost.query);
     items.map_or(u64::from(call.cost), |items| items.div_ceil(cost.per).max(1))

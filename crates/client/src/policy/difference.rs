@@ -7,7 +7,8 @@ use serde_json::{Value, json};
 /// A field that is not the same in both.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Difference {
-    /// Where it is, such as `limit[org].override[acme].rate`: limits and what they have by key are told apart by their names.
+    /// Where it is, such as `limit[org].override[acme].rate`: limits and what they have by key are told apart by their
+    /// names.
     pub field: String,
     /// What it is in the first; `None` if it is not there.
     pub now: Option<Value>,

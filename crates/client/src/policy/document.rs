@@ -67,11 +67,11 @@ pub(super) struct LimitDocument {
     /// The calls it applies to; without it all.
     #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "table")]
     pub(super) when: Option<When>,
-    /// What it is counted per, each of `org`, `client`, `token`, `provider`, `method`, `path` and `attributes.<name>`. An empty list
-    /// makes one bucket that all calls share.
+    /// What it is counted per, each of `org`, `client`, `token`, `provider`, `method`, `path` and `attributes.<name>`.
+    /// An empty list makes one bucket that all calls share.
     pub(super) per: Vec<String>,
-    /// So many tokens in a span of time, as a bucket that refills evenly. A limit has a rate, a quota, `concurrent` or `spacing`, and not
-    /// both a rate and a quota.
+    /// So many tokens in a span of time, as a bucket that refills evenly. A limit has a rate, a quota, `concurrent` or
+    /// `spacing`, and not both a rate and a quota.
     #[cfg_attr(feature = "openapi", schema(pattern = r"^[0-9]+/[0-9]*(us|ms|s|m|h|d)$", example = "10/s"))]
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) rate: Option<String>,
@@ -146,8 +146,8 @@ pub(super) struct When {
     pub(super) client: Option<OneOrMore>,
 }
 
-/// What one key of a limit has instead of what the limit says. What is `None` is as the limit says it. The fields are those of the
-/// document, described at the [module](crate::policy).
+/// What one key of a limit has instead of what the limit says. What is `None` is as the limit says it. The fields are
+/// those of the document, described at the [module](crate::policy).
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
@@ -176,15 +176,16 @@ pub struct Override {
     #[cfg_attr(feature = "openapi", schema(pattern = r"^[0-9]+(us|ms|s|m|h|d)$"))]
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub spacing: Option<String>,
-    /// Until when it holds, in RFC 3339, such as `2027-01-31T00:00:00Z`; for ever if it does not say so. Within ten seconds after
-    /// that a replica puts the next version of the policy into force, without it.
+    /// Until when it holds, in RFC 3339, such as `2027-01-31T00:00:00Z`; for ever if it does not say so. Within ten
+    /// seconds after that a replica puts the next version of the policy into force, without it.
     #[cfg_attr(feature = "openapi", schema(format = DateTime))]
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expires_at: Option<String>,
 }
 
 impl Override {
-    /// When it runs out, in microseconds since 1970; `None` if it never does, or what it says is no time. Times before that are 0.
+    /// When it runs out, in microseconds since 1970; `None` if it never does, or what it says is no time. Times before
+    /// that are 0.
     #[must_use]
     pub fn expires_at_us(&self) -> Option<u64> {
         let at: Timestamp = self.expires_at.as_deref()?.parse().ok()?;

@@ -27,12 +27,12 @@ thread_local! {
 
 /// The last paths of one policy, each in the one slot that its calls lead to, where the next one takes its place.
 ///
-/// So their number is bounded however many organisations there are, and nothing is locked: a slot is read and replaced as a
-/// whole. Slots are chosen by a secret of the process, so that nobody can choose calls that drive each other out.
+/// So their number is bounded however many organisations there are, and nothing is locked: a slot is read and replaced
+/// as a whole. Slots are chosen by a secret of the process, so that nobody can choose calls that drive each other out.
 #[derive(Debug)]
 pub(crate) struct KnownPaths {
-    /// The values that a limit of the policy looks at, and the organisation, whose turns a path takes. With the priority,
-    /// no other can change a path.
+    /// The values that a limit of the policy looks at, and the organisation, whose turns a path takes. With the
+    /// priority, no other can change a path.
     attributes: Vec<Attribute>,
     /// The limits that read their costs off calls.
     reads_costs: Vec<u16>,
@@ -100,8 +100,8 @@ impl KnownPaths {
         Ok(path)
     }
 
-    /// All that decides on a call's path. Its URL is not among it, unless a limit is counted per path: it counts only by
-    /// which limits it meets, or the ids in it would make every call another one.
+    /// All that decides on a call's path. Its URL is not among it, unless a limit is counted per path: it counts only
+    /// by which limits it meets, or the ids in it would make every call another one.
     fn write_facts(&self, facts: &mut Vec<u8>, policy: &Policy, call: &Call, by_path: LimitSet) {
         facts.clear();
         // It is what the buckets are charged, and above the burst of an observed limit the call passes that by.

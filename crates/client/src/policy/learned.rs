@@ -14,15 +14,15 @@ use crate::provider::ProviderLimit;
 
 /// Most limits that a policy learns: names come from outside.
 const LEARNED_MAX: usize = 16;
-/// Most path patterns of a learned limit; beyond that it holds for all paths. All that is ever learned is fewer changes than
-/// versions of the policy are kept.
+/// Most path patterns of a learned limit; beyond that it holds for all paths. All that is ever learned is fewer changes
+/// than versions of the policy are kept.
 const PATTERNS_MAX: usize = 4;
 /// Most segments of a path that name its family.
 const SEGMENTS_MAX: usize = 8;
 /// Bytes that a name has at most, less what makes it unique.
 const SLUG_BYTES: usize = 48;
-/// How much passes a learned limit to begin with where nothing else on the path says how much may: its pace goes down from
-/// there.
+/// How much passes a learned limit to begin with where nothing else on the path says how much may: its pace goes down
+/// from there.
 const RATE: &str = "100/s";
 
 /// A policy with a limit that it did not know.
@@ -35,9 +35,9 @@ pub(crate) struct Learned {
 
 impl Policy {
     /// This policy with the limit by which the provider has refused `call`, which passes it now. It is counted per
-    /// organisation and client, for the family of paths that the call's is of, and lets pass what the provider says where it
-    /// has `named` it, or what the tightest other limit does; its pace tells the rest. `None` if it can't be learned: the
-    /// policy has learned as many as it may, or has it already.
+    /// organisation and client, for the family of paths that the call's is of, and lets pass what the provider says
+    /// where it has `named` it, or what the tightest other limit does; its pace tells the rest. `None` if it can't be
+    /// learned: the policy has learned as many as it may, or has it already.
     pub(crate) fn with_learned(
         &self,
         named: Option<&ProviderLimit>,
@@ -107,8 +107,8 @@ impl Policy {
         names.find(is_free).unwrap_or(name)
     }
 
-    /// What the slowest limit lets pass that the call passes already: more can't come. Where all of them are only observed,
-    /// what is learned is too.
+    /// What the slowest limit lets pass that the call passes already: more can't come. Where all of them are only
+    /// observed, what is learned is too.
     fn tightest(&self, call: &Call) -> Tightest {
         let path = self.path(call).ok();
         let buckets: Vec<_> = path.iter().flat_map(Path::buckets).collect();

@@ -133,7 +133,8 @@ impl Limit {
         })
     }
 
-    /// Whether calls of an organisation can pass its bucket for a key: that is the organisation's own, or none counts per organisation.
+    /// Whether calls of an organisation can pass its bucket for a key: that is the organisation's own, or none counts
+    /// per organisation.
     pub(crate) fn is_passed_by(&self, org: &str, key: &str) -> bool {
         value_of(&Attribute::Org, &self.per, key).is_none_or(|own| own == org)
     }
@@ -170,16 +171,16 @@ impl Limit {
         self.written.cost.as_ref().map_or(u64::from(call.cost), |cost| cost::of(cost, call))
     }
 
-    /// The values of a call on which it depends whether it passes this limit, and by which bucket; beside its cost, and the
-    /// patterns that match its path.
+    /// The values of a call on which it depends whether it passes this limit, and by which bucket; beside its cost, and
+    /// the patterns that match its path.
     pub(super) fn looks_at(&self) -> impl Iterator<Item = Attribute> {
         self.condition.looks_at().chain(self.per.iter().cloned())
     }
 
     /// The buckets of a call that this limit applies to, and what each is charged.
     ///
-    /// An observed limit never stands in a call's way, nor does one that nobody has written: a call that it could not count,
-    /// for want of a value or because it costs more than the burst, passes it by.
+    /// An observed limit never stands in a call's way, nor does one that nobody has written: a call that it could not
+    /// count, for want of a value or because it costs more than the burst, passes it by.
     pub(super) fn charges(&self, limit: u16, call: &Call) -> Result<Vec<(Bucket, u32)>, CallError> {
         match (self.all_charges(limit, call), self.mode()) {
             (Err(_), Mode::Observe) => Ok(Vec::new()),

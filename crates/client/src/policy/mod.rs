@@ -3,14 +3,14 @@
 //! A document is TOML or JSON, at most 1 MiB, with at most 256 limits. Unknown fields are refused.
 //!
 //! * `namespace`: a name; one account at a provider.
-//! * `provider`: optional, a name; whose answers are understood: one of the [adapters](crate::provider) built in, by default
-//!   `generic`.
+//! * `provider`: optional, a name; whose answers are understood: one of the [adapters](crate::provider) built in, by
+//!   default `generic`.
 //! * `adapter`: optional, a table; an adapter of its own, whose name `provider` then is.
 //! * `priority`: optional, the weights of `interactive`, `normal` and `batch`, 1 to 1,000 each; by default 128, 8
 //!   and 1. Where calls wait at a limit, each organisation's calls of one priority share it with those of the
 //!   others by the product of the two weights.
-//! * `record_calls`: optional, a list of at most 100 organisations: each of their granted calls is told in the audit trail, see
-//!   [`AuditEvent::CallGranted`](crate::AuditEvent::CallGranted).
+//! * `record_calls`: optional, a list of at most 100 organisations: each of their granted calls is told in the audit
+//!   trail, see [`AuditEvent::CallGranted`](crate::AuditEvent::CallGranted).
 //! * `limit`: the limits, in the order in which calls pass them.
 //!
 //! A name is 1 to 64 of `a-z`, `0-9`, `.`, `_` and `-`, the first a letter or a digit. A span of time is a
@@ -41,10 +41,10 @@
 //!   has no such number costs what it says of itself.
 //! * `mode`: `enforce`, the default, or `observe`, which counts and reports and never refuses.
 //! * `max_keys`: how many buckets it may have at once of each [`Measure`], 1 to 100,000,000; by default 1,000,000.
-//! * `override`: by key, another `rate` or `quota`, `burst`, `slack`, `concurrent` or `spacing`, and `expires_at` if it is to end: a
-//!   point in time as RFC 3339 has it, by the store's clock.
-//! * `learned`: `true` if the limit was not written by anybody, but taken up when the provider named it. Written as `false`, or
-//!   left out, it is a limit like any other.
+//! * `override`: by key, another `rate` or `quota`, `burst`, `slack`, `concurrent` or `spacing`, and `expires_at` if it
+//!   is to end: a point in time as RFC 3339 has it, by the store's clock.
+//! * `learned`: `true` if the limit was not written by anybody, but taken up when the provider named it. Written as
+//!   `false`, or left out, it is a limit like any other.
 //! * `on_outage`: `refuse`, the default: without the store, calls are refused. `share` and `allow` are not
 //!   supported yet.
 //! * `weight`: by organisation, its weight where calls wait at this limit, 1 to 1,000; 1 by default. What a limit

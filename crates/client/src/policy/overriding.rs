@@ -26,8 +26,8 @@ impl Policy {
     /// This policy with `own` as what the key of a limit has instead of what the limit says; with `None` without it.
     ///
     /// # Errors
-    /// [`PolicyError`] if there is no such limit (its field is `limit`), no call could have that key (`key`), or the override can't be:
-    /// the fields of the problems are then those of the override.
+    /// [`PolicyError`] if there is no such limit (its field is `limit`), no call could have that key (`key`), or the
+    /// override can't be: the fields of the problems are then those of the override.
     pub fn with_override(
         &self,
         limit: &str,
@@ -60,12 +60,12 @@ impl Policy {
         limit.written.weight.get(org).copied()
     }
 
-    /// This policy with another weight for an organisation where calls wait at a limit that is counted per organisation, and at all limits that
-    /// say nothing of it; with `None` without one.
+    /// This policy with another weight for an organisation where calls wait at a limit that is counted per
+    /// organisation, and at all limits that say nothing of it; with `None` without one.
     ///
     /// # Errors
-    /// [`PolicyError`] if there is no such limit (its field is `limit`), or the weight can't be (`weight`): it is 1 to 1,000, the limit is
-    /// counted `per = ["org"]`, and other such limits say no other one.
+    /// [`PolicyError`] if there is no such limit (its field is `limit`), or the weight can't be (`weight`): it is 1 to
+    /// 1,000, the limit is counted `per = ["org"]`, and other such limits say no other one.
     pub fn with_weight(&self, limit: &str, org: &str, weight: Option<u32>) -> Result<Policy, PolicyError> {
         let mut limits = self.written();
         let Some(index) = limits.iter().position(|known| known.name == limit) else {

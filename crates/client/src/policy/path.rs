@@ -10,7 +10,8 @@ use super::recorded::CallRecord;
 use super::terms::Terms;
 use crate::hashed::Folding;
 
-/// The buckets a call passes, in the order of the policy, and what it costs at each. Without any, it passes free of charge.
+/// The buckets a call passes, in the order of the policy, and what it costs at each. Without any, it passes free of
+/// charge.
 #[derive(Debug, Clone)]
 pub struct Path {
     /// Of the names and costs, worked out once: equal calls are found by it.
@@ -52,7 +53,8 @@ pub struct Bucket {
 }
 
 impl Path {
-    /// The path of a call that costs `cost`, over buckets at each of which it costs so much and `flow` has so much weight.
+    /// The path of a call that costs `cost`, over buckets at each of which it costs so much and `flow` has so much
+    /// weight.
     pub(super) fn new(flow: HashedName, cost: u32, passed: Vec<Passed>) -> Path {
         let costs = passed.iter().map(|passed| passed.cost).collect();
         let weights = passed.iter().map(|passed| passed.weight).collect();
@@ -120,9 +122,9 @@ impl Path {
         self.buckets.iter().zip(self.costs.iter().copied())
     }
 
-    /// The buckets, each with what it is given back (negative: charged in addition) once the call turns out to have cost
-    /// `cost` tokens; with 0 it was not sent. Where a limit on the path reads its costs off calls, the others count calls, of
-    /// which there was one.
+    /// The buckets, each with what it is given back (negative: charged in addition) once the call turns out to have
+    /// cost `cost` tokens; with 0 it was not sent. Where a limit on the path reads its costs off calls, the others
+    /// count calls, of which there was one.
     pub(crate) fn corrections(&self, cost: u32) -> impl Iterator<Item = (&Bucket, i64)> {
         let is_weighted = self.buckets.iter().any(|bucket| bucket.weighted);
         self.charges().map(move |(bucket, charged)| {

@@ -35,8 +35,8 @@ pub(crate) struct Suspect {
 }
 
 impl Policy {
-    /// Who can explain that a call over these buckets was refused. `named` is what the provider calls the limit that it was.
-    /// Limits that are only observed refuse nothing, and are no suspects unless they are named.
+    /// Who can explain that a call over these buckets was refused. `named` is what the provider calls the limit that it
+    /// was. Limits that are only observed refuse nothing, and are no suspects unless they are named.
     pub(crate) fn suspects<'b>(
         &self,
         passed: impl IntoIterator<Item = &'b Bucket>,
@@ -67,8 +67,8 @@ impl Policy {
         })
     }
 
-    /// What of an answer is told of a bucket: of its limit, and of no other key. Where nothing is told of the bucket's own key, the provider has
-    /// names of its own for keys, and each is taken to be that of the call.
+    /// What of an answer is told of a bucket: of its limit, and of no other key. Where nothing is told of the bucket's
+    /// own key, the provider has names of its own for keys, and each is taken to be that of the call.
     pub(crate) fn told_of<'q>(
         &self,
         bucket: &Bucket,

@@ -5,8 +5,8 @@ use serde::de::{Deserialize, Deserializer, Error, IntoDeserializer, MapAccess, V
 use std::fmt;
 use std::marker::PhantomData;
 
-/// A struct that is written as a table. Left to itself, serde would also take a list of its fields in their order, which
-/// nobody means and which would change its sense with the next field.
+/// A struct that is written as a table. Left to itself, serde would also take a list of its fields in their order,
+/// which nobody means and which would change its sense with the next field.
 pub(crate) struct Table<T>(pub(crate) T);
 
 impl<'de, T: Deserialize<'de>> Deserialize<'de> for Table<T> {

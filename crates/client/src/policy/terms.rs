@@ -16,8 +16,8 @@ pub(super) const CAPACITY_MAX: u64 = 1 << 52;
 /// credits, every microsecond earns [`refill`](Terms::refill) credits, and at most
 /// [`capacity`](Terms::capacity) credits are held.
 ///
-/// All are at least 1, the capacity is at most 2^52, and refill and credit have no common divisor. Only of calls in flight
-/// the refill is 0.
+/// All are at least 1, the capacity is at most 2^52, and refill and credit have no common divisor. Only of calls in
+/// flight the refill is 0.
 ///
 /// A bucket stores its *debt*, the credits it has not earned back yet: 0 when it is full.
 ///
@@ -56,8 +56,8 @@ pub(super) const CAPACITY_MAX: u64 = 1 << 52;
 ///
 /// # `n` calls at once
 ///
-/// `refill = 0`, `credit = 1`, `capacity = n`: time earns nothing. What is owed is the number of calls in flight, and a call
-/// that is over, or whose [`lease`](Terms::lease) has run out, is owed no more.
+/// `refill = 0`, `credit = 1`, `capacity = n`: time earns nothing. What is owed is the number of calls in flight, and a
+/// call that is over, or whose [`lease`](Terms::lease) has run out, is owed no more.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
 #[cfg_attr(
     feature = "openapi",
@@ -178,8 +178,8 @@ impl Terms {
     /// Microseconds until `cost_tokens` fit, after the `ahead_tokens` that are granted before them; 0 if they
     /// fit now. Exact: they do not fit a microsecond earlier. Saturates at `u64::MAX`.
     ///
-    /// A cost above the burst never fits; calls that cost so much are refused before it comes to this. When a call in flight
-    /// will be over nobody knows: 0.
+    /// A cost above the burst never fits; calls that cost so much are refused before it comes to this. When a call in
+    /// flight will be over nobody knows: 0.
     pub(crate) fn wait_us(self, debt: u64, cost_tokens: u64, ahead_tokens: u64) -> u64 {
         if self.counts_in_flight() {
             return 0;

@@ -12,8 +12,8 @@ use crate::call::{Call, Priority};
 /// Largest weight of an organisation or a priority; a flow has the product of its two.
 const WEIGHT_MAX: u32 = 1_000;
 
-/// Weights of the priorities, unless the policy says otherwise: 50 organisations at the next lower priority hold up a call
-/// of a quiet one for about three of their tokens.
+/// Weights of the priorities, unless the policy says otherwise: 50 organisations at the next lower priority hold up a
+/// call of a quiet one for about three of their tokens.
 const INTERACTIVE: u32 = 128;
 const NORMAL: u32 = 8;
 const BATCH: u32 = 1;

@@ -77,8 +77,8 @@ impl Adapter {
 
     /// What an answer says.
     ///
-    /// Nothing that an answer holds makes this fail. What is malformed is as if it were not there; of several header fields
-    /// of one name the first that makes sense counts.
+    /// Nothing that an answer holds makes this fail. What is malformed is as if it were not there; of several header
+    /// fields of one name the first that makes sense counts.
     #[must_use]
     pub fn read(&self, answer: &Answer<'_>) -> Reading {
         let view = View::new(answer, self.body_bytes_max);

@@ -37,7 +37,8 @@ impl Condition {
     }
 }
 
-/// Checks a condition that may be left out. One that is wrong is left out too: what is noted of it refuses the document.
+/// Checks a condition that may be left out. One that is wrong is left out too: what is noted of it refuses the
+/// document.
 pub(super) fn optional(
     document: Option<&ConditionDocument>,
     field: &str,

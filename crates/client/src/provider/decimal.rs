@@ -15,8 +15,8 @@ pub(super) struct Decimal {
 impl Decimal {
     /// Reads a number such as `42` or `2.5`. Of a list or of an item with parameters, the first value.
     ///
-    /// Signs, exponents, hexadecimal digits, `inf` and `nan` make no number. More than fits is the largest there is, and a
-    /// fraction finer than a billionth is rounded up.
+    /// Signs, exponents, hexadecimal digits, `inf` and `nan` make no number. More than fits is the largest there is,
+    /// and a fraction finer than a billionth is rounded up.
     pub(super) fn parse(text: &str) -> Option<Decimal> {
         let text = text.split([',', ';']).next()?.trim();
         let (whole, fraction) = text.split_once('.').unwrap_or((text, "0"));

@@ -77,7 +77,8 @@ pub struct QuotaReading {
     pub key: Option<String>,
     /// How much it allows in a window.
     pub limit: Option<u64>,
-    /// How much is left of it, a fraction rounded down. Where only `limit` and `used` are told, the difference of the two.
+    /// How much is left of it, a fraction rounded down. Where only `limit` and `used` are told, the difference of the
+    /// two.
     pub remaining: Option<u64>,
     /// How much of it is used up, a fraction rounded up.
     pub used: Option<u64>,

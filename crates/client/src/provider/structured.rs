@@ -20,8 +20,8 @@ const ITEMS_MAX: usize = 16;
 /// The two fields: what is left now, and what is allowed in which window.
 ///
 /// Both are lists. An item is the name of a quota; its parameters are `r` (remaining) and `t` (seconds until there is
-/// more) in the one, `q` (limit) and `w` (window in seconds) in the other, and `pk` (partition key) in both. Older drafts
-/// had the limit itself in the name's place.
+/// more) in the one, `q` (limit) and `w` (window in seconds) in the other, and `pk` (partition key) in both. Older
+/// drafts had the limit itself in the name's place.
 #[derive(Debug, Clone)]
 pub(super) struct Structured {
     current: HeaderName,

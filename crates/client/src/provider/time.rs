@@ -8,7 +8,8 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 /// longer one counts as this.
 pub const WAIT_MAX: Duration = Duration::from_secs(31 * 86_400);
 
-/// From this number on, `guess` takes seconds for a point in time: as a wait it would be 31 years, as a time it is 2001.
+/// From this number on, `guess` takes seconds for a point in time: as a wait it would be 31 years, as a time it is
+/// 2001.
 const EPOCH_SECONDS_FROM: u64 = 1_000_000_000;
 /// And from this one on it takes them for milliseconds.
 const EPOCH_MILLISECONDS_FROM: u64 = 1_000_000_000_000;

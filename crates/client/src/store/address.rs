@@ -10,8 +10,8 @@ use super::StoreTls;
 
 /// Where a store is: `redis://`, `rediss://` (TLS), `unix://` or `embedded:`.
 ///
-/// `redis://[user[:password]@]host[:port][/database]`, `unix:///path/to/socket[?db=0&user=..&pass=..]`. The port is 6379 and the
-/// database 0 unless they are given. Neither its `Debug` nor its `Display` shows a password.
+/// `redis://[user[:password]@]host[:port][/database]`, `unix:///path/to/socket[?db=0&user=..&pass=..]`. The port is
+/// 6379 and the database 0 unless they are given. Neither its `Debug` nor its `Display` shows a password.
 #[derive(Clone)]
 #[non_exhaustive]
 pub enum StoreAddress {

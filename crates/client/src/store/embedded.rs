@@ -15,8 +15,8 @@ use crate::identity;
 
 /// One Lua engine, used by one caller at a time. A call takes about 20 us, a batch of 250 less than 1 ms.
 ///
-/// Its clones are one store: given to several limiters of this process, they share all counters, as replicas share a Redis.
-/// That is what tests and simulations of a fleet are made of.
+/// Its clones are one store: given to several limiters of this process, they share all counters, as replicas share a
+/// Redis. That is what tests and simulations of a fleet are made of.
 #[derive(Clone, Debug)]
 pub struct EmbeddedStore {
     engine: Arc<Mutex<Engine>>,
@@ -53,13 +53,15 @@ impl EmbeddedStore {
         Self { engine, server, round_trip: Duration::ZERO, passage: open(), calls: Arc::default() }
     }
 
-    /// The same store at a distance: calls take half of `round_trip` to arrive, their answers the other half to come back.
+    /// The same store at a distance: calls take half of `round_trip` to arrive, their answers the other half to come
+    /// back.
     #[must_use]
     pub fn at_distance(&self, round_trip: Duration) -> Self {
         Self { round_trip, passage: open(), ..self.clone() }
     }
 
-    /// Opens, holds up or cuts this way to the store. Other ways, each made by [`EmbeddedStore::at_distance`], stay as they are.
+    /// Opens, holds up or cuts this way to the store. Other ways, each made by [`EmbeddedStore::at_distance`], stay as
+    /// they are.
     pub fn set_passage(&self, passage: Passage) {
         self.passage.send_replace(passage);
     }

@@ -108,7 +108,8 @@ impl StoreError {
         matches!(self, Self::Unreachable { .. } | Self::Timeout { .. })
     }
 
-    /// Whether no call of whatever kind would do better now: nobody answers, nobody is let in, or nothing can be written.
+    /// Whether no call of whatever kind would do better now: nobody answers, nobody is let in, or nothing can be
+    /// written.
     pub(crate) fn is_outage(&self) -> bool {
         let is_closed = matches!(
             self,

@@ -218,8 +218,8 @@ impl fmt::Debug for RedisSession {
 }
 
 impl StoreError {
-    /// Whether the next call should go over another connection. A server that takes no writes may have been demoted; its
-    /// connections never notice by themselves.
+    /// Whether the next call should go over another connection. A server that takes no writes may have been demoted;
+    /// its connections never notice by themselves.
     fn ends_connection(&self) -> bool {
         self.is_unanswered() || matches!(self, Self::NotWritable { .. } | Self::Unauthorized { .. })
     }

@@ -16,8 +16,8 @@ use super::token::Token;
 use crate::backoff;
 use crate::clock::{self, Instant};
 
-/// A token that came in the place of a rejected one and was never taken is no reason to ask for a third: what is rejected is not its
-/// age. For so long it is kept.
+/// A token that came in the place of a rejected one and was never taken is no reason to ask for a third: what is
+/// rejected is not its age. For so long it is kept.
 const REJECTED_AGAIN: Duration = Duration::from_secs(60);
 /// What is asked for again in vain: a client that is refused may have been set right meanwhile.
 const LASTING: Duration = Duration::from_secs(10);

@@ -7,8 +7,8 @@ use secrecy::SecretString;
 
 /// The OAuth client of an organisation: its id and secret, and the token endpoint of its tenant.
 ///
-/// They are sent as HTTP Basic authentication, so the endpoint should be an `https` URL. `Debug` shows neither the secret nor
-/// what else of it could be one.
+/// They are sent as HTTP Basic authentication, so the endpoint should be an `https` URL. `Debug` shows neither the
+/// secret nor what else of it could be one.
 ///
 /// # Examples
 /// ```

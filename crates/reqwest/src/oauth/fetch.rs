@@ -22,7 +22,8 @@ const BODY_BYTES_MAX: usize = 64 * 1024;
 
 const GRANT: &str = "grant_type=client_credentials";
 
-/// The codes of RFC 6749 section 5.2. No other text of the endpoint gets into an error: it might repeat what it was sent.
+/// The codes of RFC 6749 section 5.2. No other text of the endpoint gets into an error: it might repeat what it was
+/// sent.
 const CODES: [&str; 6] = [
     "invalid_request",
     "invalid_client",

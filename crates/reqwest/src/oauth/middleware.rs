@@ -25,14 +25,14 @@ type OrgOf = Box<dyn Fn(&Outgoing<'_>) -> Option<String> + Send + Sync>;
 
 /// Sends each request with the token of its organisation, as `Authorization: Bearer`.
 ///
-/// It stands *in front of* the [`TollgateMiddleware`](crate::TollgateMiddleware), so that what it sends again is charged again,
-/// and limits that are counted per token know the token.
+/// It stands *in front of* the [`TollgateMiddleware`](crate::TollgateMiddleware), so that what it sends again is
+/// charged again, and limits that are counted per token know the token.
 ///
-/// A request whose token the provider does not take (401) is sent once more with a new one, unless its body is a stream. One
-/// that has an `Authorization` field already, or no organisation, is sent as it is.
+/// A request whose token the provider does not take (401) is sent once more with a new one, unless its body is a
+/// stream. One that has an `Authorization` field already, or no organisation, is sent as it is.
 ///
-/// A token is waited for until the request's [`Within`](crate::Within), or 30 s; where there is none the request fails with
-/// [`Error::Token`] and is not sent.
+/// A token is waited for until the request's [`Within`](crate::Within), or 30 s; where there is none the request fails
+/// with [`Error::Token`] and is not sent.
 ///
 /// # Examples
 /// ```

@@ -1,7 +1,8 @@
 //! Tokens of OAuth clients, one for each organisation: asked for once, renewed in time, never shown.
 //!
-//! A [`TokenSource`] knows the [`Credentials`] of each organisation and gets tokens for them by the grant that machines use
-//! (`client_credentials`, RFC 6749 section 4.4). An [`OauthMiddleware`] sends each request with the token of its organisation.
+//! A [`TokenSource`] knows the [`Credentials`] of each organisation and gets tokens for them by the grant that machines
+//! use (`client_credentials`, RFC 6749 section 4.4). An [`OauthMiddleware`] sends each request with the token of its
+//! organisation.
 
 mod account;
 mod credentials;

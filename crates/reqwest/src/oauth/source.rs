@@ -17,14 +17,15 @@ use crate::clock::{self, Instant};
 
 /// The tokens of many organisations, each got with its own credentials.
 ///
-/// Cheap to clone; clones are one source. However many callers want the token of an organisation, one request asks for it. It
-/// is kept until 11/12 of its life have passed, and no longer than until a minute before its end (of a life of less than two
-/// minutes, for half of it); then it is renewed in the background, while the old one still serves. Lifetimes are counted from the
-/// moment when the request was sent, on a clock that never steps; where the endpoint tells none, 5 minutes.
+/// Cheap to clone; clones are one source. However many callers want the token of an organisation, one request asks for
+/// it. It is kept until 11/12 of its life have passed, and no longer than until a minute before its end (of a life of
+/// less than two minutes, for half of it); then it is renewed in the background, while the old one still serves.
+/// Lifetimes are counted from the moment when the request was sent, on a clock that never steps; where the endpoint
+/// tells none, 5 minutes.
 ///
-/// A token endpoint that throttles is understood by the provider's adapter (Genesys Cloud answers 400). It is asked again when
-/// the told time has passed, with jitter; one that fails, after 0.1 to 10 s; one that refuses the client, after 10 s. All who
-/// wait meanwhile wait together, or get the error if their deadline is earlier.
+/// A token endpoint that throttles is understood by the provider's adapter (Genesys Cloud answers 400). It is asked
+/// again when the told time has passed, with jitter; one that fails, after 0.1 to 10 s; one that refuses the client,
+/// after 10 s. All who wait meanwhile wait together, or get the error if their deadline is earlier.
 ///
 /// # Examples
 /// ```
@@ -45,9 +46,9 @@ pub struct TokenSource {
 impl TokenSource {
     /// A source without credentials, which asks over this client and understands the answers by this adapter.
     ///
-    /// The client may be one with middlewares of its own, such as a [`TollgateMiddleware`](crate::TollgateMiddleware) for the
-    /// limit of the token endpoint; with the [`OauthMiddleware`](super::OauthMiddleware) of this same source it would wait for
-    /// itself.
+    /// The client may be one with middlewares of its own, such as a [`TollgateMiddleware`](crate::TollgateMiddleware)
+    /// for the limit of the token endpoint; with the [`OauthMiddleware`](super::OauthMiddleware) of this same source it
+    /// would wait for itself.
     pub fn new(http: impl Into<ClientWithMiddleware>, adapter: Arc<Adapter>) -> Self {
         Self { endpoint: Endpoint { http: http.into(), adapter }, accounts: Arc::default() }
     }
@@ -63,7 +64,8 @@ impl TokenSource {
         self.accounts.write().unwrap_or_else(PoisonError::into_inner).remove(org);
     }
 
-    /// The value of the `Authorization` field for an organisation, marked as sensitive; waited for no longer than `within`.
+    /// The value of the `Authorization` field for an organisation, marked as sensitive; waited for no longer than
+    /// `within`.
     ///
     /// [`OauthMiddleware`](super::OauthMiddleware) does this for each request.
     ///
@@ -77,8 +79,8 @@ impl TokenSource {
         Ok(token.header().clone())
     }
 
-    /// Forgets a token that the provider did not take (401). Whether another one may be asked for: not where it came in the
-    /// place of another rejected one within the last minute, and was never taken.
+    /// Forgets a token that the provider did not take (401). Whether another one may be asked for: not where it came in
+    /// the place of another rejected one within the last minute, and was never taken.
     pub fn reject(&self, org: &str, authorization: &HeaderValue) -> bool {
         self.account(org).is_ok_and(|account| account.reject(authorization))
     }

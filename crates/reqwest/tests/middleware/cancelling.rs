@@ -24,7 +24,8 @@ async fn polled<T>(future: impl Future<Output = T>, mut polls: u32) -> Option<T>
     .await
 }
 
-/// Each time it is dropped one poll later, until it is done: before it is granted, while it is sent, between its attempts.
+/// Each time it is dropped one poll later, until it is done: before it is granted, while it is sent, between its
+/// attempts.
 #[tokio::test]
 async fn a_request_dropped_at_any_time_is_in_flight_no_longer() -> Result<()> {
     let gate = gate(ONE).await;

@@ -27,8 +27,8 @@ async fn every_attempt_is_charged() -> Result<()> {
     Ok(())
 }
 
-/// A request that the application has named is charged for every attempt all the same; begun anew under its name, only for what is
-/// sent again within it.
+/// A request that the application has named is charged for every attempt all the same; begun anew under its name, only
+/// for what is sent again within it.
 #[tokio::test]
 async fn a_named_request_is_charged_for_each_attempt() -> Result<()> {
     let stub = Stub::start(vec![says(503, &[], ""), says(503, &[], ""), done()]).await;

@@ -14,7 +14,8 @@ fn hour() -> Vec<super::stub::Make> {
     vec![says(429, &[("retry-after", "3600")], "{}"), done()]
 }
 
-/// The refusal pauses the limit, one that is learned by it; the next attempt, and the next call, are refused by it without being sent.
+/// The refusal pauses the limit, one that is learned by it; the next attempt, and the next call, are refused by it
+/// without being sent.
 #[tokio::test]
 async fn a_pause_beyond_the_deadline_fails_at_once_with_the_time() -> Result<()> {
     let stub = Stub::start(hour()).await;

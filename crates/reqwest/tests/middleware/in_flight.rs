@@ -25,7 +25,8 @@ pub(crate) async fn free(gate: &Tollgate) -> Result<()> {
     .await
 }
 
-/// The only place is not given to anybody who waits for it a while. To look once would not do: who leaves is heard of later.
+/// The only place is not given to anybody who waits for it a while. To look once would not do: who leaves is heard of
+/// later.
 async fn taken(gate: &Tollgate) {
     let call = Call::get("/other").org("acme");
     let second = gate.acquire(&call).within(Duration::from_millis(300)).await;

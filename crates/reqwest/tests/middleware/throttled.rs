@@ -9,7 +9,8 @@ use tollgate_simulator::Verdict;
 use super::setup::{WIDE, acme, client, gate, limited, now, simulator};
 use super::stub::{Stub, done, says};
 
-/// The provider's limit is narrower than the policy says. The refusal pauses the limit, and the next attempt waits for its end.
+/// The provider's limit is narrower than the policy says. The refusal pauses the limit, and the next attempt waits for
+/// its end.
 #[tokio::test]
 async fn a_throttled_get_succeeds_after_the_pause() -> Result<()> {
     let server = simulator(
@@ -32,8 +33,8 @@ async fn a_throttled_get_succeeds_after_the_pause() -> Result<()> {
     Ok(())
 }
 
-/// A 429 of this provider says that the call was not carried out, so that whatever it does it can be sent again. Its body goes
-/// along.
+/// A 429 of this provider says that the call was not carried out, so that whatever it does it can be sent again. Its
+/// body goes along.
 #[tokio::test]
 async fn a_throttled_post_is_sent_again_with_its_body() -> Result<()> {
     let stub = Stub::start(vec![says(429, &[("retry-after", "0")], "{}"), done()]).await;
@@ -56,7 +57,8 @@ async fn where_no_limit_explains_it_the_told_time_is_waited() -> Result<()> {
     Ok(())
 }
 
-/// The provider names a limit that the policy only observes: its pause has nobody wait, and yet the provider is given its time.
+/// The provider names a limit that the policy only observes: its pause has nobody wait, and yet the provider is given
+/// its time.
 #[tokio::test]
 async fn where_the_limit_is_only_observed_the_told_time_is_waited() -> Result<()> {
     let body = r#"{"limit":{"namespace":"platform.api","key":"org.rate"}}"#;

@@ -45,8 +45,8 @@ pub(crate) struct Access {
 }
 
 impl Access {
-    /// Must be made within a tokio runtime, on which the keys are then read again and again. What operations need stands in their
-    /// description.
+    /// Must be made within a tokio runtime, on which the keys are then read again and again. What operations need
+    /// stands in their description.
     pub(crate) fn new(keys: ApiKeys, description: &Value, rules: Rules) -> Self {
         let ring = Ring::new(keys, rules.asks_always);
         ring.keep();
@@ -125,7 +125,8 @@ pub(crate) async fn check(State(app): State<App>, mut request: Request, next: Ne
     }
 }
 
-/// Whose key a request shows, if it is one that opens anything. What is no key at all takes as long as one that is wrong.
+/// Whose key a request shows, if it is one that opens anything. What is no key at all takes as long as one that is
+/// wrong.
 fn opened(known: &Known, headers: &HeaderMap) -> Option<Caller> {
     let mut fields = headers.get_all(header::AUTHORIZATION).into_iter();
     let only = fields.next().filter(|_| fields.next().is_none());
@@ -139,7 +140,8 @@ fn bearer(value: &[u8]) -> Option<&[u8]> {
     scheme.eq_ignore_ascii_case(b"Bearer ").then(|| rest.trim_ascii())
 }
 
-/// What would be needed stands in the description, which everybody may read. Whether there is anything is not looked at.
+/// What would be needed stands in the description, which everybody may read. Whether there is anything is not looked
+/// at.
 fn forbidden(needed: Role, has: Role) -> Problem {
     let good: Vec<&str> = Role::ALL.into_iter().filter(|role| role.may(needed)).map(Role::as_str).collect();
     let good = match good.split_last() {

@@ -29,7 +29,8 @@ pub(super) enum Need {
 pub(super) struct Needs(HashMap<String, HashMap<Method, Role>>);
 
 impl Needs {
-    /// Reads them. An operation below `/v1` that says none needs an admin: a test has every one of them say what it needs.
+    /// Reads them. An operation below `/v1` that says none needs an admin: a test has every one of them say what it
+    /// needs.
     pub(super) fn of(document: &Value) -> Self {
         let paths = document["paths"].as_object().into_iter().flatten();
         let roles = paths.map(|(path, item)| {

@@ -76,7 +76,8 @@ impl Ring {
         tokio::spawn(async move {
             loop {
                 let Some(ring) = ring.upgrade() else { return };
-                // What could not be read is logged, and what is known holds on: calls must go on while the store is away.
+                // What could not be read is logged, and what is known holds on: calls must go on while the store is
+                // away.
                 let _ = ring.read_again().await;
                 ring.tell_uses().await;
                 drop(ring);

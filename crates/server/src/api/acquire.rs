@@ -56,14 +56,14 @@ struct GrantedAnswer {
     /// Names the grant where its call is settled, given back, renewed or observed.
     #[schema(min_length = 1)]
     permit: String,
-    /// By the store's clock, in microseconds since 1970. Missing if no limit applies to the call: `limits` is empty then, nothing was
-    /// charged, and the store was not asked.
+    /// By the store's clock, in microseconds since 1970. Missing if no limit applies to the call: `limits` is empty
+    /// then, nothing was charged, and the store was not asked.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     granted_at_us: Option<u64>,
     waited_ms: u64,
-    /// How long the call counts as in flight unless a heartbeat renews it: the shortest lease on its path. Missing if no limit counts
-    /// calls in flight.
+    /// How long the call counts as in flight unless a heartbeat renews it: the shortest lease on its path. Missing if
+    /// no limit counts calls in flight.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false, minimum = 1_000)]
     lease_ms: Option<u64>,
@@ -89,8 +89,8 @@ struct RefusedAnswer {
     #[schema(schema_with = description::only_false)]
     granted: bool,
     limited_by: LimitedBy,
-    /// The earliest time that could work, rounded up. Where calls in flight are counted a guess of 5 to 250 ms: nobody knows when one
-    /// will be over.
+    /// The earliest time that could work, rounded up. Where calls in flight are counted a guess of 5 to 250 ms: nobody
+    /// knows when one will be over.
     #[schema(minimum = 1)]
     retry_after_ms: u64,
 }
@@ -107,9 +107,9 @@ problems!(NotDecided: IN_NAMESPACE, WITH_BODY, OF_STORE, &[Kind::INVALID_CALL, K
 
 /// Asks for a permit, and waits for it if the caller can.
 ///
-/// A caller who hangs up leaves his place in line; what he was granted meanwhile is given back. Where the answer has `lease_ms` the call
-/// is in flight: until it is over, send a heartbeat each third of that time, then settle the permit, or give it back. A call that waits
-/// for others to be over is refused only when `max_wait` has passed.
+/// A caller who hangs up leaves his place in line; what he was granted meanwhile is given back. Where the answer has
+/// `lease_ms` the call is in flight: until it is over, send a heartbeat each third of that time, then settle the
+/// permit, or give it back. A call that waits for others to be over is refused only when `max_wait` has passed.
 #[utoipa::path(
     post,
     path = "/acquire",

@@ -19,7 +19,8 @@ use crate::problem::{Kind, Problem};
 pub(crate) struct Wanted {
     /// Only the buckets of this limit.
     limit: Option<String>,
-    /// The buckets with this key, one for each thing that the limit counts; needs `limit`. The key of a limit counted per nothing is empty.
+    /// The buckets with this key, one for each thing that the limit counts; needs `limit`. The key of a limit counted
+    /// per nothing is empty.
     key: Option<String>,
     /// Where the page begins: `next` of the last one.
     #[param(pattern = "^[0-9]{1,20}$")]
@@ -50,7 +51,8 @@ struct Bucket {
     remaining: u64,
     /// Until it is full again, if nobody comes; of calls in flight at the latest, if no lease is renewed.
     reset_after_ms: u64,
-    /// Until it earns again, where the provider or an operator has said that nothing may pass. Missing if it is not paused.
+    /// Until it earns again, where the provider or an operator has said that nothing may pass. Missing if it is not
+    /// paused.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false, minimum = 1)]
     paused_for_ms: Option<u64>,

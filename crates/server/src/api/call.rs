@@ -10,15 +10,16 @@ mod attributes;
 
 use attributes::Attributes;
 
-/// The call that is about to be sent, or was. Its route is required: limits apply by it. It must name what the enforced limits on
-/// its path are counted per.
+/// The call that is about to be sent, or was. Its route is required: limits apply by it. It must name what the enforced
+/// limits on its path are counted per.
 #[derive(Deserialize, ToSchema)]
 #[schema(as = Call)]
 #[serde(deny_unknown_fields)]
 pub(super) struct AskedCall {
     #[schema(example = "GET", pattern = r"^[!#$%&'*+.^_`|~0-9A-Za-z-]+$")]
     method: String,
-    /// The path, brought to its normal form; query and fragment are cut off. Limits with a `cost` read it from the query first.
+    /// The path, brought to its normal form; query and fragment are cut off. Limits with a `cost` read it from the
+    /// query first.
     #[schema(example = "/api/v2/users", pattern = r"^/[^\u0000-\u001f\u007f-\u009f]*$")]
     path: String,
     /// On whose behalf it is made.

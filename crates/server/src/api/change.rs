@@ -27,7 +27,8 @@ pub(crate) struct By(pub(crate) Change);
 #[into_params(parameter_in = Header)]
 #[expect(dead_code, reason = "they are read by their names")]
 pub(crate) struct ByFields {
-    /// Who makes the change, at most 256 bytes; `unknown` by default. Not heeded where the request has a key: then it is the key's label and id.
+    /// Who makes the change, at most 256 bytes; `unknown` by default. Not heeded where the request has a key: then it
+    /// is the key's label and id.
     #[param(rename = "Tollgate-Author", max_length = 256, example = "ann")]
     author: Option<String>,
     /// What for, at most 1,024 bytes.

@@ -49,7 +49,8 @@ pub(crate) struct Told {
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = Finding)]
 struct Found {
-    /// `high`: calls are held up or refused now. `medium`: they are slower than they could be, or were refused lately. `low`: to be known.
+    /// `high`: calls are held up or refused now. `medium`: they are slower than they could be, or were refused lately.
+    /// `low`: to be known.
     #[schema(schema_with = severities)]
     severity: &'static str,
     #[schema(schema_with = kinds)]
@@ -58,7 +59,8 @@ struct Found {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     limit: Option<String>,
-    /// Which of its buckets. Missing where it is about all of them, or about all keys that have no row of their own in the books.
+    /// Which of its buckets. Missing where it is about all of them, or about all keys that have no row of their own in
+    /// the books.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     key: Option<String>,
@@ -80,7 +82,8 @@ struct Found {
     until: Option<String>,
     /// How much, by name, such as `paused_for_ms`; each kind has its own.
     figures: BTreeMap<&'static str, u64>,
-    /// Who has used most in the last ten minutes, where organisations share the bucket: as `usage` has it with `by=org`.
+    /// Who has used most in the last ten minutes, where organisations share the bucket: as `usage` has it with
+    /// `by=org`.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     busiest: Vec<Busiest>,
     /// What it is and what to do about it.
@@ -108,8 +111,8 @@ fn kinds() -> Object {
 
 problems!(NotTold: IN_NAMESPACE, OF_STORE, &[Kind::UNKNOWN_LIMIT, Kind::INVALID_VALUE]);
 
-/// Why calls are slow or refused: buckets that are paused, slowed down or used up and who waits there, who was refused lately, and what is
-/// wrong with the fleet and the policy. Only what the store knows.
+/// Why calls are slow or refused: buckets that are paused, slowed down or used up and who waits there, who was refused
+/// lately, and what is wrong with the fleet and the policy. Only what the store knows.
 #[utoipa::path(
     get,
     path = "/diagnosis",

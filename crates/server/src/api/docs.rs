@@ -1,6 +1,7 @@
 //! `GET /openapi.json`: the description of the API; `GET /docs`: the same to read and to try, in a browser.
 //!
-//! The page is Swagger UI, and comes whole from here: it asks no other host for anything, and its policy would not let it.
+//! The page is Swagger UI, and comes whole from here: it asks no other host for anything, and its policy would not let
+//! it.
 
 use axum::body::Bytes;
 use axum::extract::{Path, State};
@@ -18,8 +19,8 @@ const START: &[u8] = include_bytes!("docs/start.js");
 const SCRIPT: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/swagger-ui-bundle.js.gz"));
 const STYLE: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/swagger-ui.css.gz"));
 
-/// Scripts, styles and requests only from and to this service; images also from the style, where they stand as data. No page of
-/// somebody else's may show this one in a frame, and have its visitor click on what he does not see.
+/// Scripts, styles and requests only from and to this service; images also from the style, where they stand as data. No
+/// page of somebody else's may show this one in a frame, and have its visitor click on what he does not see.
 const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; \
     img-src 'self' data:; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 

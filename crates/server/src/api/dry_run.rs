@@ -49,8 +49,8 @@ pub(super) struct Preview<'a> {
     /// The limits there would be, with their defaults filled in.
     limits: &'a [Limit],
     changes: Changes<'a>,
-    /// The buckets that have a record and would have other terms, at most 1,000: first those at which calls would begin to wait, then those that
-    /// would lose most.
+    /// The buckets that have a record and would have other terms, at most 1,000: first those at which calls would begin
+    /// to wait, then those that would lose most.
     buckets: Vec<ChangedBucket<'a>>,
     /// There are more of them, or so much in the store that not all was looked at.
     buckets_cut: bool,
@@ -149,8 +149,9 @@ struct Fill {
 
 /// What was granted in the last hour, held against the numbers there would be.
 ///
-/// The books have minutes. So each key is given the best that can be: a bucket that was full at first, and calls that came whenever in their
-/// minutes that suits it. What is over even so is a lower bound of what would have been refused, or would have waited into another minute.
+/// The books have minutes. So each key is given the best that can be: a bucket that was full at first, and calls that
+/// came whenever in their minutes that suits it. What is over even so is a lower bound of what would have been refused,
+/// or would have waited into another minute.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = WhatIf)]
 struct HeldAgainst<'a> {
@@ -159,7 +160,8 @@ struct HeldAgainst<'a> {
     from: String,
     #[schema(format = DateTime)]
     to: String,
-    /// Up to when all is in the books. Missing if that is not known yet: the hour then ends now, and some of it may be missing.
+    /// Up to when all is in the books. Missing if that is not known yet: the hour then ends now, and some of it may be
+    /// missing.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false, format = DateTime)]
     complete_until: Option<String>,
@@ -201,8 +203,8 @@ struct HeldKey<'a> {
     busiest_at: String,
     /// Tokens in it.
     busiest_cost: u64,
-    /// These in hundredths of what a bucket with the present numbers can grant in a minute that it begins full. Missing if the limit
-    /// does not count that now.
+    /// These in hundredths of what a bucket with the present numbers can grant in a minute that it begins full. Missing
+    /// if the limit does not count that now.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     share_now_percent: Option<u64>,
@@ -216,9 +218,9 @@ struct HeldKey<'a> {
 struct NotHeld<'a> {
     limit: &'a str,
     measure: Measure,
-    /// `in_flight`: the books do not tell how long calls were in flight. `not_counted`: no limit in force counts the same calls per the same
-    /// values. `others`: of the keys that have no row of their own only the sum is known. `changed_lately`: what the limit counts was
-    /// changed so lately that no whole minute of it is in the books.
+    /// `in_flight`: the books do not tell how long calls were in flight. `not_counted`: no limit in force counts the
+    /// same calls per the same values. `others`: of the keys that have no row of their own only the sum is known.
+    /// `changed_lately`: what the limit counts was changed so lately that no whole minute of it is in the books.
     reason: UnjudgedReason,
 }
 
@@ -250,7 +252,8 @@ macro_rules! or_dry_run {
 
 pub(super) use or_dry_run;
 
-/// Answers with what would change. What was used is read for it, of which few may be at a time. What is asked comes in a box: it is large.
+/// Answers with what would change. What was used is read for it, of which few may be at a time. What is asked comes in
+/// a box: it is large.
 pub(super) async fn answer(
     app: &App,
     asked: Pin<Box<impl Future<Output = Result<DryRun, Error>>>>,

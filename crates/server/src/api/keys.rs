@@ -81,8 +81,8 @@ pub(crate) struct Wanted {
     /// What it is for. The first key of a namespace has to be an admin's.
     #[schema(schema_with = roles)]
     role: String,
-    /// Whose it is: at most 64 bytes without control characters, marks of writing direction and line separators, and not with an end like
-    /// `(key 0123456789abcdef)`. Changes made with the key are told by it.
+    /// Whose it is: at most 64 bytes without control characters, marks of writing direction and line separators, and
+    /// not with an end like `(key 0123456789abcdef)`. Changes made with the key are told by it.
     #[schema(min_length = 1, max_length = 64)]
     label: String,
     /// From when on it is good for nothing, by the store's clock, up to the year 2255; never if it is not given.
@@ -115,7 +115,8 @@ problems!(NotMade: IN_NAMESPACE, WITH_BODY, OF_STORE, &[Kind::TOO_MANY_KEYS, Kin
 
 /// Makes an API key.
 ///
-/// From the first one on every request below `/v1` needs a key, at every replica within two seconds. The audit trail tells it.
+/// From the first one on every request below `/v1` needs a key, at every replica within two seconds. The audit trail
+/// tells it.
 #[utoipa::path(
     post,
     path = "/keys",
@@ -157,8 +158,8 @@ problems!(NotRevoked: IN_NAMESPACE, OF_STORE, &[Kind::UNKNOWN_KEY, Kind::INVALID
 
 /// Revokes an API key.
 ///
-/// It opens nothing any more, at every replica within two seconds. When the last one is revoked all requests are refused until another one is
-/// made, with `tollgate keys create --store`. The audit trail tells it.
+/// It opens nothing any more, at every replica within two seconds. When the last one is revoked all requests are
+/// refused until another one is made, with `tollgate keys create --store`. The audit trail tells it.
 #[utoipa::path(
     delete,
     path = "/keys/{id}",

@@ -16,8 +16,8 @@ problems!(NotTold:);
 
 /// What this replica has counted since it was started.
 ///
-/// In the text format of Prometheus 0.0.4, or as OpenMetrics 1.0 where `Accept` would rather have it. Limits are labels; organisations,
-/// clients and keys are not. The numbers are this replica's own: sum over all of them.
+/// In the text format of Prometheus 0.0.4, or as OpenMetrics 1.0 where `Accept` would rather have it. Limits are
+/// labels; organisations, clients and keys are not. The numbers are this replica's own: sum over all of them.
 #[utoipa::path(
     get,
     path = "/metrics",

@@ -29,8 +29,8 @@ use headers::Headers;
 use observed::Observed;
 use status::Status;
 
-/// Largest request. Adapters look at 64 KiB of a provider's body unless they say otherwise, and written as a text in JSON that
-/// may take some times as much.
+/// Largest request. Adapters look at 64 KiB of a provider's body unless they say otherwise, and written as a text in
+/// JSON that may take some times as much.
 const BYTES_MAX: usize = 256 << 10;
 
 /// What the provider has answered, and to which call. At least one of permit and call.
@@ -58,10 +58,11 @@ problems!(NotTaken: IN_NAMESPACE, WITH_BODY, OF_STORE, &[Kind::UNKNOWN_PERMIT, K
 
 /// Takes up what the provider has answered to a call, for the whole fleet.
 ///
-/// A call that was throttled pauses a bucket for all replicas, from their next grant on: of the limit that the provider names, or else of
-/// the one that explains it best. It begins empty after the pause, at a pace that is cut once a window and raised again while it is used.
-/// A limit that the provider names and the policy does not know is added to the policy, if the call is there. An answer that says nothing
-/// of limits costs no call of the store. The permit stays as it is: it is neither settled nor renewed. `docs/POLICY.md` has the rules.
+/// A call that was throttled pauses a bucket for all replicas, from their next grant on: of the limit that the provider
+/// names, or else of the one that explains it best. It begins empty after the pause, at a pace that is cut once a
+/// window and raised again while it is used. A limit that the provider names and the policy does not know is added to
+/// the policy, if the call is there. An answer that says nothing of limits costs no call of the store. The permit stays
+/// as it is: it is neither settled nor renewed. `docs/POLICY.md` has the rules.
 #[utoipa::path(
     post,
     path = "/observe",

@@ -56,7 +56,8 @@ pub(crate) struct Wanted {
     concurrent: Option<u32>,
     /// Smallest gap between two grants, such as `200ms`.
     spacing: Option<String>,
-    /// Until when all of these hold, later than it is by the store's clock; for ever if it is not given. Within ten seconds after that the next version of the policy is without them.
+    /// Until when all of these hold, later than it is by the store's clock; for ever if it is not given. Within ten
+    /// seconds after that the next version of the policy is without them.
     #[schema(format = DateTime)]
     expires_at: Option<String>,
     /// The organisation's weight where calls wait, if the limit is counted per organisation alone. It does not expire.
@@ -130,8 +131,8 @@ problems!(
 
 /// Gives a key of a limit something else than what the limit says, in place of what it had.
 ///
-/// It is the next version of the policy, and binds every replica from the next grant on; what was spent stays spent. Changes that others make
-/// meanwhile stay: without `If-Match` it is made on whichever policy is in force.
+/// It is the next version of the policy, and binds every replica from the next grant on; what was spent stays spent.
+/// Changes that others make meanwhile stay: without `If-Match` it is made on whichever policy is in force.
 #[utoipa::path(
     put,
     path = "/limits/{limit}/overrides/{key}",
@@ -224,8 +225,8 @@ pub(crate) async fn delete(
 }
 
 impl OverridePath {
-    /// Changes this override and nothing else: where others change the policy meanwhile it is made on theirs, unless the request
-    /// says which one it follows.
+    /// Changes this override and nothing else: where others change the policy meanwhile it is made on theirs, unless
+    /// the request says which one it follows.
     async fn change(
         &self,
         app: &App,

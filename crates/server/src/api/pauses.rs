@@ -143,8 +143,8 @@ problems!(
 
 /// Lets nothing pass a bucket for a time, in any replica.
 ///
-/// Calls that wait go on waiting, those whose deadline is before the end are refused. A limit that only observes lets calls pass all the same.
-/// The audit trail tells it.
+/// Calls that wait go on waiting, those whose deadline is before the end are refused. A limit that only observes lets
+/// calls pass all the same. The audit trail tells it.
 #[utoipa::path(
     post,
     path = "/pauses",
@@ -179,8 +179,8 @@ problems!(
 
 /// Ends the pause of a bucket, whoever has begun it, the provider too.
 ///
-/// The bucket is empty then, and earns from now on; calls that wait for it ask again within 250 ms. One that is not paused stays as it is,
-/// and the audit trail has nothing of it.
+/// The bucket is empty then, and earns from now on; calls that wait for it ask again within 250 ms. One that is not
+/// paused stays as it is, and the audit trail has nothing of it.
 #[utoipa::path(
     delete,
     path = "/pauses",
@@ -217,7 +217,8 @@ fn told_by_field(error: Error) -> Problem {
     if is_unknown { problem.field("key") } else { problem }
 }
 
-/// What a limit counts for a key is in several buckets, all of which are paused: each pause is shown once, with the longest time.
+/// What a limit counts for a key is in several buckets, all of which are paused: each pause is shown once, with the
+/// longest time.
 fn add(pauses: &mut Vec<Standstill>, other: Standstill) {
     match pauses.iter_mut().find(|known| known.limit == other.limit && known.key == other.key) {
         Some(known) => known.paused_for_ms = known.paused_for_ms.max(other.paused_for_ms),

@@ -1,5 +1,5 @@
-//! `/v1/{ns}/permits/{id}`: what has become of a call, at any replica. `POST ../settle` tells what it has really cost, `DELETE` that
-//! it was not sent, `POST ../heartbeat` that it is still in flight.
+//! `/v1/{ns}/permits/{id}`: what has become of a call, at any replica. `POST ../settle` tells what it has really cost,
+//! `DELETE` that it was not sent, `POST ../heartbeat` that it is still in flight.
 
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
@@ -18,7 +18,8 @@ use crate::whole;
 #[schema(as = SettleRequest)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Settle {
-    /// In tokens; 0 if the call was not sent. Where a limit on the path reads its costs off calls, what the call has cost there.
+    /// In tokens; 0 if the call was not sent. Where a limit on the path reads its costs off calls, what the call has
+    /// cost there.
     #[schema(maximum = 4_294_967_295_i64)]
     #[serde(deserialize_with = "whole::whole")]
     cost: u32,
@@ -28,10 +29,11 @@ problems!(NotSettled: IN_NAMESPACE, WITH_BODY, OF_STORE, &[Kind::UNKNOWN_PERMIT,
 
 /// Corrects the charge to what the call has really cost: the call is over.
 ///
-/// Once, within 10 minutes of the grant, at any replica. Where a limit on the path reads its costs off calls, such limits alone are
-/// corrected: the others count calls. A cost of 0 gives back all: the call was not sent. Less is given back as far as the buckets have not
-/// earned it back since, and only if the policy has not changed since; more is charged in addition, even where there is no room left.
-/// Whatever the cost, the call is no longer in flight, also where the answer is 409 or 410.
+/// Once, within 10 minutes of the grant, at any replica. Where a limit on the path reads its costs off calls, such
+/// limits alone are corrected: the others count calls. A cost of 0 gives back all: the call was not sent. Less is given
+/// back as far as the buckets have not earned it back since, and only if the policy has not changed since; more is
+/// charged in addition, even where there is no room left. Whatever the cost, the call is no longer in flight, also
+/// where the answer is 409 or 410.
 #[utoipa::path(
     post,
     path = "/permits/{id}/settle",
@@ -56,8 +58,9 @@ problems!(NotRenewed: IN_NAMESPACE, OF_STORE, &[Kind::UNKNOWN_PERMIT, Kind::SETT
 
 /// Says that the call is still in flight: its lease begins anew.
 ///
-/// At any replica, for as long as the call takes. A call whose lease has run out counts again, even if others have had its place since. A
-/// permit whose answer had no `lease_ms` needs none, and nothing is done. Once it is settled or given back the answer is 409.
+/// At any replica, for as long as the call takes. A call whose lease has run out counts again, even if others have had
+/// its place since. A permit whose answer had no `lease_ms` needs none, and nothing is done. Once it is settled or
+/// given back the answer is 409.
 #[utoipa::path(
     post,
     path = "/permits/{id}/heartbeat",

@@ -76,7 +76,8 @@ problems!(
     &[Kind::CHANGED, Kind::PRECONDITION_REQUIRED, Kind::INVALID_POLICY, Kind::INVALID_VALUE]
 );
 
-/// Puts another policy into force for all replicas, from their next grant on, if the one in force is the one its author has seen.
+/// Puts another policy into force for all replicas, from their next grant on, if the one in force is the one its author
+/// has seen.
 #[utoipa::path(
     put,
     path = "/policy",

@@ -16,7 +16,8 @@ use crate::rfc3339;
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = Replicas)]
 pub(crate) struct Fleet {
-    /// Those that have said within five minutes that they live, which they do every 30 seconds: those that are there longest first.
+    /// Those that have said within five minutes that they live, which they do every 30 seconds: those that are there
+    /// longest first.
     replicas: Vec<Replica>,
     /// The tag of the policy in force.
     policy: String,

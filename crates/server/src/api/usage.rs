@@ -37,7 +37,8 @@ const NOT_YET_BOOKED_US: u64 = 180_000_000;
 #[into_params(parameter_in = Query)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Asked {
-    /// The minutes or hours that begin from this time on: RFC 3339, or microseconds since 1970. An hour before `to` by default.
+    /// The minutes or hours that begin from this time on: RFC 3339, or microseconds since 1970. An hour before `to` by
+    /// default.
     #[param(schema_with = time_param::schema, required = false)]
     from: Option<String>,
     /// Those that begin before this time, written as `from`. Now by default.
@@ -47,8 +48,9 @@ pub(crate) struct Asked {
     #[serde(default)]
     #[param(schema_with = steps, required = false)]
     step: Step,
-    /// What there is a row for. `key`: each key of each limit. `limit`: each limit. `org`, `client`: each organisation or client, by the first
-    /// limit with a rate or a quota that is counted per that alone and has no `when`; where all have one, by the first.
+    /// What there is a row for. `key`: each key of each limit. `limit`: each limit. `org`, `client`: each organisation
+    /// or client, by the first limit with a rate or a quota that is counted per that alone and has no `when`; where all
+    /// have one, by the first.
     #[serde(default)]
     #[param(schema_with = kinds_of_row, required = false)]
     by: By,
@@ -132,7 +134,8 @@ problems!(NotRead: IN_NAMESPACE, OF_STORE, &[Kind::INVALID_VALUE]);
 
 /// Who has used what: calls granted and their cost, calls refused and made to wait, the provider's refusals.
 ///
-/// Up to a hundred of the busiest keys of a limit have a row of their own in each minute and hour; all others share one.
+/// Up to a hundred of the busiest keys of a limit have a row of their own in each minute and hour; all others share
+/// one.
 #[utoipa::path(
     get,
     path = "/usage",
@@ -271,7 +274,8 @@ mod tests {
     use super::*;
     use serde_json::json;
 
-    /// Bug: the rows of an organisation were those of the first limit counted per organisation, although that applied to a few calls only.
+    /// Bug: the rows of an organisation were those of the first limit counted per organisation, although that applied
+    /// to a few calls only.
     #[test]
     fn an_organisation_is_counted_by_the_limit_that_all_its_calls_pass() {
         let name_of = |limits: &[(&str, bool, &str)]| {

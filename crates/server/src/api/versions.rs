@@ -1,4 +1,5 @@
-//! `GET /v1/{ns}/policy/versions` and `../{version}`: what the policy was. `POST /v1/{ns}/policy/rollback`: the way back.
+//! `GET /v1/{ns}/policy/versions` and `../{version}`: what the policy was. `POST /v1/{ns}/policy/rollback`: the way
+//! back.
 
 use axum::Json;
 use axum::extract::{Path, State};
@@ -139,8 +140,8 @@ problems!(
 
 /// Puts what an earlier version said into force again, as the next version.
 ///
-/// What was spent stays spent. Everything that was changed since is undone, so the request says which version it has seen in force, as a
-/// `PUT` of the policy does.
+/// What was spent stays spent. Everything that was changed since is undone, so the request says which version it has
+/// seen in force, as a `PUT` of the policy does.
 #[utoipa::path(
     post,
     path = "/policy/rollback",

@@ -55,12 +55,14 @@ struct Queue {
     /// From when on somebody has waited there without a break, by the store's clock.
     #[schema(format = DateTime)]
     since: String,
-    /// Places in its queue. A replica takes no more of them for an organisation and priority than may be granted in a fifth of a second.
+    /// Places in its queue. A replica takes no more of them for an organisation and priority than may be granted in a
+    /// fifth of a second.
     #[schema(minimum = 1)]
     tickets: u64,
     /// Tokens that these want.
     tokens: u64,
-    /// Until all of them can have been granted. Missing where calls in flight are counted: nobody knows when those are over.
+    /// Until all of them can have been granted. Missing where calls in flight are counted: nobody knows when those are
+    /// over.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     expected_in_ms: Option<u64>,
@@ -72,7 +74,8 @@ struct Queue {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false, minimum = 2, maximum = 99)]
     pace_percent: Option<u32>,
-    /// Who waits there, in the order of their turns, as far as it is known: of which the last call waits, and who have asked in the last minute.
+    /// Who waits there, in the order of their turns, as far as it is known: of which the last call waits, and who have
+    /// asked in the last minute.
     orgs: Vec<Waiting>,
 }
 

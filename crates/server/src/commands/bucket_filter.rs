@@ -2,7 +2,8 @@
 
 use clap::Args;
 
-/// Only the buckets of a limit, or of a key of it: by options, as filters are, or by position, as a bucket is where it is changed.
+/// Only the buckets of a limit, or of a key of it: by options, as filters are, or by position, as a bucket is where it
+/// is changed.
 #[derive(Args, Debug)]
 pub(super) struct BucketFilter {
     /// Short for --limit

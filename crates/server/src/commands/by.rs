@@ -3,10 +3,12 @@
 use clap::Args;
 use tollgate::Change;
 
-/// Who makes a change, and what for: it stands in the audit trail. With an API key it is the key's label that stands there.
+/// Who makes a change, and what for: it stands in the audit trail. With an API key it is the key's label that stands
+/// there.
 #[derive(Args, Debug)]
 pub(super) struct By {
-    /// Who makes the change, where nobody is asked for an API key [default: the user of this machine: $USER, $LOGNAME, or the number of this process's user]
+    /// Who makes the change, where nobody is asked for an API key [default: the user of this machine: $USER, $LOGNAME,
+    /// or the number of this process's user]
     #[arg(long, env = "TOLLGATE_AUTHOR")]
     author: Option<String>,
     /// What for

@@ -22,8 +22,8 @@ pub(super) trait Connection: AsyncRead + AsyncWrite + Send + Unpin {}
 
 impl<T: AsyncRead + AsyncWrite + Send + Unpin> Connection for T {}
 
-/// Opens a connection to where a URL leads, which has a host. For https it trusts these authorities, in PEM, and nobody else; without any,
-/// Mozilla's roots.
+/// Opens a connection to where a URL leads, which has a host. For https it trusts these authorities, in PEM, and nobody
+/// else; without any, Mozilla's roots.
 pub(super) async fn open(uri: &Uri, authorities_pem: Option<&[u8]>) -> Result<Box<dyn Connection>> {
     let is_https = uri.scheme_str() == Some("https");
     let host = uri.host().unwrap_or_default().trim_start_matches('[').trim_end_matches(']');

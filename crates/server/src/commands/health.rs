@@ -20,14 +20,16 @@ const WITHIN: Duration = Duration::from_secs(3);
 
 /// Ask a running service whether it is ready
 ///
-/// It needs no API key, and says something only if it is not. Exit codes: 0 it is, 1 it is not or does not answer within 3s.
+/// It needs no API key, and says something only if it is not. Exit codes: 0 it is, 1 it is not or does not answer
+/// within 3s.
 #[derive(Args, Debug)]
 pub(crate) struct Arguments {
-    /// What to ask: /readyz whether it can grant anything, which is asked where there is no path; /healthz whether it is up
+    /// What to ask: /readyz whether it can grant anything, which is asked where there is no path; /healthz whether it
+    /// is up
     #[arg(long, env = "TOLLGATE_HEALTH_URL", default_value = "http://127.0.0.1:8080/readyz")]
     url: String,
-    /// The authorities, in PEM, one of which has issued the certificate of an https:// service; nobody else is trusted then
-    /// [default: Mozilla's roots]
+    /// The authorities, in PEM, one of which has issued the certificate of an https:// service; nobody else is trusted
+    /// then [default: Mozilla's roots]
     #[arg(long, env = "TOLLGATE_CA", value_name = "FILE")]
     ca: Option<PathBuf>,
 }

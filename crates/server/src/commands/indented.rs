@@ -1,6 +1,7 @@
 //! JSON for people: a line for each value, in the order in which it came.
 
-/// The same document, indented by two spaces a level. It has to be JSON; `serde_json::Value` would put its fields into another order.
+/// The same document, indented by two spaces a level. It has to be JSON; `serde_json::Value` would put its fields into
+/// another order.
 pub(super) fn indented(json: &str) -> String {
     let mut text = String::with_capacity(json.len() * 2);
     // Whether a bracket was opened just now: what is empty stays on its line.

@@ -55,7 +55,8 @@ enum Command {
 
 #[derive(Args, Debug)]
 struct CreateArguments {
-    /// What it is for: acquire (permits), viewer (everything that is read), operator (that, overrides and pauses) or admin (everything)
+    /// What it is for: acquire (permits), viewer (everything that is read), operator (that, overrides and pauses) or
+    /// admin (everything)
     #[arg(long, value_parser = role())]
     role: Role,
     /// Whose it is: the audit trail tells by it who has changed something
@@ -95,8 +96,8 @@ struct Asked {
     #[command(flatten)]
     place: Place,
     #[expect(clippy::doc_markdown, reason = "shown by --help, as it is")]
-    /// Ask no service, but work on this store itself; without a URL on that of TOLLGATE_STORE, where `ps` does not show a password. For the
-    /// first key, and for whoever has lost all of them
+    /// Ask no service, but work on this store itself; without a URL on that of TOLLGATE_STORE, where `ps` does not show
+    /// a password. For the first key, and for whoever has lost all of them
     #[arg(long, value_name = "URL", num_args = 0..=1, default_missing_value = "")]
     store: Option<StoreUrl>,
     #[command(flatten)]

@@ -1,4 +1,5 @@
-//! Lengths of time on the command line: as they are given, a whole number with its unit, and as they are shown to people.
+//! Lengths of time on the command line: as they are given, a whole number with its unit, and as they are shown to
+//! people.
 
 use std::time::Duration;
 
@@ -17,8 +18,8 @@ pub(super) fn parse(text: &str) -> Option<Duration> {
     Some(Duration::from_secs(seconds))
 }
 
-/// In the unit that fits, with three digits, or from a minute on in two units. Never shorter than it is: whoever waits for so long is not too
-/// early.
+/// In the unit that fits, with three digits, or from a minute on in two units. Never shorter than it is: whoever waits
+/// for so long is not too early.
 pub(super) fn shown(length: Duration) -> String {
     let us = u64::try_from(length.as_nanos().div_ceil(1_000)).unwrap_or(u64::MAX);
     let step = 10_u64.pow(us.checked_ilog10().unwrap_or(0).saturating_sub(2));

@@ -66,8 +66,8 @@ fn told(error: &anyhow::Error) -> String {
     told
 }
 
-/// Runs what a command asks of others, on this thread. Names that are still being looked up when it is done, or has run out of time, are not
-/// waited for.
+/// Runs what a command asks of others, on this thread. Names that are still being looked up when it is done, or has run
+/// out of time, are not waited for.
 fn run_to_end<T>(asked: impl Future<Output = anyhow::Result<T>>) -> anyhow::Result<T> {
     let runtime = Builder::new_current_thread().enable_all().build().context("no runtime")?;
     let answered = runtime.block_on(asked);

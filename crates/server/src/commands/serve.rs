@@ -37,9 +37,9 @@ wrong.";
 
 /// Serve the acquire and admin API over HTTP
 ///
-/// Every option can also be given by the environment variable shown with it, or in the file of --config under the same name
-/// with underscores. A flag counts before a variable, a variable before the file, the file before the default. Times are
-/// written with their unit: 250ms, 5s, 1m.
+/// Every option can also be given by the environment variable shown with it, or in the file of --config under the same
+/// name with underscores. A flag counts before a variable, a variable before the file, the file before the default.
+/// Times are written with their unit: 250ms, 5s, 1m.
 #[derive(Args, Debug)]
 #[command(after_long_help = EXAMPLES)]
 pub(crate) struct Arguments {

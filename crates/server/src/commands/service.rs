@@ -39,12 +39,12 @@ pub(super) struct Place {
     /// The namespace that the service is for
     #[arg(long, env = "TOLLGATE_NAMESPACE", default_value = "genesys")]
     namespace: String,
-    /// The API key to show it, where it asks for one; better given by the variable, as `ps` shows options. Over http:// it travels in plain
-    /// text: use https:// for other hosts than this one [default: none]
+    /// The API key to show it, where it asks for one; better given by the variable, as `ps` shows options. Over http://
+    /// it travels in plain text: use https:// for other hosts than this one [default: none]
     #[arg(long, env = "TOLLGATE_API_KEY", value_name = "KEY", hide_env_values = true)]
     api_key: Option<KeyText>,
-    /// The authorities, in PEM, one of which has issued the certificate of an https:// service; nobody else is trusted then
-    /// [default: Mozilla's roots]
+    /// The authorities, in PEM, one of which has issued the certificate of an https:// service; nobody else is trusted
+    /// then [default: Mozilla's roots]
     #[arg(long, env = "TOLLGATE_CA", value_name = "FILE")]
     ca: Option<PathBuf>,
 }

@@ -35,9 +35,10 @@ wrong.";
 
 /// Play a provider with hidden limits, for trying a limiter against it
 ///
-/// It answers as a real provider does: with 429s in the provider's own shape, tokens, faults and latency as the configuration says.
-/// Its limits are known to nobody but itself, and its ledger tells afterwards whether they were kept. A simulation for tests and
-/// trials: it checks secrets that stand in a file, and listens on the loopback unless --insecure-listen says otherwise.
+/// It answers as a real provider does: with 429s in the provider's own shape, tokens, faults and latency as the
+/// configuration says. Its limits are known to nobody but itself, and its ledger tells afterwards whether they were
+/// kept. A simulation for tests and trials: it checks secrets that stand in a file, and listens on the loopback unless
+/// --insecure-listen says otherwise.
 #[derive(Args, Debug)]
 #[command(after_long_help = EXAMPLES)]
 pub(crate) struct Arguments {
@@ -45,12 +46,13 @@ pub(crate) struct Arguments {
     #[arg(long, env = "TOLLGATE_PROVIDER_CONFIG", value_name = "FILE")]
     config: PathBuf,
 
-    /// Where to listen: IP:PORT or localhost:PORT, port 0 takes a free one. Only the loopback, for others see --insecure-listen
+    /// Where to listen: IP:PORT or localhost:PORT, port 0 takes a free one. Only the loopback, for others see
+    /// --insecure-listen
     #[arg(long, env = "TOLLGATE_PROVIDER_LISTEN", value_name = "IP:PORT", default_value = "127.0.0.1:8090")]
     listen: String,
 
-    /// Listen on other addresses than the loopback, although nobody is asked who they are: whoever reaches the port reads and resets
-    /// the ledger. For containers and networks that keep strangers out [default: false]
+    /// Listen on other addresses than the loopback, although nobody is asked who they are: whoever reaches the port
+    /// reads and resets the ledger. For containers and networks that keep strangers out [default: false]
     #[arg(
         long,
         env = "TOLLGATE_PROVIDER_INSECURE_LISTEN",

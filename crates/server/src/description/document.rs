@@ -80,7 +80,8 @@ pub(crate) fn frame() -> OpenApi {
         .build()
 }
 
-/// Adds the namespace that is served to all operations that are below it, and to those that need a key what else they answer.
+/// Adds the namespace that is served to all operations that are below it, and to those that need a key what else they
+/// answer.
 pub(crate) fn complete(mut document: OpenApi, namespace: &str) -> Value {
     let ns = ObjectBuilder::new()
         .schema_type(Type::String)
@@ -124,7 +125,8 @@ fn add(responses: &mut BTreeMap<String, RefOr<Response>>, more: BTreeMap<String,
     }
 }
 
-/// Describes the header fields that tell which policy an answer is about. A handler says only that there is the first of them.
+/// Describes the header fields that tell which policy an answer is about. A handler says only that there is the first
+/// of them.
 fn with_fields_of_policy(response: &mut RefOr<Response>) {
     let RefOr::T(response) = response else { return };
     if !response.headers.contains_key(FIELDS_OF_POLICY[0].0) {

@@ -31,7 +31,8 @@ pub(crate) fn polish(value: &mut Value) {
     }
 }
 
-/// An `Option` that is read from a body may be null there. In a header field or a query there is no null, only nothing at all.
+/// An `Option` that is read from a body may be null there. In a header field or a query there is no null, only nothing
+/// at all.
 fn without_null(schema: &mut Value) {
     let null = |value: &Value| *value == "null" || value["type"] == "null";
     for choice in ["type", "oneOf"] {

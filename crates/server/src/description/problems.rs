@@ -35,8 +35,8 @@ pub(crate) const OF_STORE: &[Kind] = &[
     Kind::STORE_FAILED,
 ];
 
-/// Makes a type of the kinds of problems that an operation may answer, which `utoipa::path` takes among its `responses`.
-/// Those of [`ANYWHERE`] are among them always.
+/// Makes a type of the kinds of problems that an operation may answer, which `utoipa::path` takes among its
+/// `responses`. Those of [`ANYWHERE`] are among them always.
 macro_rules! problems {
     ($name:ident: $($kinds:expr),* $(,)?) => {
         struct $name;

@@ -1,5 +1,5 @@
-//! What the operating system knows of this process, under the names that every exporter gives them. Linux tells it in files; elsewhere
-//! nothing is told.
+//! What the operating system knows of this process, under the names that every exporter gives them. Linux tells it in
+//! files; elsewhere nothing is told.
 
 use std::fmt;
 use std::fs;

@@ -1,4 +1,5 @@
-//! Traces: spans that are sent to an OpenTelemetry collector, if this build can do so (feature `otlp`) and it is told where one is.
+//! Traces: spans that are sent to an OpenTelemetry collector, if this build can do so (feature `otlp`) and it is told
+//! where one is.
 //!
 //! The variables are those of OpenTelemetry's own specification, so that they are what every other service has.
 

@@ -14,7 +14,8 @@ use rustls::ClientConfig;
 use tokio::runtime::Handle;
 use tokio::time::timeout;
 
-/// Longest that a collector is waited for. The exporter tries again later, and drops the oldest spans when too many gather.
+/// Longest that a collector is waited for. The exporter tries again later, and drops the oldest spans when too many
+/// gather.
 const WITHIN: Duration = Duration::from_secs(5);
 
 /// A collector answers with what it could not take, in few words.

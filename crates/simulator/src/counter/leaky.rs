@@ -5,8 +5,8 @@ use std::time::Duration;
 use super::counter::Terms;
 use crate::time::Time;
 
-/// Counted in units times microseconds, so that nothing is ever rounded: a bucket of `value` that leaks empty within its
-/// window leaks `value` of these in a microsecond.
+/// Counted in units times microseconds, so that nothing is ever rounded: a bucket of `value` that leaks empty within
+/// its window leaks `value` of these in a microsecond.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct LeakyBucket {
     level: u128,

@@ -22,8 +22,8 @@ const ACCEPT_AGAIN: Duration = Duration::from_millis(100);
 
 /// A provider on a port, on the real clock, until this is dropped.
 ///
-/// Beside the provider's own paths it answers `GET /_simulator/health`, that it is up, `GET /_simulator/ledger`, with the ledger in
-/// short, and `POST /_simulator/reset`, after which it is as newly started.
+/// Beside the provider's own paths it answers `GET /_simulator/health`, that it is up, `GET /_simulator/ledger`, with
+/// the ledger in short, and `POST /_simulator/reset`, after which it is as newly started.
 #[derive(Debug)]
 pub struct Server {
     address: SocketAddr,

@@ -9,9 +9,9 @@ use crate::limit::LimitName;
 use crate::time::{Time, micros};
 
 impl Ledger {
-    /// The share of a limit's true capacity that passed within an interval, by anybody: 1 is all of it. The capacity is the
-    /// value over the window, with the changes that were scheduled, and without what a load takes off it. Nothing where
-    /// the limit is unknown, or counts calls in flight.
+    /// The share of a limit's true capacity that passed within an interval, by anybody: 1 is all of it. The capacity is
+    /// the value over the window, with the changes that were scheduled, and without what a load takes off it. Nothing
+    /// where the limit is unknown, or counts calls in flight.
     #[must_use]
     pub fn utilisation(&self, scope: &Scope, interval: &Range<Time>) -> f64 {
         let Some(limit) = self.rules.find(&scope.limit).map(|index| &self.rules.limits[index]) else {
@@ -27,8 +27,8 @@ impl Ledger {
 }
 
 impl Selection<'_> {
-    /// How many of these calls the limit refused in each of its windows since the start, one beside the other, up to the
-    /// last in which it refused any.
+    /// How many of these calls the limit refused in each of its windows since the start, one beside the other, up to
+    /// the last in which it refused any.
     #[must_use]
     pub fn refused_per_window(&self, limit: &LimitName) -> Vec<u64> {
         let rules = &self.ledger().rules;

@@ -1,8 +1,8 @@
 //! The judge: whether a true limit was exceeded, worked out from the calls alone.
 //!
-//! It shares nothing with the counters that decide but the limits' definitions (which calls a limit counts, for which key, at
-//! which cost, and what is allowed when). Where a counter keeps a running state, the judge looks at the whole history: every
-//! window by the calls in it, a bucket by every interval there is. It is slower, and it can be read.
+//! It shares nothing with the counters that decide but the limits' definitions (which calls a limit counts, for which
+//! key, at which cost, and what is allowed when). Where a counter keeps a running state, the judge looks at the whole
+//! history: every window by the calls in it, a bucket by every interval there is. It is slower, and it can be read.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -155,9 +155,9 @@ fn over_sliding_windows(seen: &[Seen], window: Duration) -> TooMuch {
     too_much
 }
 
-/// Every interval that begins and ends with a call: what came in it must not be more than the bucket holds and what leaked
-/// meanwhile. That is asked of all intervals at once, by the one that began when the least was there: in units times
-/// microseconds, what came less what could have leaked.
+/// Every interval that begins and ends with a call: what came in it must not be more than the bucket holds and what
+/// leaked meanwhile. That is asked of all intervals at once, by the one that began when the least was there: in units
+/// times microseconds, what came less what could have leaked.
 fn over_intervals(seen: &[Seen], window: Duration) -> TooMuch {
     let window = i128::try_from(window.as_micros()).unwrap_or(i128::MAX).max(1);
     let mut too_much = Vec::new();

@@ -26,8 +26,8 @@ pub(crate) struct Record {
 }
 
 impl Record {
-    /// Whether it counts at this limit, given that calls of its kind pass it. A call that the limit itself has refused does
-    /// not; one that another has refused does where the provider is so.
+    /// Whether it counts at this limit, given that calls of its kind pass it. A call that the limit itself has refused
+    /// does not; one that another has refused does where the provider is so.
     pub(crate) fn counts_at(&self, limit: usize, refused_counts: bool) -> bool {
         match self.verdict {
             Verdict::Refused => refused_counts && self.refused_by.map(usize::from) != Some(limit),

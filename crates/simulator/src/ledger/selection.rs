@@ -107,8 +107,8 @@ impl<'a> Selection<'a> {
         counts
     }
 
-    /// Jain's index over these organisations: 1 where all have as many, towards 0 the less fair it is. One that has none
-    /// counts with 0, so they are named.
+    /// Jain's index over these organisations: 1 where all have as many, towards 0 the less fair it is. One that has
+    /// none counts with 0, so they are named.
     #[must_use]
     pub fn jain(&self, orgs: &[&str]) -> f64 {
         let counts = self.by_org();

@@ -1,5 +1,5 @@
-//! The judge against the counters, on random histories: it finds nothing in what they decided, and every decision that is
-//! turned round.
+//! The judge against the counters, on random histories: it finds nothing in what they decided, and every decision that
+//! is turned round.
 
 use std::sync::Arc;
 
@@ -122,8 +122,8 @@ fn no_kind_of_limit_ever_lets_more_pass_than_its_value() {
     });
 }
 
-/// Each refusal is turned into a call that was done, one at a time, as a broken counter would have it. The judge has to find
-/// that call: otherwise it is blind, or there was room and the refusal was wrong.
+/// Each refusal is turned into a call that was done, one at a time, as a broken counter would have it. The judge has to
+/// find that call: otherwise it is blind, or there was room and the refusal was wrong.
 #[test]
 fn the_judge_finds_every_call_that_should_have_been_refused() {
     run(|(setting, steps)| {

@@ -9,7 +9,8 @@ pub(crate) struct PageCost {
     pub(crate) per: u64,
 }
 
-/// A call never counts more than this. A page of more items than any provider has is an odd query, not a number to count with.
+/// A call never counts more than this. A page of more items than any provider has is an odd query, not a number to
+/// count with.
 const COST_MAX: u64 = 1_000_000;
 
 impl PageCost {

@@ -6,8 +6,8 @@ use serde::Deserialize;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub(crate) enum Kind {
-    /// A window opens with the first call and is over after its length; the next call opens another. What Genesys Cloud's
-    /// historic samples look like.
+    /// A window opens with the first call and is over after its length; the next call opens another. What Genesys
+    /// Cloud's historic samples look like.
     FixedWindow,
     /// At any moment, what came within the length before it.
     SlidingWindow,

@@ -21,5 +21,6 @@ pub(crate) use pattern::PathPattern;
 pub(crate) use rules::{Passage, Rules};
 pub(crate) use values::{Timeline, Values};
 
-/// The one path that belongs to the login service: the limits of the API do not count it, and its own counts nothing else.
+/// The one path that belongs to the login service: the limits of the API do not count it, and its own counts nothing
+/// else.
 pub(crate) const TOKEN_PATH: &str = "/oauth/token";

@@ -4,8 +4,8 @@ use tollgate_simulator::{Arrival, Time};
 
 use super::settings::provider;
 
-/// Fifty orgs, three stacked limits, a million calls: decided, noted and judged. It takes a second or two; a ledger that
-/// looked at everything again with each call would take days.
+/// Fifty orgs, three stacked limits, a million calls: decided, noted and judged. It takes a second or two; a ledger
+/// that looked at everything again with each call would take days.
 #[test]
 fn a_million_calls_are_decided_and_judged() {
     let mut provider = provider(

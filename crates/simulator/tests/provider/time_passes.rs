@@ -86,7 +86,8 @@ fn others_are_in_every_org() {
     assert!((jain - 1.0).abs() < 1e-9, "{jain}");
 }
 
-/// A caller that goes on in spite of its first 429 is seen, to the call: what a limiter that keeps the pause is asked for is none.
+/// A caller that goes on in spite of its first 429 is seen, to the call: what a limiter that keeps the pause is asked
+/// for is none.
 #[test]
 fn the_ledger_tells_who_calls_on_within_a_pause() {
     let mut provider = provider(&one_limit(""));

@@ -12,8 +12,8 @@ use super::faults::{Direction, Faults, Mode};
 
 /// A unit and when it may leave.
 ///
-/// The time is set as it enters, so that a hundred pipelined requests are all late by one delay: sleeping for each in turn
-/// would make the last one late by a hundred.
+/// The time is set as it enters, so that a hundred pipelined requests are all late by one delay: sleeping for each in
+/// turn would make the last one late by a hundred.
 type Timed = (Instant, Vec<u8>);
 
 /// The end that takes units in.

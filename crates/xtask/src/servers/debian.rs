@@ -18,7 +18,8 @@ pub(super) fn install() -> Result<Server> {
     Server::at(&install_package("redis-server")?)
 }
 
-/// Installs a package whose program has its name, where this is a Debian and we may. Returns the program; no service is started.
+/// Installs a package whose program has its name, where this is a Debian and we may. Returns the program; no service is
+/// started.
 pub(crate) fn install_package(name: &str) -> Result<PathBuf> {
     ensure!(in_path("apt-get").is_some(), "there is no apt-get");
     ensure!(output_of(Command::new("id").arg("-u"))? == "0", "installing a package needs root");

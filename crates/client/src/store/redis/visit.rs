@@ -141,8 +141,8 @@ impl ServerVisit {
         }
     }
 
-    /// The commands that are needed and that the user may not run, each tried in a way that changes nothing: rights are looked at before
-    /// arguments are, so what writes is given an argument that it refuses.
+    /// The commands that are needed and that the user may not run, each tried in a way that changes nothing: rights are
+    /// looked at before arguments are, so what writes is given an argument that it refuses.
     pub(crate) async fn refused_commands(&self, keys: &Keys) -> Result<Vec<RefusedCommand>, StoreError> {
         let mut refused: Vec<RefusedCommand> = Vec::new();
         for (command, key, arguments) in trials(keys) {

@@ -18,7 +18,8 @@ use crate::app::App;
 use crate::problem::Problem;
 use crate::shutdown::Stage;
 
-/// How often the store is asked for what is new. A blocking read would stand in the way of all others on the connection.
+/// How often the store is asked for what is new. A blocking read would stand in the way of all others on the
+/// connection.
 const ASK_AGAIN: Duration = Duration::from_millis(500);
 
 /// Asks for a page when all of the last one was taken, so that no more than that is held for a client, however slow.

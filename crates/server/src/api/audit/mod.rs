@@ -92,8 +92,8 @@ problems!(NotFollowed: IN_NAMESPACE, OF_STORE, &[Kind::INVALID_VALUE, Kind::TOO_
 
 /// What happens to the namespace, as it happens: server-sent events, until the replica ends, or the key is revoked.
 ///
-/// From now on, from a time on, or behind the last event that was seen. Where entries behind that may have been trimmed meanwhile, an event `gap`
-/// says between which ids.
+/// From now on, from a time on, or behind the last event that was seen. Where entries behind that may have been trimmed
+/// meanwhile, an event `gap` says between which ids.
 #[utoipa::path(
     get,
     path = "/audit/stream",

@@ -12,7 +12,8 @@ use super::super::ms_rounded_up;
 pub(crate) struct Observed {
     /// Whether the provider refused the call because of a limit.
     throttled: bool,
-    /// How long to wait before the next call, rounded up; 0 if it may go at once. Missing if the call was not throttled.
+    /// How long to wait before the next call, rounded up; 0 if it may go at once. Missing if the call was not
+    /// throttled.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     wait_ms: Option<u64>,
@@ -67,8 +68,8 @@ struct Paused {
     /// At which part of its rate it goes then.
     #[schema(minimum = 2, maximum = 100)]
     pace_percent: u32,
-    /// Whether the call was granted after the last refusal of this bucket had been taken up. Refusals of calls that were on their way by
-    /// then all tell the same, and cut nothing.
+    /// Whether the call was granted after the last refusal of this bucket had been taken up. Refusals of calls that
+    /// were on their way by then all tell the same, and cut nothing.
     news: bool,
     /// Whether its pace was cut by this answer; it is once in a window, however many calls are refused in it.
     cut: bool,

@@ -46,7 +46,8 @@ Exit codes: 0 done, 1 the service can't be asked, 2 the command line is wrong.";
 pub(crate) struct Arguments {
     #[command(flatten)]
     place: Place,
-    /// From when on: a time such as 2026-11-26T07:00:00Z, or how long ago, such as 90m or 7d [default: the last entries]
+    /// From when on: a time such as 2026-11-26T07:00:00Z, or how long ago, such as 90m or 7d [default: the last
+    /// entries]
     #[arg(long, value_name = "TIME", value_parser = time::read)]
     from: Option<Timestamp>,
     /// Up to when, written as --from
@@ -106,7 +107,8 @@ async fn show(arguments: &Arguments, service: &Service) -> Result<()> {
     if arguments.follow { go_on(arguments, service, output, last_id).await } else { Ok(()) }
 }
 
-/// Follows the trail without end, behind the last entry that was printed. A service that can't be followed is asked again.
+/// Follows the trail without end, behind the last entry that was printed. A service that can't be followed is asked
+/// again.
 async fn go_on(
     arguments: &Arguments,
     service: &Service,

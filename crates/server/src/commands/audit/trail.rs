@@ -41,8 +41,8 @@ pub(super) enum News<'a> {
     Gap(Value),
 }
 
-/// Hands over what comes behind the last id, with its own id, until the service ends or the connection breaks. A service sends a sign of life
-/// every 15 s.
+/// Hands over what comes behind the last id, with its own id, until the service ends or the connection breaks. A
+/// service sends a sign of life every 15 s.
 pub(super) async fn follow(
     service: &Service,
     asked: &[Asked],

@@ -39,10 +39,11 @@ const INTERRUPTED: u8 = 130;
 
 /// Show what Tollgate is for: three ways to call a provider whose limits are partly hidden
 ///
-/// A fleet of replicas calls a simulated provider over HTTP on the loopback, in real time: batch work of all organisations, of
-/// which the first asks for ten times as much as each other, and clicks that people wait for. First with retries alone, then
-/// with a token bucket in each process that has its share of the known quota, then with Tollgate. The callers are the same each
-/// time, and the provider's ledger judges. Its windows are seconds, not the minutes of real providers, so that it is soon over.
+/// A fleet of replicas calls a simulated provider over HTTP on the loopback, in real time: batch work of all
+/// organisations, of which the first asks for ten times as much as each other, and clicks that people wait for. First
+/// with retries alone, then with a token bucket in each process that has its share of the known quota, then with
+/// Tollgate. The callers are the same each time, and the provider's ledger judges. Its windows are seconds, not the
+/// minutes of real providers, so that it is soon over.
 #[derive(Args, Debug)]
 // A negative number is told to be one, with its option, rather than taken for an option that is not known.
 #[command(after_long_help = EXAMPLES, allow_negative_numbers = true)]

@@ -57,7 +57,8 @@ pub(crate) struct Arguments {
     /// A policy file that should be the policy in force, in TOML or JSON [default: none]
     #[arg(long, env = "TOLLGATE_POLICY", value_name = "FILE")]
     policy: Option<String>,
-    /// In JSON: `checks`, each with `name`, `status` (ok, warn or fail), `found` and, where something is to be done, `do`
+    /// In JSON: `checks`, each with `name`, `status` (ok, warn or fail), `found` and, where something is to be done,
+    /// `do`
     #[arg(long)]
     json: bool,
 }

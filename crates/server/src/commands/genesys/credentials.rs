@@ -1,5 +1,5 @@
-//! Who asks: an OAuth client with its secret, or a token. From the environment or a file, never from the command line, which others
-//! on the machine can read.
+//! Who asks: an OAuth client with its secret, or a token. From the environment or a file, never from the command line,
+//! which others on the machine can read.
 
 use std::path::{Path, PathBuf};
 use std::{env, fs, io};

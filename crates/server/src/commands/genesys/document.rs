@@ -71,8 +71,8 @@ impl Document {
 
     /// The document with an override of a limit for a key.
     ///
-    /// What an override of that key says beside it stays. A burst that is too large for the amount is named anew: a tenth, or what
-    /// can be counted exactly over so long a window.
+    /// What an override of that key says beside it stays. A burst that is too large for the amount is named anew: a
+    /// tenth, or what can be counted exactly over so long a window.
     pub(super) fn with_override(
         &self,
         index: usize,

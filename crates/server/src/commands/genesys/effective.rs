@@ -47,8 +47,8 @@ impl EffectiveLimit {
         format!("{}/{}", self.namespace, self.key)
     }
 
-    /// The name by which a refusal of this limit would be known: what the policy's adapter makes of the body that the provider
-    /// would send with it. An adapter that reads no names leaves that of the catalogue.
+    /// The name by which a refusal of this limit would be known: what the policy's adapter makes of the body that the
+    /// provider would send with it. An adapter that reads no names leaves that of the catalogue.
     pub(super) fn name(&self, adapter: &Adapter) -> String {
         let limit = serde_json::json!({"key": self.key, "namespace": self.namespace, "value": self.value});
         let body =

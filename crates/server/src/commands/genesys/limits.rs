@@ -31,9 +31,10 @@ over, 2 the command line or the configuration is wrong.";
 
 /// Compare a policy with the limits that Genesys Cloud has for an organisation, and take them over
 ///
-/// For each limit of the policy that is counted per org and has the provider's name in `names`, it shows what the policy lets pass for
-/// this organisation and what its override should say: exactly what the provider allows, never more. Limits of the provider that the
-/// policy does not know are shown as TOML. Secrets are taken from the environment or a file, never from the command line.
+/// For each limit of the policy that is counted per org and has the provider's name in `names`, it shows what the
+/// policy lets pass for this organisation and what its override should say: exactly what the provider allows, never
+/// more. Limits of the provider that the policy does not know are shown as TOML. Secrets are taken from the environment
+/// or a file, never from the command line.
 #[derive(Args, Debug)]
 #[command(after_long_help = EXAMPLES)]
 pub(super) struct Arguments {

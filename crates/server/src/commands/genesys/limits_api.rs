@@ -121,8 +121,8 @@ impl LimitsApi {
         }
         let mut entities = Vec::new();
         for number in 1..=PAGES_MAX {
-            // By number: an address in an answer might lead elsewhere, and the token with it. The size is the same on every page, or
-            // some would be left out.
+            // By number: an address in an answer might lead elsewhere, and the token with it. The size is the same on
+            // every page, or some would be left out.
             url.set_query(Some(&format!("pageSize={PAGE_SIZE}&pageNumber={number}")));
             let answered = self.get(url.clone()).await?;
             if answered.status == 404 && number == 1 {

@@ -22,7 +22,8 @@ const REASON_BYTES_MAX: usize = 1_024;
 const TIMEOUT_LEAST: Duration = Duration::from_millis(100);
 const TIMEOUT_MOST: Duration = Duration::from_secs(120);
 
-/// As they are written. An empty text is one that was not given: it is what compose files make of a variable that is not set.
+/// As they are written. An empty text is one that was not given: it is what compose files make of a variable that is
+/// not set.
 #[derive(Args, Debug)]
 pub(super) struct Options {
     /// The organisation whose limits they are, by the name that calls give it: the key of its overrides
@@ -34,7 +35,8 @@ pub(super) struct Options {
     #[arg(long, env = "TOLLGATE_GENESYS_API_URL", value_name = "URL", hide_env_values = true)]
     api_url: String,
 
-    /// Where it gives tokens to clients [default: /oauth/token at login.REGION, or at the API's own host if that is not api.REGION]
+    /// Where it gives tokens to clients [default: /oauth/token at login.REGION, or at the API's own host if that is not
+    /// api.REGION]
     #[arg(long, env = "TOLLGATE_GENESYS_TOKEN_URL", value_name = "URL", hide_env_values = true)]
     token_url: Option<String>,
 
@@ -61,7 +63,8 @@ pub(super) struct Options {
     #[arg(long, env = "TOLLGATE_NAMESPACE", value_name = "NAME", default_value = NAMESPACE_DEFAULT)]
     namespace: String,
 
-    /// The API key to show that service, where it asks for one; better given by the variable, as `ps` shows options [default: none]
+    /// The API key to show that service, where it asks for one; better given by the variable, as `ps` shows options
+    /// [default: none]
     #[arg(long, env = "TOLLGATE_API_KEY", value_name = "KEY", hide_env_values = true)]
     api_key: Option<KeyText>,
 
@@ -69,7 +72,8 @@ pub(super) struct Options {
     #[arg(long, value_name = "NAME")]
     limit: Vec<String>,
 
-    /// Only the limits of this namespace of the provider, such as platform.api; may be given several times [default: all]
+    /// Only the limits of this namespace of the provider, such as platform.api; may be given several times [default:
+    /// all]
     #[arg(long, value_name = "NAME")]
     provider_namespace: Vec<String>,
 

@@ -15,7 +15,8 @@ use super::super::connection;
 
 const CONNECT_WITHIN: Duration = Duration::from_secs(5);
 
-/// The end of a chain of middlewares: it sends requests itself. `reqwest` is built without TLS here; `Cargo.toml` says why.
+/// The end of a chain of middlewares: it sends requests itself. `reqwest` is built without TLS here; `Cargo.toml` says
+/// why.
 #[derive(Debug)]
 struct Transport(Client<HttpsConnector<HttpConnector>, Body>);
 
