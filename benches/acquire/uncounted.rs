@@ -9,8 +9,8 @@ const COUNTING: [(&str, &str); 6] = [
         "",
     ),
     (
-        "local schema, epoch, debt, calls, at, old_refill, old_credit, minute, queue, extra, _, pace = read(record)",
-        "local schema, epoch, debt, at, old_refill, old_credit, queue, extra, _, pace = read(record)",
+        "local schema, epoch, debt, calls, at, old_refill, old_credit, minute, queue, extra, held, pace = read(record)",
+        "local schema, epoch, debt, at, old_refill, old_credit, queue, extra, held, pace = read(record)",
     ),
     (
         "  if minute == head.minute and not extra then\n    bucket.calls = calls\n  else\n    read_counts(bucket, minute, calls, extra, head)\n  end\n",

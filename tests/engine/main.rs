@@ -55,6 +55,9 @@ mod teeth;
 mod throttled;
 mod trace;
 mod twin;
+/// Measured by a bench, which no machine runs unasked.
+#[path = "../../benches/acquire/uncounted.rs"]
+mod uncounted;
 mod usage;
 mod usage_pages;
 mod usage_random;

@@ -15,7 +15,7 @@ use crate::namespace::{BEGINNING_US, Namespace};
 use crate::program::Programs;
 use crate::refused::refuse;
 use crate::trace::Trace;
-use crate::usage_pages;
+use crate::{uncounted, usage_pages};
 
 pub(crate) const SECOND_US: u64 = 1_000_000;
 pub(crate) const MINUTE_US: u64 = 60 * SECOND_US;
@@ -242,6 +242,12 @@ const STORIES: [Story; 8] = [
 pub(crate) fn stories() -> [Trace; 2] {
     [by_the_minute, what_callers_were_told]
         .map(|story| story(&Programs::original()).expect("calls that are counted").trace)
+}
+
+/// What counting costs is measured beside the script without it: what is left out there has to stand in this one.
+#[test]
+fn there_is_a_script_that_counts_nothing_to_measure_beside() {
+    assert!(uncounted::source().len() < Script::ACQUIRE.source().len());
 }
 
 #[test]
