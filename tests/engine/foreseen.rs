@@ -2,16 +2,16 @@
 
 use anyhow::{Result, ensure};
 use proptest::prelude::*;
-use proptest::test_runner::{Config, RngAlgorithm, TestCaseError, TestRng, TestRunner};
 use tollgate::engine::{Foresee, ForeseeReply, Reply, Script};
 use tollgate::policy::Path;
 use tollgate::{Call, Policy};
-use tollgate_testkit::{Seed, Sizes};
+use tollgate_testkit::Sizes;
 
 use crate::hold::hold;
 use crate::mutants::{self, Story};
 use crate::namespace::Namespace;
 use crate::program::Programs;
+use crate::random::agree_everywhere;
 use crate::refused::{granted, refuse, standing};
 use crate::twin::Twin;
 
@@ -134,23 +134,17 @@ fn happens(namespace: &mut Namespace, event: &Event) -> Result<()> {
     Ok(())
 }
 
-/// Random histories of calls, pauses, cuts, changes, losses and sweeps: whenever a change is foreseen and then made,
-/// each bucket stands as it was told, before and after, and the question has changed nothing.
+/// Random histories of calls, pauses, cuts, changes, losses and sweeps: whenever a change is foreseen and then made, each
+/// bucket stands as it was told, before and after, and the question has changed nothing, on every server.
 #[test]
 fn what_is_foreseen_comes_true_to_the_credit() -> Result<()> {
-    let seed = Seed::for_this_test()?;
-    let config = Config { cases: HISTORIES.chosen(), failure_persistence: None, ..Config::default() };
-    let rng = TestRng::from_seed(RngAlgorithm::ChaCha, &seed.bytes());
-    let mut runner = TestRunner::new_with_rng(config, rng);
-    let histories = prop::collection::vec(event(), 1..40);
-    runner.run(&histories, |events| {
+    agree_everywhere(HISTORIES, prop::collection::vec(event(), 1..40), |events| {
         let mut namespace = Namespace::new(POLICIES[0]);
-        for event in &events {
-            happens(&mut namespace, event).map_err(|error| TestCaseError::fail(format!("{error:#}")))?;
+        for event in events {
+            happens(&mut namespace, event).map_err(|error| format!("{error:#}"))?;
         }
-        Ok(())
-    })?;
-    Ok(())
+        Ok(namespace)
+    })
 }
 
 /// A bucket that owes all of its tokens, in a namespace whose policy is changed often after that, and at last to a
@@ -183,11 +177,7 @@ const STORIES: [(&str, Story); 2] =
 fn it_comes_true_after_many_changes_too_on_every_server() -> Result<()> {
     after_more_than_are_kept(&Programs::original())?;
     let namespace = after_many_changes(&Programs::original(), 3)?;
-    for twin in &mut Twin::start_every_version()? {
-        let difference = twin.differs(&namespace.trace, true)?;
-        ensure!(difference.is_none(), "{}", difference.unwrap_or_default());
-    }
-    Ok(())
+    Twin::all_agree_on(&namespace.trace)
 }
 
 /// Without taking up the change the buckets are read at the wrong rates.

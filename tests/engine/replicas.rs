@@ -126,12 +126,7 @@ pub(crate) fn story() -> Trace {
 
 #[test]
 fn replicas_are_told_alike_by_every_server() -> Result<()> {
-    let trace = story();
-    for twin in &mut Twin::start_every_version()? {
-        let difference = twin.differs(&trace, true)?;
-        ensure!(difference.is_none(), "{}", difference.unwrap_or_default());
-    }
-    Ok(())
+    Twin::all_agree_on(&story())
 }
 
 #[test]

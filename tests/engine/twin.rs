@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result, anyhow, ensure};
 use redis::{Connection, ConnectionLike, Pipeline, Value};
 use tollgate::embedded::{Reply, StreamDump};
 use tollgate::engine::{BucketsPage, Keys, Script, UsageRead, WaitersPage};
@@ -83,6 +83,22 @@ impl Twin {
         command.arg(digest).arg(keys.len()).arg(&keys).arg(argument);
         command.arg(clock_us / 1_000_000).arg(clock_us % 1_000_000);
         Ok(command.query(&mut self.connection)?)
+    }
+
+    /// Repeats a whole trace on a server of each version that there is.
+    ///
+    /// # Errors
+    /// Where one of them answers, or keeps, anything else after any step.
+    pub(crate) fn all_agree_on(trace: &Trace) -> Result<()> {
+        Self::start_every_version()?.iter_mut().try_for_each(|twin| twin.agrees_on(trace, true))
+    }
+
+    /// Repeats a whole trace.
+    ///
+    /// # Errors
+    /// Where this server differs from it.
+    pub(crate) fn agrees_on(&mut self, trace: &Trace, every_step: bool) -> Result<()> {
+        self.differs(trace, every_step)?.map_or(Ok(()), |difference| Err(anyhow!(difference)))
     }
 
     /// Repeats a whole trace. Returns where this server differs from it, in words.

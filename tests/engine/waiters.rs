@@ -158,11 +158,7 @@ fn nothing_of(story: fn(&Programs) -> Result<Namespace>) -> impl Fn(&Programs) -
 fn who_waits_is_told_alike_by_every_server() -> Result<()> {
     let original = Programs::original();
     for story in [told_of_a_queue, told_of_calls_in_flight] {
-        let trace = story(&original)?.trace;
-        for twin in &mut Twin::start_every_version()? {
-            let difference = twin.differs(&trace, true)?;
-            ensure!(difference.is_none(), "{}", difference.unwrap_or_default());
-        }
+        Twin::all_agree_on(&story(&original)?.trace)?;
     }
     Ok(())
 }
