@@ -67,11 +67,18 @@ local function read_in_flight(bucket, record, head, now)
   return nil
 end
 
--- What a debt of the time `at` comes to at the last change of the policy, in the terms that are in force since, where
--- its record has others. Up to the first change after that time it was paid off at the old rate. What was in force from
--- there to the last one is not known: that time counts at the slower rate. A new unit rounds the debt up to whole
--- tokens: a change never refills for free. Returns nil and an error where it can't be read when the policy was changed.
-local function convert(debt, at, refill, credit, terms, head)
+-- The tokens that a full bucket holds, whatever its pace.
+local function burst_of(terms)
+  local full = terms.full or terms
+  return ceil(full.capacity / full.credit)
+end
+
+-- What a debt of the time `at`, and `more` tokens, come to at the last change of the policy, in the terms that are in
+-- force since, where its record has others. Up to the first change after that time it was paid off at the old rate.
+-- What was in force from there to the last one is not known: that time counts at the slower rate. A new unit rounds the
+-- debt up to whole tokens: a change never refills for free. Returns nil and an error where it can't be read when the
+-- policy was changed.
+local function convert(debt, more, at, refill, credit, terms, head)
   local first, between = at, 0
   if at < head.ruled then
     if not head.changes then
@@ -86,17 +93,21 @@ local function convert(debt, at, refill, credit, terms, head)
     end
     between = head.ruled - first
   end
-  debt = pay_off(debt, refill, first - at)
-  local tokens, left = ceil(debt / credit), ceil(pay_off(debt, refill, between) / credit)
+  -- Tokens that are left at the old rate. Of credits there may be more than can be counted.
+  local function left_after(elapsed)
+    local owed, lost = pay_off(debt, refill, elapsed)
+    return ceil(owed / credit) + max(0, more - floor(lost / credit))
+  end
+  local tokens, left = left_after(first - at), left_after(first - at + between)
   local at_new_rate = pay_off(min(tokens * terms.credit, CREDITS_MAX), terms.refill, between)
   return max(min(left * terms.credit, CREDITS_MAX), at_new_rate)
 end
 
 -- Reads what a bucket owes at `now`, and who waits at it. Sets bucket.debt, where somebody waits .queue and .lost, the
 -- credits since the last charge that a full bucket could not hold, and where the provider has refused calls .paused,
--- .pace, and .terms to what they come to at that pace. Sets .held where the record is one of a pause, to what a full
--- bucket held then. Sets what has been counted: .calls and, where calls have not cost one token each, .extra in the
--- present minute, and .past in an earlier one. Returns an error where the record can't be read.
+-- .pace, and .terms to what they come to at that pace. Sets .held where the record is one of a pause, to the tokens
+-- that a full bucket held then. Sets what has been counted: .calls and, where calls have not cost one token each, .extra
+-- in the present minute, and .past in an earlier one. Returns an error where the record can't be read.
 local function read_bucket(bucket, record, head, now)
   local terms = bucket.terms
   if terms.refill == 0 then return read_in_flight(bucket, record, head, now) end
@@ -126,16 +137,17 @@ local function read_bucket(bucket, record, head, now)
     if at > now then bucket.paused = at end
     return nil
   end
-  local refill, credit = terms.refill, terms.credit
+  local refill, credit, more = terms.refill, terms.credit, 0
   if held then
     -- What it has come to hold since is not there at the end of the pause either.
-    bucket.held = held
-    debt = min(debt + max(0, ceil(terms.capacity / credit) * old_credit - held), CREDITS_MAX)
+    bucket.held, more = held, max(0, burst_of(terms) - held)
   end
   if old_refill ~= refill or old_credit ~= credit then
-    debt, schema = convert(debt, at, old_refill, old_credit, terms, head)
+    debt, schema = convert(debt, more, at, old_refill, old_credit, terms, head)
     if not debt then return schema end
     at = max(at, head.ruled)
+  elseif more > 0 then
+    debt = min(debt + more * credit, CREDITS_MAX)
   end
   local lost = 0
   if at > now then
@@ -166,11 +178,11 @@ local function told_debt(bucket, now)
   return min(debt + paused_for(bucket, now) * full.refill, CREDITS_MAX)
 end
 
--- What a full bucket holds, where its record is to be one of a pause: one that goes on, or as of the end of which it is
--- written.
+-- The tokens that a full bucket holds, where its record is to be one of a pause: one that goes on, or as of the end of
+-- which it is written.
 local function held_in_pause(bucket)
   if bucket.terms.is_of_record then return (bucket.paused or bucket.as_of) and bucket.held end
-  return bucket.paused and bucket.terms.capacity
+  return bucket.paused and burst_of(bucket.terms)
 end
 
 -- The record of a bucket. Of a queue it has the period, the virtual time, the credits lost, and tag, tokens and end of
