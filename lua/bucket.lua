@@ -106,8 +106,8 @@ end
 -- Reads what a bucket owes at `now`, and who waits at it. Sets bucket.debt, where somebody waits .queue and .lost, the
 -- credits since the last charge that a full bucket could not hold, and where the provider has refused calls .paused,
 -- .pace, and .terms to what they come to at that pace. Sets .held where the record is one of a pause, to the tokens
--- that a full bucket held then. Sets what has been counted: .calls and, where calls have not cost one token each, .extra
--- in the present minute, and .past in an earlier one. Returns an error where the record can't be read.
+-- that a full bucket held then, at the most. Sets what has been counted: .calls and, where calls have not cost one token
+-- each, .extra in the present minute, and .past in an earlier one. Returns an error where the record can't be read.
 local function read_bucket(bucket, record, head, now)
   local terms = bucket.terms
   if terms.refill == 0 then return read_in_flight(bucket, record, head, now) end
@@ -139,8 +139,9 @@ local function read_bucket(bucket, record, head, now)
   end
   local refill, credit, more = terms.refill, terms.credit, 0
   if held then
-    -- What it has come to hold since is not there at the end of the pause either.
-    bucket.held, more = held, max(0, burst_of(terms) - held)
+    -- What it has come to hold since is not there at the end of the pause either. Of a later pause it says nothing.
+    more = max(0, burst_of(terms) - held)
+    if at > now or terms.is_of_record then bucket.held = held end
   end
   if old_refill ~= refill or old_credit ~= credit then
     debt, schema = convert(debt, more, at, old_refill, old_credit, terms, head)
@@ -179,10 +180,10 @@ local function told_debt(bucket, now)
 end
 
 -- The tokens that a full bucket holds, where its record is to be one of a pause: one that goes on, or as of the end of
--- which it is written.
+-- which it is written. Where it once held more in that pause it owes so many.
 local function held_in_pause(bucket)
   if bucket.terms.is_of_record then return (bucket.paused or bucket.as_of) and bucket.held end
-  return bucket.paused and burst_of(bucket.terms)
+  return bucket.paused and max(burst_of(bucket.terms), bucket.held or 0)
 end
 
 -- The record of a bucket. Of a queue it has the period, the virtual time, the credits lost, and tag, tokens and end of

@@ -150,6 +150,44 @@ fn enlarged_beyond_the_old_credits(programs: &Programs) -> Result<()> {
     Ok(())
 }
 
+/// A burst is lowered in a pause and raised again, and meanwhile the pause is prolonged. The bucket ends empty, and owes
+/// no more than that: it once owed what the burst was raised by twice, and nothing passed for nine seconds more.
+fn lowered_and_enlarged(programs: &Programs) -> Result<()> {
+    for is_written in [false, true] {
+        let mut namespace = Namespace::under(programs, &per_org("rate = \"10/s\"\nburst = 100"));
+        let path = path_of(&namespace, "acme", 1);
+        hold(&mut namespace, &path, 30);
+        namespace.change(&per_org("rate = \"10/s\"\nburst = 10"));
+        if is_written {
+            let path = path_of(&namespace, "acme", 1);
+            hold(&mut namespace, &path, 31);
+        }
+        namespace.change(&per_org("rate = \"10/s\"\nburst = 100"));
+        let path = path_of(&namespace, "acme", 1);
+        namespace.clock_us += (32 + u64::from(is_written)) * SECOND_US;
+        let passed = granted(&mut namespace, &path, 100);
+        ensure!(passed == 20, "{passed} pass two seconds after the end, written meanwhile: {is_written}");
+    }
+    Ok(())
+}
+
+/// What a bucket held in an earlier pause says nothing of a later one.
+fn enlarged_in_a_later_pause(programs: &Programs) -> Result<()> {
+    let mut namespace = Namespace::under(programs, &per_org("rate = \"10/s\"\nburst = 100"));
+    let path = path_of(&namespace, "acme", 1);
+    hold(&mut namespace, &path, 30);
+    namespace.change(&per_org("rate = \"10/s\"\nburst = 10"));
+    namespace.clock_us += 60 * SECOND_US;
+    let path = path_of(&namespace, "acme", 1);
+    hold(&mut namespace, &path, 30);
+    namespace.change(&per_org("rate = \"10/s\"\nburst = 100"));
+    let path = path_of(&namespace, "acme", 1);
+    namespace.clock_us += 32 * SECOND_US;
+    let passed = granted(&mut namespace, &path, 100);
+    ensure!(passed == 20, "{passed} pass two seconds after the end of the later one");
+    Ok(())
+}
+
 /// What the limit comes to count in a pause begins empty at its end, whatever it holds.
 fn counted_since_the_pause(programs: &Programs) -> Result<()> {
     let mut namespace = Namespace::under(programs, &per_org("concurrent = 1000"));
@@ -269,8 +307,10 @@ fn refused_ahead_of_its_time(programs: &Programs) -> Result<()> {
     Ok(())
 }
 
-const STORIES: [(&str, Story); 13] = [
+const STORIES: [(&str, Story); 15] = [
     ("enlarged beyond the old credits", enlarged_beyond_the_old_credits),
+    ("lowered and enlarged", lowered_and_enlarged),
+    ("enlarged in a later pause", enlarged_in_a_later_pause),
     ("counted since the pause", counted_since_the_pause),
     ("enlarged after a correction", enlarged_after_a_correction),
     ("enlarged and swept", enlarged_and_swept),
@@ -301,12 +341,18 @@ fn a_pause_in_which_a_bucket_comes_to_hold_more_ends_empty() -> Result<()> {
     enlarged_and_swept(&Programs::original())?;
     enlarged_and_corrected(&Programs::original())?;
     enlarged_after_a_pause(&Programs::original())?;
+    enlarged_in_a_later_pause(&Programs::original())?;
     enlarged_after_a_correction(&Programs::original())
 }
 
 #[test]
 fn a_pause_in_which_the_credits_of_a_bucket_become_smaller_ends_empty() -> Result<()> {
     enlarged_beyond_the_old_credits(&Programs::original())
+}
+
+#[test]
+fn a_burst_that_is_lowered_and_raised_in_a_pause_is_owed_once() -> Result<()> {
+    lowered_and_enlarged(&Programs::original())
 }
 
 #[test]
@@ -327,7 +373,9 @@ fn a_second_change_of_the_policy_forgives_nothing() -> Result<()> {
 }
 
 /// Changes for the worse.
-const MUTANTS: [(&str, &str); 15] = [
+const MUTANTS: [(&str, &str); 17] = [
+    ("max(burst_of(bucket.terms), bucket.held or 0)", "burst_of(bucket.terms)"),
+    ("if at > now or terms.is_of_record then bucket.held", "if true then bucket.held"),
     ("more - floor(lost / credit)", "more"),
     ("+ max(0, more - floor(lost / credit))", ""),
     ("  if held then\n", "  if false then\n"),
