@@ -74,11 +74,11 @@ local function burst_of(terms)
 end
 
 -- What a debt of the time `at`, and `more` tokens, come to at the last change of the policy, in the terms that are in
--- force since, where its record has others. Up to the first change after that time it was paid off at the old rate.
--- What was in force from there to the last one is not known: that time counts at the slower rate. A new unit rounds the
--- debt up to whole tokens: a change never refills for free. Returns nil and an error where it can't be read when the
--- policy was changed.
-local function convert(debt, more, at, refill, credit, terms, head)
+-- force since, where its record has others; `held` where that is one of a pause, with `at` for its end. Up to the first
+-- change after that time it was paid off at the old rate. What was in force from there to the last one is not known:
+-- that time counts at the slower rate. A new unit rounds the debt up to whole tokens: a change never refills for free.
+-- Returns nil and an error where it can't be read when the policy was changed.
+local function convert(debt, more, held, at, refill, credit, terms, head)
   local first, between = at, 0
   if at < head.ruled then
     if not head.changes then
@@ -91,6 +91,8 @@ local function convert(debt, more, at, refill, credit, terms, head)
     for c = #head.changes, 1, -1 do
       if head.changes[c] >= at then first = head.changes[c] end
     end
+    -- Where it was changed before the end of a pause, the old rate may have ended in that.
+    if held and #head.changes > 0 and head.changes[1] < at then first = at end
     between = head.ruled - first
   end
   -- Tokens that are left at the old rate. Of credits there may be more than can be counted.
@@ -144,7 +146,7 @@ local function read_bucket(bucket, record, head, now)
     if at > now or terms.is_of_record then bucket.held = held end
   end
   if old_refill ~= refill or old_credit ~= credit then
-    debt, schema = convert(debt, more, at, old_refill, old_credit, terms, head)
+    debt, schema = convert(debt, more, held, at, old_refill, old_credit, terms, head)
     if not debt then return schema end
     at = max(at, head.ruled)
   elseif more > 0 then
