@@ -63,7 +63,9 @@ end
 local function find_gaps()
   local gap_ms, gap_sequence = 0, 0
   if newest or first == "-" then return gap_ms, gap_sequence end
-  local kept_ms = max(1000 * tonumber(redis.call("TIME")[1]), trail.ms) - ENTRIES_KEPT_US / 1000
+  local clock = redis.call("TIME")
+  local now_ms = 1000 * tonumber(clock[1]) + floor(tonumber(clock[2]) / 1000)
+  local kept_ms = max(now_ms, trail.ms) - ENTRIES_KEPT_US / 1000
   local most = {ENTRIES_MOST, CALLS_MOST, RECORDS_MOST}
   for s = 1, #trail.streams do
     if only == 0 or only == s then

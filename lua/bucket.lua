@@ -67,11 +67,18 @@ local function read_in_flight(bucket, record, head, now)
   return nil
 end
 
--- What a debt of the time `at` comes to at the last change of the policy, in the terms that are in force since, where
--- its record has others. Up to the first change after that time it was paid off at the old rate. What was in force from
--- there to the last one is not known: that time counts at the slower rate. A new unit rounds the debt up to whole
--- tokens: a change never refills for free. Returns nil and an error where it can't be read when the policy was changed.
-local function convert(debt, at, refill, credit, terms, head)
+-- The tokens that a full bucket holds, whatever its pace.
+local function burst_of(terms)
+  local full = terms.full or terms
+  return ceil(full.capacity / full.credit)
+end
+
+-- What a debt of the time `at`, and `more` tokens, come to at the last change of the policy, in the terms that are in
+-- force since, where its record has others; `held` where that is one of a pause, with `at` for its end. Up to the first
+-- change after that time it was paid off at the old rate. What was in force from there to the last one is not known:
+-- that time counts at the slower rate. A new unit rounds the debt up to whole tokens: a change never refills for free.
+-- Returns nil and an error where it can't be read when the policy was changed.
+local function convert(debt, more, held, at, refill, credit, terms, head)
   local first, between = at, 0
   if at < head.ruled then
     if not head.changes then
@@ -84,19 +91,25 @@ local function convert(debt, at, refill, credit, terms, head)
     for c = #head.changes, 1, -1 do
       if head.changes[c] >= at then first = head.changes[c] end
     end
+    -- Where it was changed before the end of a pause, the old rate may have ended in that.
+    if held and #head.changes > 0 and head.changes[1] < at then first = at end
     between = head.ruled - first
   end
-  debt = pay_off(debt, refill, first - at)
-  local tokens, left = ceil(debt / credit), ceil(pay_off(debt, refill, between) / credit)
+  -- Tokens that are left at the old rate. Of credits there may be more than can be counted.
+  local function left_after(elapsed)
+    local owed, lost = pay_off(debt, refill, elapsed)
+    return ceil(owed / credit) + max(0, more - floor(lost / credit))
+  end
+  local tokens, left = left_after(first - at), left_after(first - at + between)
   local at_new_rate = pay_off(min(tokens * terms.credit, CREDITS_MAX), terms.refill, between)
   return max(min(left * terms.credit, CREDITS_MAX), at_new_rate)
 end
 
 -- Reads what a bucket owes at `now`, and who waits at it. Sets bucket.debt, where somebody waits .queue and .lost, the
 -- credits since the last charge that a full bucket could not hold, and where the provider has refused calls .paused,
--- .pace, and .terms to what they come to at that pace. Sets .held where the record is one of a pause, to what a full
--- bucket held then. Sets what has been counted: .calls and, where calls have not cost one token each, .extra in the
--- present minute, and .past in an earlier one. Returns an error where the record can't be read.
+-- .pace, and .terms to what they come to at that pace. Sets .held where the record is one of a pause, to the tokens
+-- that a full bucket held then, at the most. Sets what has been counted: .calls and, where calls have not cost one token
+-- each, .extra in the present minute, and .past in an earlier one. Returns an error where the record can't be read.
 local function read_bucket(bucket, record, head, now)
   local terms = bucket.terms
   if terms.refill == 0 then return read_in_flight(bucket, record, head, now) end
@@ -126,16 +139,18 @@ local function read_bucket(bucket, record, head, now)
     if at > now then bucket.paused = at end
     return nil
   end
-  local refill, credit = terms.refill, terms.credit
+  local refill, credit, more = terms.refill, terms.credit, 0
   if held then
-    -- What it has come to hold since is not there at the end of the pause either.
-    bucket.held = held
-    debt = min(debt + max(0, ceil(terms.capacity / credit) * old_credit - held), CREDITS_MAX)
+    -- What it has come to hold since is not there at the end of the pause either. Of a later pause it says nothing.
+    more = max(0, burst_of(terms) - held)
+    if at > now or terms.is_of_record then bucket.held = held end
   end
   if old_refill ~= refill or old_credit ~= credit then
-    debt, schema = convert(debt, at, old_refill, old_credit, terms, head)
+    debt, schema = convert(debt, more, held, at, old_refill, old_credit, terms, head)
     if not debt then return schema end
     at = max(at, head.ruled)
+  elseif more > 0 then
+    debt = min(debt + more * credit, CREDITS_MAX)
   end
   local lost = 0
   if at > now then
@@ -166,11 +181,11 @@ local function told_debt(bucket, now)
   return min(debt + paused_for(bucket, now) * full.refill, CREDITS_MAX)
 end
 
--- What a full bucket holds, where its record is to be one of a pause: one that goes on, or as of the end of which it is
--- written.
+-- The tokens that a full bucket holds, where its record is to be one of a pause: one that goes on, or as of the end of
+-- which it is written. Where it once held more in that pause it owes so many.
 local function held_in_pause(bucket)
   if bucket.terms.is_of_record then return (bucket.paused or bucket.as_of) and bucket.held end
-  return bucket.paused and bucket.terms.capacity
+  return bucket.paused and max(burst_of(bucket.terms), bucket.held or 0)
 end
 
 -- The record of a bucket. Of a queue it has the period, the virtual time, the credits lost, and tag, tokens and end of

@@ -14,6 +14,7 @@ mod charging;
 mod clock;
 mod costs;
 mod cut;
+mod enlarged;
 mod episode;
 mod fleet;
 mod foreseen;

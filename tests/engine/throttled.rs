@@ -10,6 +10,7 @@ use tollgate::engine::{
 use tollgate::{Attribution, AuditEntry, AuditEvent, AuditId, AuditOrder};
 
 use crate::audit::{KEPT_US, SECOND_US, kinds, sweep_later, told_in, trail};
+use crate::hold::hold;
 use crate::lab::State;
 use crate::mutants::{self, Story};
 use crate::namespace::Namespace;
@@ -159,6 +160,34 @@ fn bounds(programs: &Programs) -> Result<()> {
     Ok(())
 }
 
+/// Who reads on is told of entries that the sweep has removed for their age in the second that goes on. The time was
+/// once taken to be the beginning of it.
+fn removed_in_this_second(programs: &Programs) -> Result<()> {
+    let mut namespace = Namespace::under(programs, LIMITS);
+    let path = path_of(&namespace, "acme");
+    for (later_us, seconds) in [(SECOND_US / 10, 60), (SECOND_US / 10, 0), (KEPT_US / 2, 60)] {
+        namespace.clock_us += later_us;
+        hold(&mut namespace, &path, seconds);
+    }
+    let told = trail(&mut namespace);
+    ensure!(kinds(&told) == ["policy", "hold", "resume", "hold"], "{told:?}");
+    namespace.clock_us = told[1].at_us + KEPT_US + SECOND_US / 2;
+    namespace.sweep();
+    ensure!(trail(&mut namespace)[..] == told[3..], "others are left");
+    let first = Some(told[1].id);
+    let read = AuditRead {
+        first,
+        last: None,
+        count: 1,
+        order: AuditOrder::OldestFirst,
+        streams: Streams::Namespace,
+    };
+    let reply = AuditRead::decode(&namespace.ask(Script::AUDIT, read.encode()));
+    let Ok(Reply::Done(page)) = reply else { panic!("{reply:?}") };
+    ensure!(page.gap == Some(told[3].id), "{page:?}");
+    Ok(())
+}
+
 /// All is lost but the trail, the clock steps back by an hour, and a replica gives the policy back.
 pub(crate) fn lose_state(namespace: &mut Namespace) {
     let State { audit, calls, records, .. } = namespace.lab.state();
@@ -200,7 +229,8 @@ fn after_a_loss(programs: &Programs) -> Result<()> {
     Ok(())
 }
 
-const STORIES: [(&str, Story); 4] = [
+const STORIES: [(&str, Story); 5] = [
+    ("removed in this second", removed_in_this_second),
     ("each refusal", each_refusal),
     ("one order", one_order),
     ("bounds", bounds),
@@ -223,12 +253,18 @@ fn what_is_told_of_calls_is_bounded_by_itself() -> Result<()> {
 }
 
 #[test]
+fn who_reads_on_is_told_of_what_was_removed_in_this_second() -> Result<()> {
+    removed_in_this_second(&Programs::original())
+}
+
+#[test]
 fn ids_rise_from_one_stream_to_the_other() -> Result<()> {
     after_a_loss(&Programs::original())
 }
 
 /// Changes for the worse.
-const MUTANTS: [(&str, &str); 8] = [
+const MUTANTS: [(&str, &str); 9] = [
+    (" + floor(tonumber(clock[2]) / 1000)", ""),
     ("status, is_news and 1 or 0, org", "status, 1, org"),
     ("local CALLS_MOST = 50000 ", "local CALLS_MOST = 50001 "),
     ("redis.call(\"XTRIM\", trail.calls_key,", "redis.call(\"XTRIM\", trail.key,"),

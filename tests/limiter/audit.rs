@@ -248,6 +248,10 @@ async fn a_gap_is_told_to_who_reads_on_too_late() -> Result<()> {
         ensure!(gap(query.clone()).await?.is_none(), "{query:?} is nobody's who reads on");
     }
     let long_ago = format!("{}-0", ms - 31 * 86_400_000).parse()?;
+    ensure!(
+        gap(after(AuditId::default())).await?.is_none(),
+        "whoever has seen nothing yet has missed nothing"
+    );
     let policies = AuditQuery { kind: Some(AuditKind::Policy), ..after(long_ago) };
     ensure!(gap(policies).await? == Some((long_ago, seen)));
     redis::cmd("XTRIM").arg(records).arg("MAXLEN").arg(0).exec(&mut server.connection()?)?;

@@ -120,8 +120,11 @@ impl Tollgate {
         let streams = query.kind.map_or(Streams::All, AuditKind::streams);
         let mut entries = Vec::new();
         let mut looked_at = 0;
-        // The one that was seen last, by whoever reads on from the oldest to the newest.
-        let mut seen = query.after.filter(|_| query.order == AuditOrder::OldestFirst);
+        // The one that was seen last, by whoever reads on from the oldest to the newest. Who found the trail empty has
+        // seen none.
+        let reads_on =
+            |after: &AuditId| query.order == AuditOrder::OldestFirst && *after > AuditId::default();
+        let mut seen = query.after.filter(reads_on);
         let mut gap = None;
         loop {
             let read = AuditRead { first, last, count: READ_MOST, order: query.order, streams };
