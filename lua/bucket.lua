@@ -73,12 +73,14 @@ local function burst_of(terms)
   return ceil(full.capacity / full.credit)
 end
 
--- What a debt of the time `at`, and `more` tokens, come to at the last change of the policy, in the terms that are in
--- force since, where its record has others; `held` where that is one of a pause, with `at` for its end. Up to the first
--- change after that time it was paid off at the old rate. What was in force from there to the last one is not known:
--- that time counts at the slower rate. A new unit rounds the debt up to whole tokens: a change never refills for free.
--- Returns nil and an error where it can't be read when the policy was changed.
-local function convert(debt, more, held, at, refill, credit, terms, head)
+-- What an old debt comes to at the last change of the policy, in the terms that are in force since. Of that debt are
+-- known: `debt` in credits and `more` tokens, owed at the time `at`; the `refill` and `credit` of then; and `held`,
+-- where `at` is the end of a pause. Up to the first change after that time it was paid off at the old rate. What was in
+-- force from there to the last one is not known: that time counts at the slower rate. A new unit rounds the debt up to
+-- whole tokens: a change never refills for free. Returns nil and an error where it can't be read when the policy was
+-- changed.
+local function convert(old, terms, head)
+  local at, refill, credit = old.at, old.refill, old.credit
   local first, between = at, 0
   if at < head.ruled then
     if not head.changes then
@@ -92,13 +94,13 @@ local function convert(debt, more, held, at, refill, credit, terms, head)
       if head.changes[c] >= at then first = head.changes[c] end
     end
     -- Where it was changed before the end of a pause, the old rate may have ended in that.
-    if held and #head.changes > 0 and head.changes[1] < at then first = at end
+    if old.held and #head.changes > 0 and head.changes[1] < at then first = at end
     between = head.ruled - first
   end
   -- Tokens that are left at the old rate. Of credits there may be more than can be counted.
   local function left_after(elapsed)
-    local owed, lost = pay_off(debt, refill, elapsed)
-    return ceil(owed / credit) + max(0, more - floor(lost / credit))
+    local owed, lost = pay_off(old.debt, refill, elapsed)
+    return ceil(owed / credit) + max(0, old.more - floor(lost / credit))
   end
   local tokens, left = left_after(first - at), left_after(first - at + between)
   local at_new_rate = pay_off(min(tokens * terms.credit, CREDITS_MAX), terms.refill, between)
@@ -108,8 +110,9 @@ end
 -- Reads what a bucket owes at `now`, and who waits at it. Sets bucket.debt, where somebody waits .queue and .lost, the
 -- credits since the last charge that a full bucket could not hold, and where the provider has refused calls .paused,
 -- .pace, and .terms to what they come to at that pace. Sets .held where the record is one of a pause, to the tokens
--- that a full bucket held then, at the most. Sets what has been counted: .calls and, where calls have not cost one token
--- each, .extra in the present minute, and .past in an earlier one. Returns an error where the record can't be read.
+-- that a full bucket held then, at the most. Sets what has been counted: .calls and, where calls have not cost one
+-- token each, .extra in the present minute, and .past in an earlier one. Returns an error where the record can't be
+-- read.
 local function read_bucket(bucket, record, head, now)
   local terms = bucket.terms
   if terms.refill == 0 then return read_in_flight(bucket, record, head, now) end
@@ -146,7 +149,8 @@ local function read_bucket(bucket, record, head, now)
     if at > now or terms.is_of_record then bucket.held = held end
   end
   if old_refill ~= refill or old_credit ~= credit then
-    debt, schema = convert(debt, more, held, at, old_refill, old_credit, terms, head)
+    local old = {debt = debt, more = more, held = held, at = at, refill = old_refill, credit = old_credit}
+    debt, schema = convert(old, terms, head)
     if not debt then return schema end
     at = max(at, head.ruled)
   elseif more > 0 then

@@ -80,8 +80,8 @@ fn enlarged_after_a_correction(programs: &Programs) -> Result<()> {
     Ok(())
 }
 
-/// A customer of a daily quota comes to a hundred thousand calls at once in a pause. Counted in the old credits, of which
-/// a token costs a day's worth, so many can't be told: 47,875 of them once passed at the end of the pause.
+/// A customer of a daily quota comes to a hundred thousand calls at once in a pause. Counted in the old credits, of
+/// which a token costs a day's worth, so many can't be told: 47,875 of them once passed at the end of the pause.
 fn enlarged_beyond_the_old_credits(programs: &Programs) -> Result<()> {
     for is_swept in [false, true] {
         let mut namespace = Namespace::under(programs, &per_org("quota = \"1000/1d\"\nburst = 10"));
@@ -100,8 +100,8 @@ fn enlarged_beyond_the_old_credits(programs: &Programs) -> Result<()> {
     Ok(())
 }
 
-/// A burst is lowered in a pause and raised again, and meanwhile the pause is prolonged. The bucket ends empty, and owes
-/// no more than that: it once owed what the burst was raised by twice, and nothing passed for nine seconds more.
+/// A burst is lowered in a pause and raised again, and meanwhile the pause is prolonged. The bucket ends empty, and
+/// owes no more than that: it once owed what the burst was raised by twice, and nothing passed for nine seconds more.
 fn lowered_and_enlarged(programs: &Programs) -> Result<()> {
     for is_written in [false, true] {
         let mut namespace = Namespace::under(programs, &per_org("rate = \"10/s\"\nburst = 100"));

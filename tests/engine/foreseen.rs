@@ -134,8 +134,8 @@ fn happens(namespace: &mut Namespace, event: &Event) -> Result<()> {
     Ok(())
 }
 
-/// Random histories of calls, pauses, cuts, changes, losses and sweeps: whenever a change is foreseen and then made, each
-/// bucket stands as it was told, before and after, and the question has changed nothing, on every server.
+/// Random histories of calls, pauses, cuts, changes, losses and sweeps: whenever a change is foreseen and then made,
+/// each bucket stands as it was told, before and after, and the question has changed nothing, on every server.
 #[test]
 fn what_is_foreseen_comes_true_to_the_credit() -> Result<()> {
     agree_everywhere(HISTORIES, prop::collection::vec(event(), 1..40), |events| {
