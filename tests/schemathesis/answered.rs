@@ -56,11 +56,12 @@ impl Answered {
         complaints
     }
 
-    /// A line for each operation.
+    /// A line for each operation, and where links have led.
     pub(crate) fn table(&self) -> String {
-        let row =
-            |(operation, statuses): (&String, &BTreeMap<u16, u64>)| format!("{operation}: {statuses:?}\n");
-        self.all.iter().map(row).collect()
+        let rows = |statuses: &Statuses, how: &str| -> String {
+            statuses.iter().map(|(operation, statuses)| format!("{operation}{how}: {statuses:?}\n")).collect()
+        };
+        rows(&self.all, "") + &rows(&self.linked, " along links")
     }
 }
 

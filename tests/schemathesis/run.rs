@@ -15,18 +15,21 @@ use super::tool::schemathesis;
 /// Random requests of each operation.
 const EXAMPLES: Sizes<u32> = Sizes { ci: 15, long: 400 };
 
-/// A part of a run: which phases, of which operations.
+/// A part of a run: which phases, of which operations, by their ids; none stands for all.
 #[derive(Clone, Copy)]
 struct Part {
     phases: &'static [&'static str],
     of: &'static [&'static str],
 }
 
-/// All phases of all operations; and more of what comes after a call, which among all there is to do is seldom drawn.
-const PARTS: [Part; 3] = [ALL, AFTER_A_CALL, AFTER_A_CALL];
+/// All phases of all operations; and more of what comes after a call, which among all there is to do is seldom drawn. One
+/// run of that takes a few dozen steps, however many examples it may draw, so there are several, each from a seed of its
+/// own.
+const PARTS: [Part; 7] =
+    [ALL, AFTER_A_CALL, AFTER_A_CALL, AFTER_A_CALL, AFTER_A_CALL, AFTER_A_CALL, AFTER_A_CALL];
 const ALL: Part = Part { phases: &["Examples", "Coverage", "Fuzzing", "Stateful"], of: &[] };
 const AFTER_A_CALL: Part =
-    Part { phases: &["Stateful"], of: &["--include-tag", "permits", "--include-tag", "buckets"] };
+    Part { phases: &["Stateful"], of: &["acquire", "settle", "heartbeat", "giveBack", "buckets"] };
 
 /// Lines of its output that are shown.
 const LINES_SHOWN: usize = 300;
@@ -81,7 +84,7 @@ async fn run(
         .args(["run", "openapi.json", "--url", replica.base_url(), "--checks", "all"])
         .args(["--header", &format!("Authorization: Bearer {key}")])
         .args(["--phases", &part.phases.join(",").to_lowercase()])
-        .args(part.of)
+        .args(part.of.iter().flat_map(|id| ["--include-operation-id", id]))
         // Its seeds have 32 bits.
         .args(["--seed", &(seed.value() % (1 << 32)).to_string()])
         .args(["--max-examples", &EXAMPLES.chosen().to_string()])
