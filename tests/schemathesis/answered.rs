@@ -58,10 +58,12 @@ impl Answered {
 
     /// A line for each operation, and where links have led.
     pub(crate) fn table(&self) -> String {
-        let rows = |statuses: &Statuses, how: &str| -> String {
-            statuses.iter().map(|(operation, statuses)| format!("{operation}{how}: {statuses:?}\n")).collect()
+        let row = |(operation, statuses): (&String, &BTreeMap<u16, u64>), how: &str| {
+            format!("{operation}{how}: {statuses:?}")
         };
-        rows(&self.all, "") + &rows(&self.linked, " along links")
+        let all = self.all.iter().map(|one| row(one, ""));
+        let linked = self.linked.iter().map(|one| row(one, " along links"));
+        all.chain(linked).collect::<Vec<_>>().join("\n")
     }
 }
 

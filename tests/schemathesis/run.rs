@@ -22,9 +22,9 @@ struct Part {
     of: &'static [&'static str],
 }
 
-/// All phases of all operations; and more of what comes after a call, which among all there is to do is seldom drawn. One
-/// run of that takes a few dozen steps, however many examples it may draw, so there are several, each from a seed of its
-/// own.
+/// All phases of all operations; and more of what comes after a call, which among all there is to do is seldom drawn.
+/// One run of that takes a few dozen steps, however many examples it may draw, so there are several, each from a seed
+/// of its own.
 const PARTS: [Part; 7] =
     [ALL, AFTER_A_CALL, AFTER_A_CALL, AFTER_A_CALL, AFTER_A_CALL, AFTER_A_CALL, AFTER_A_CALL];
 const ALL: Part = Part { phases: &["Examples", "Coverage", "Fuzzing", "Stateful"], of: &[] };
