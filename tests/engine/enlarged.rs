@@ -7,20 +7,13 @@ use crate::audit::SECOND_US;
 use crate::hold::hold;
 use crate::mutants::{self, Story};
 use crate::namespace::Namespace;
-use crate::outlasting::{path_of, per_org};
+use crate::outlasting::{changed_in_a_pause, path_of, per_org};
 use crate::program::Programs;
 use crate::refused::granted;
 
-/// A bucket for ten calls is paused for 30 s; in the pause it comes to hold a hundred.
+/// A bucket for ten calls comes to hold a hundred in a pause.
 fn enlarged_in_a_pause(programs: &Programs) -> Result<(Namespace, Path)> {
-    let mut namespace = Namespace::under(programs, &per_org("rate = \"10/s\"\nburst = 10"));
-    let path = path_of(&namespace, "acme", 1);
-    ensure!(granted(&mut namespace, &path, 1) == 1);
-    hold(&mut namespace, &path, 30);
-    namespace.clock_us += 5 * SECOND_US;
-    namespace.change(&per_org("rate = \"10/s\"\nburst = 100"));
-    let path = path_of(&namespace, "acme", 1);
-    Ok((namespace, path))
+    changed_in_a_pause(programs, 1, ["rate = \"10/s\"\nburst = 10", "rate = \"10/s\"\nburst = 100"])
 }
 
 /// What it holds more is not there at the end: it is empty then, whether it is swept or not. Once all of a hundred
@@ -84,12 +77,8 @@ fn enlarged_after_a_correction(programs: &Programs) -> Result<()> {
 /// which a token costs a day's worth, so many can't be told: 47,875 of them once passed at the end of the pause.
 fn enlarged_beyond_the_old_credits(programs: &Programs) -> Result<()> {
     for is_swept in [false, true] {
-        let mut namespace = Namespace::under(programs, &per_org("quota = \"1000/1d\"\nburst = 10"));
-        let path = path_of(&namespace, "acme", 1);
-        hold(&mut namespace, &path, 30);
-        namespace.clock_us += 5 * SECOND_US;
-        namespace.change(&per_org("rate = \"10/s\"\nburst = 100000"));
-        let path = path_of(&namespace, "acme", 1);
+        let allowances = ["quota = \"1000/1d\"\nburst = 10", "rate = \"10/s\"\nburst = 100000"];
+        let (mut namespace, path) = changed_in_a_pause(programs, 0, allowances)?;
         namespace.clock_us += 27 * SECOND_US;
         if is_swept {
             namespace.sweep();
@@ -140,12 +129,8 @@ fn enlarged_in_a_later_pause(programs: &Programs) -> Result<()> {
 
 /// What the limit comes to count in a pause begins empty at its end, whatever it holds.
 fn counted_since_the_pause(programs: &Programs) -> Result<()> {
-    let mut namespace = Namespace::under(programs, &per_org("concurrent = 1000"));
-    let path = path_of(&namespace, "acme", 1);
-    hold(&mut namespace, &path, 30);
-    namespace.clock_us += 5 * SECOND_US;
-    namespace.change(&per_org("concurrent = 1000\nrate = \"10/s\"\nburst = 100"));
-    let path = path_of(&namespace, "acme", 1);
+    let allowances = ["concurrent = 1000", "concurrent = 1000\nrate = \"10/s\"\nburst = 100"];
+    let (mut namespace, path) = changed_in_a_pause(programs, 0, allowances)?;
     namespace.clock_us += 27 * SECOND_US;
     let passed = granted(&mut namespace, &path, 100);
     ensure!(passed == 20, "{passed} pass two seconds after the end");

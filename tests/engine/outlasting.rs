@@ -23,16 +23,25 @@ pub(crate) fn path_of(namespace: &Namespace, org: &str, cost: u32) -> Path {
     namespace.path(&Call::get("/").org(org).cost(cost))
 }
 
-/// A bucket at 100 a second that was spent and is paused for 30 s; in the pause the policy comes to 1 a second.
-fn slowed_down_in_a_pause(programs: &Programs) -> Result<(Namespace, Path)> {
-    let mut namespace = Namespace::under(programs, &per_org("rate = \"100/s\"\nburst = 100"));
+/// A bucket that has granted so many calls is paused for 30 s; five seconds later it has another allowance.
+pub(crate) fn changed_in_a_pause(
+    programs: &Programs,
+    calls: u32,
+    [before, after]: [&str; 2],
+) -> Result<(Namespace, Path)> {
+    let mut namespace = Namespace::under(programs, &per_org(before));
     let path = path_of(&namespace, "acme", 1);
-    ensure!(granted(&mut namespace, &path, 100) == 100);
+    ensure!(granted(&mut namespace, &path, calls) == calls);
     hold(&mut namespace, &path, 30);
     namespace.clock_us += 5 * SECOND_US;
-    namespace.change(&per_org("rate = \"1/s\"\nburst = 100"));
+    namespace.change(&per_org(after));
     let path = path_of(&namespace, "acme", 1);
     Ok((namespace, path))
+}
+
+/// A bucket at 100 a second that was spent; in the pause the policy comes to 1 a second.
+fn slowed_down_in_a_pause(programs: &Programs) -> Result<(Namespace, Path)> {
+    changed_in_a_pause(programs, 100, ["rate = \"100/s\"\nburst = 100", "rate = \"1/s\"\nburst = 100"])
 }
 
 /// A pause ends empty, also where the policy was slowed down in it. Its record is as of its end, which is later than
